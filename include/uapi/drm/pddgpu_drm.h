@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef _PDDGPU_DRM_H_
+#define _PDDGPU_DRM_H_
+
+#if defined(__KERNEL__)
+#include <drm/drm.h>
+#elif __has_include(<drm.h>)
+#include <drm.h>
+#elif __has_include(<libdrm/drm.h>)
+#include <libdrm/drm.h>
+#else
+#include <drm/drm.h>
+#endif
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/**
+ * DOC: rules
+ *
+ * - Every ioctl is allowed on the render node.
+ * - Structures have the same layout for 32 and 64-bit userspace. Members only
+ *   ever grow at the end; a zero there means what the older structure meant.
+ * - An unknown flag, an unknown domain, or padding that is not zero is refused
+ *   with -EINVAL, and a refused call changes nothing.
+ * - Errors: -EINVAL an argument that can never be right; -ENOENT no such
+ *   handle; -E2BIG a size that fits none of the named domains even when they
+ *   are empty; -ENOMEM no room now; -EFAULT a bad pointer; -ENODEV the device
+ *   is gone or not ready; -EINTR call again.
+ * - Sizes and offsets are bytes, times nanoseconds.
+ */
+
+#define DRM_PDDGPU_GEM_CREATE		0x00
+#define DRM_PDDGPU_GEM_MAP		0x01
+#define DRM_PDDGPU_GEM_INFO		0x02
+#define DRM_PDDGPU_GEM_DESTROY		0x03
+#define DRM_PDDGPU_GEM_WAIT		0x04
+#define DRM_PDDGPU_GEM_SET_DOMAIN	0x05
+#define DRM_PDDGPU_SUBMIT		0x06
+#define DRM_PDDGPU_QUERY		0x07
+
+/*
+ * Domains. A set of them says where a buffer may live; of several, VRAM is
+ * preferred to GTT and GTT to CPU. A buffer never leaves its set to make room
+ * for another.
+ */
+#define PDDGPU_GEM_DOMAIN_CPU		0x1	/* system pages, not mapped for the GPU */
+#define PDDGPU_GEM_DOMAIN_GTT		0x2	/* system pages in the GTT aperture */
+#define PDDGPU_GEM_DOMAIN_VRAM		0x4	/* the card's own memory */
+#define PDDGPU_GEM_DOMAIN_MASK		0x7
+
+/* Creation flags */
+/* The CPU will map it: in VRAM it takes the visible part */
+#define PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED	(1 << 0)
+/* No CPU will map it: GEM_MAP is refused with -EACCES */
+#define PDDGPU_GEM_CREATE_NO_CPU_ACCESS		(1 << 1)
+/*
+ * GTT and CPU pages: write-combined for the CPU and not snooped by the GPU;
+ * the default is cached and snooped.
+ */
+#define PDDGPU_GEM_CREATE_CPU_GTT_USWC		(1 << 2)
+/* VRAM is zeroed when given out. Always the case; kept for compatibility. */
+#define PDDGPU_GEM_CREATE_VRAM_CLEARED		(1 << 4)
+/* One block of VRAM, or -ENOMEM */
+#define PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS	(1 << 5)
+#define PDDGPU_GEM_CREATE_MASK			0x37
+
+/**
+ * struct drm_pddgpu_gem_create - create a buffer and a handle to it
+ *
+ * The buffer reads as zeros.
+ */
+struct drm_pddgpu_gem_create {
+	/** @size: in: bytes, rounded up to a page; 0 is -EINVAL */
+	__u64 size;
+	/**
+	 * @alignment: in: of the GPU address, in bytes, a power of two; 0 and
+	 * anything below a page mean a page. More than the largest named
+	 * domain is -EINVAL.
+	 */
+	__u32 alignment;
+	/** @domains: in: a non-empty set of PDDGPU_GEM_DOMAIN_* */
+	__u32 domains;
+	/** @flags: in: PDDGPU_GEM_CREATE_* */
+	__u32 flags;
+	/** @handle: out: the handle */
+	__u32 handle;
+	/** @pad: must be zero */
+	__u64 pad;
+};
+
+/**
+ * struct drm_pddgpu_gem_map - ask for the offset at which to mmap() a buffer
+ */
+struct drm_pddgpu_gem_map {
+	/** @handle: in: the buffer */
+	__u32 handle;
+	/** @pad: must be zero */
+	__u32 pad;
+	/** @offset: out: for mmap() on the device's file */
+	__u64 offset;
+	/** @size: out: bytes */
+	__u64 size;
+	/** @flags: in: must be zero */
+	__u64 flags;
+};
+
+/**
+ * struct drm_pddgpu_gem_info - what a buffer is and where it is now
+ */
+struct drm_pddgpu_gem_info {
+	/** @handle: in: the buffer */
+	__u32 handle;
+	/** @pad: must be zero */
+	__u32 pad;
+	/** @size: out: bytes */
+	__u64 size;
+	/**
+	 * @offset: out: the GPU address of its first byte now; 0 while it has
+	 * none (in the CPU domain). It may change at any time.
+	 */
+	__u64 offset;
+	/** @domain: out: the one domain it is in now */
+	__u32 domain;
+	/** @flags: out: its creation flags */
+	__u32 flags;
+};
+
+/**
+ * struct drm_pddgpu_gem_destroy - close a handle, as DRM_IOCTL_GEM_CLOSE does
+ */
+struct drm_pddgpu_gem_destroy {
+	/** @handle: in: the handle; -ENOENT when there is none */
+	__u32 handle;
+	/** @pad: must be zero */
+	__u32 pad;
+};
+
+/**
+ * struct drm_pddgpu_gem_set_domain - change where a buffer may live, and move it
+ *
+ * The buffer's set of domains becomes @domains, and it is moved into the most
+ * preferred of them that has room. On failure both stay as they were. An
+ * imported or an exported and attached buffer does not move: -EBUSY.
+ */
+struct drm_pddgpu_gem_set_domain {
+	/** @handle: in: the buffer */
+	__u32 handle;
+	/** @domains: in: a non-empty set of PDDGPU_GEM_DOMAIN_* */
+	__u32 domains;
+	/** @flags: in: must be zero */
+	__u32 flags;
+	/** @domain: out: the one domain it is in now */
+	__u32 domain;
+};
+
+/* What QUERY answers */
+#define PDDGPU_QUERY_DEVICE_INFO	0
+#define PDDGPU_QUERY_SEGMENTS		1
+#define PDDGPU_QUERY_DOMAIN_USAGE	2
+#define PDDGPU_QUERY_MEMORY_STATS	3
+
+/**
+ * struct drm_pddgpu_query - ask for one of the structures below
+ *
+ * With @size 0 nothing is written and @size becomes the number of bytes the
+ * answer has. Otherwise the smaller of the two sizes is written to @data, what
+ * is left of the caller's buffer is zeroed, and @size becomes the number of
+ * bytes the answer has; so both sides can grow.
+ */
+struct drm_pddgpu_query {
+	/** @type: in: PDDGPU_QUERY_*; unknown is -EINVAL */
+	__u32 type;
+	/** @size: in: bytes at @data, up to 64 KiB; out: bytes of the answer */
+	__u32 size;
+	/** @data: in: user pointer */
+	__u64 data;
+	/** @flags: in: must be zero */
+	__u64 flags;
+};
+
+/**
+ * struct drm_pddgpu_device_info - PDDGPU_QUERY_DEVICE_INFO
+ */
+struct drm_pddgpu_device_info {
+	/** @chip_id: 0x1000, 0x2000 or 0x3000 */
+	__u32 chip_id;
+	/** @chip_rev: revision */
+	__u32 chip_rev;
+	/** @spec_version: major << 16 | minor */
+	__u32 spec_version;
+	/** @state: PDDGPU_DEVICE_STATE_* */
+	__u32 state;
+	/** @name: "PDD1000" and so on, NUL-terminated */
+	char name[16];
+	/** @vram_size: bytes */
+	__u64 vram_size;
+	/** @vram_visible_size: bytes the CPU reaches */
+	__u64 vram_visible_size;
+	/** @vram_start: GPU address */
+	__u64 vram_start;
+	/** @gtt_size: bytes of the aperture */
+	__u64 gtt_size;
+	/** @gtt_start: GPU address */
+	__u64 gtt_start;
+	/** @pcie_mem_size: bytes of system memory that the GTT may hold */
+	__u64 pcie_mem_size;
+	/** @page_size: bytes of a GPU page */
+	__u32 page_size;
+	/** @engine_count: copy engines */
+	__u32 engine_count;
+};
+
+/* Device states (seed row C1) */
+#define PDDGPU_DEVICE_STATE_INITIALIZING	0x01
+#define PDDGPU_DEVICE_STATE_READY		0x02
+#define PDDGPU_DEVICE_STATE_SHUTDOWN		0x04
+
+/* Segment kinds */
+#define PDDGPU_SEGMENT_KIND_LOCAL		0
+#define PDDGPU_SEGMENT_KIND_PCIE_SNOOPED	1
+#define PDDGPU_SEGMENT_KIND_PCIE_UNSNOOPED	2
+
+/**
+ * struct drm_pddgpu_segment - an element of PDDGPU_QUERY_SEGMENTS, an array
+ */
+struct drm_pddgpu_segment {
+	/** @kind: PDDGPU_SEGMENT_KIND_* */
+	__u32 kind;
+	/** @domain: the PDDGPU_GEM_DOMAIN_* that it serves */
+	__u32 domain;
+	/** @base: GPU address */
+	__u64 base;
+	/** @size: bytes */
+	__u64 size;
+};
+
+/**
+ * struct drm_pddgpu_domain_usage - an element of PDDGPU_QUERY_DOMAIN_USAGE, an
+ * array: VRAM, GTT, CPU
+ */
+struct drm_pddgpu_domain_usage {
+	/** @domain: PDDGPU_GEM_DOMAIN_* */
+	__u32 domain;
+	/** @pad: zero */
+	__u32 pad;
+	/** @total: bytes */
+	__u64 total;
+	/** @used: bytes, by all users and the kernel */
+	__u64 used;
+	/** @visible_total: bytes the CPU reaches */
+	__u64 visible_total;
+	/** @visible_used: bytes of them used */
+	__u64 visible_used;
+};
+
+#define PDDGPU_LATENCY_BUCKETS	32
+
+/**
+ * struct drm_pddgpu_memory_stats - PDDGPU_QUERY_MEMORY_STATS
+ *
+ * The names are those of debugfs memory_stats. Bucket n of a histogram counts
+ * what took from 2^n to 2^(n+1)-1 ns; the first also 0, the last all longer.
+ */
+struct drm_pddgpu_memory_stats {
+	/** @vram_total: bytes */
+	__u64 vram_total;
+	/** @vram_used: bytes */
+	__u64 vram_used;
+	/** @vram_free: bytes; total less used */
+	__u64 vram_free;
+	/** @vram_visible_total: bytes */
+	__u64 vram_visible_total;
+	/** @vram_visible_used: bytes */
+	__u64 vram_visible_used;
+	/** @gtt_total: bytes */
+	__u64 gtt_total;
+	/** @gtt_used: bytes */
+	__u64 gtt_used;
+	/** @gtt_free: bytes; total less used */
+	__u64 gtt_free;
+	/** @total_allocations: buffers ever made (or imported) */
+	__u64 total_allocations;
+	/** @total_deallocations: of them, buffers freed */
+	__u64 total_deallocations;
+	/** @failed_allocations: requests that failed for want of room */
+	__u64 failed_allocations;
+	/** @moves: buffers moved from one domain to another */
+	__u64 moves;
+	/** @evictions: of them, moves that made room for another buffer */
+	__u64 evictions;
+	/** @bytes_moved: bytes */
+	__u64 bytes_moved;
+	/** @swap_outs: buffers written to swap */
+	__u64 swap_outs;
+	/** @swap_ins: buffers read back */
+	__u64 swap_ins;
+	/** @leak_suspicious: objects past the suspicious age, not yet confirmed, now */
+	__u64 leak_suspicious;
+	/** @leak_suspicious_bytes: their bytes */
+	__u64 leak_suspicious_bytes;
+	/** @leak_confirmed: objects past the confirmed age, now */
+	__u64 leak_confirmed;
+	/** @leak_confirmed_bytes: their bytes */
+	__u64 leak_confirmed_bytes;
+	/** @avg_allocation_time: ns */
+	__u64 avg_allocation_time;
+	/** @avg_deallocation_time: ns */
+	__u64 avg_deallocation_time;
+	/** @avg_move_time: ns */
+	__u64 avg_move_time;
+	/** @live_objects: tracked buffers to which a handle exists */
+	__u64 live_objects;
+	/** @live_bytes: their bytes */
+	__u64 live_bytes;
+	/** @orphan_objects: buffers kept by something else than a handle */
+	__u64 orphan_objects;
+	/** @orphan_bytes: their bytes */
+	__u64 orphan_bytes;
+	/** @zombie_objects: buffers freed by their users, waiting for a fence */
+	__u64 zombie_objects;
+	/** @zombie_bytes: their bytes */
+	__u64 zombie_bytes;
+	/** @kernel_bytes: VRAM that the driver uses itself */
+	__u64 kernel_bytes;
+	/** @allocation_histogram: of allocation times */
+	__u64 allocation_histogram[PDDGPU_LATENCY_BUCKETS];
+	/** @deallocation_histogram: of deallocation times */
+	__u64 deallocation_histogram[PDDGPU_LATENCY_BUCKETS];
+	/** @move_histogram: of move times */
+	__u64 move_histogram[PDDGPU_LATENCY_BUCKETS];
+};
+
+#define DRM_IOCTL_PDDGPU_GEM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_CREATE, struct drm_pddgpu_gem_create)
+#define DRM_IOCTL_PDDGPU_GEM_MAP \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_MAP, struct drm_pddgpu_gem_map)
+#define DRM_IOCTL_PDDGPU_GEM_INFO \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_INFO, struct drm_pddgpu_gem_info)
+#define DRM_IOCTL_PDDGPU_GEM_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_DESTROY, struct drm_pddgpu_gem_destroy)
+#define DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_SET_DOMAIN, struct drm_pddgpu_gem_set_domain)
+#define DRM_IOCTL_PDDGPU_QUERY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_QUERY, struct drm_pddgpu_query)
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* _PDDGPU_DRM_H_ */
