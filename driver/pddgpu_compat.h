@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels that the driver builds on, and nowhere else.
+ * Kbuild looks into the kernel's headers and says what they have, not which
+ * version they are: distributions bring interfaces back into stable kernels.
+ */
+#ifndef PDDGPU_COMPAT_H
+#define PDDGPU_COMPAT_H
+
+#include <drm/drm_buddy.h>
+#include <drm/drm_device.h>
+#include <drm/drm_print.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_tt.h>
+
+/* The buddy allocator left drm for drivers/gpu about 7.0 */
+#ifdef PDDGPU_HAVE_GPU_BUDDY
+#include <linux/gpu_buddy.h>
+#else
+#define gpu_buddy			drm_buddy
+#define gpu_buddy_block			drm_buddy_block
+#define gpu_buddy_init			drm_buddy_init
+#define gpu_buddy_fini			drm_buddy_fini
+#define gpu_buddy_alloc_blocks		drm_buddy_alloc_blocks
+#define gpu_buddy_free_list		drm_buddy_free_list
+#define gpu_buddy_block_offset		drm_buddy_block_offset
+#define gpu_buddy_block_size		drm_buddy_block_size
+#define GPU_BUDDY_RANGE_ALLOCATION	DRM_BUDDY_RANGE_ALLOCATION
+#define GPU_BUDDY_TOPDOWN_ALLOCATION	DRM_BUDDY_TOPDOWN_ALLOCATION
+#define GPU_BUDDY_CONTIGUOUS_ALLOCATION	DRM_BUDDY_CONTIGUOUS_ALLOCATION
+#endif
+
+/* struct drm_driver lost its date with 6.14; before, a missing one warns */
+#ifdef PDDGPU_HAVE_DRIVER_DATE
+#define PDDGPU_DRIVER_DATE	.date = "20260101",
+#else
+#define PDDGPU_DRIVER_DATE
+#endif
+
+/* ttm_device_init() took flags for its two booleans about 6.18 */
+static inline int pddgpu_ttm_device_init(struct ttm_device *ttm,
+					 const struct ttm_device_funcs *funcs,
+					 struct drm_device *drm,
+					 struct address_space *mapping)
+{
+#ifdef PDDGPU_HAVE_TTM_ALLOCATION_FLAGS
+	return ttm_device_init(ttm, funcs, drm->dev, mapping,
+			       drm->vma_offset_manager, 0);
+#else
+	return ttm_device_init(ttm, funcs, drm->dev, mapping,
+			       drm->vma_offset_manager, false, false);
+#endif
+}
+
+/* ttm_tt_populate() went behind ttm_bo_populate() with 6.15 */
+static inline int pddgpu_ttm_populate(struct ttm_buffer_object *tbo,
+				      struct ttm_operation_ctx *ctx)
+{
+#ifdef PDDGPU_HAVE_TTM_BO_POPULATE
+	return ttm_bo_populate(tbo, ctx);
+#else
+	return ttm_tt_populate(tbo->bdev, tbo->ttm, ctx);
+#endif
+}
+
+#endif /* PDDGPU_COMPAT_H */

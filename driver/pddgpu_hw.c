@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/dma-mapping.h>
+#include <linux/io.h>
+#include <linux/iopoll.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include <pddgpu_regs.h>
+
+#include "pddgpu_hw.h"
+
+/* The device answers a request in some 100 us; a busy host may take long. */
+#define PDDGPU_HW_TIMEOUT_US	(2 * USEC_PER_SEC)
+#define PDDGPU_HW_POLL_US	20
+
+#define PDDGPU_BAR_DOORBELL	0
+#define PDDGPU_BAR_MEMORY	2
+
+/**
+ * struct pddgpu_hw - the card's PCI side
+ */
+struct pddgpu_hw {
+	/** @drm: for messages and drm_dev_enter() */
+	struct drm_device *drm;
+	/** @pci: the PCI device */
+	struct pci_dev *pci;
+	/** @doorbell: BAR0, mapped until the driver is unbound */
+	void __iomem *doorbell;
+	/** @regs: the register file, mapped until the driver is unbound */
+	void __iomem *regs;
+	/** @vram: the visible part of VRAM, write-combined, as long as @regs */
+	void __iomem *vram;
+	/** @vram_phys: bus address of @vram */
+	phys_addr_t vram_phys;
+	/**
+	 * @request_lock: one request (reset, TLB flush) at a time: a request
+	 * register is read, changed and written. Taken last, sleeps.
+	 */
+	struct mutex request_lock;
+};
+
+/**
+ * pddgpu_hw_read() - read a 32-bit register
+ * @hw: the card
+ * @reg: offset in the register file
+ *
+ * The caller is inside drm_dev_enter(), or is probe.
+ *
+ * Return: the value; all ones when the card has fallen off the bus.
+ */
+u32 pddgpu_hw_read(struct pddgpu_hw *hw, u32 reg)
+{
+	return readl(hw->regs + reg);
+}
+
+/**
+ * pddgpu_hw_read64() - read a pair of registers, low word first
+ * @hw: the card
+ * @reg_lo: offset of the low word
+ *
+ * Return: the value.
+ */
+u64 pddgpu_hw_read64(struct pddgpu_hw *hw, u32 reg_lo)
+{
+	u32 lo = pddgpu_hw_read(hw, reg_lo);
+
+	return (u64)pddgpu_hw_read(hw, reg_lo + 4) << 32 | lo;
+}
+
+/**
+ * pddgpu_hw_write() - write a 32-bit register
+ * @hw: the card
+ * @reg: offset in the register file
+ * @value: the value
+ */
+void pddgpu_hw_write(struct pddgpu_hw *hw, u32 reg, u32 value)
+{
+	writel(value, hw->regs + reg);
+}
+
+/**
+ * pddgpu_hw_write64() - write a pair of registers
+ * @hw: the card
+ * @reg_lo: offset of the low word, a multiple of 8
+ * @value: the value; the device sees it whole or not at all
+ */
+void pddgpu_hw_write64(struct pddgpu_hw *hw, u32 reg_lo, u64 value)
+{
+	writeq(value, hw->regs + reg_lo);
+}
+
+/**
+ * pddgpu_hw_doorbell() - ring a doorbell
+ * @hw: the card
+ * @number: PDDGPU_DOORBELL_*
+ *
+ * What was written before it to registers and VRAM is visible to the device.
+ */
+void pddgpu_hw_doorbell(struct pddgpu_hw *hw, u32 number)
+{
+	/* VRAM is write-combined: drain it before the device is told to look */
+	wmb();
+	writel(PDDGPU_PEER_DEVICE << 16 | number,
+	       hw->doorbell + PDDGPU_IVSHMEM_DOORBELL);
+}
+
+/**
+ * pddgpu_hw_present() - is the card still on the bus?
+ * @hw: the card
+ *
+ * Return: true when the register file answers with the signature.
+ */
+bool pddgpu_hw_present(struct pddgpu_hw *hw)
+{
+	return pddgpu_hw_read(hw, PDDGPU_SIGNATURE) == PDDGPU_SIGNATURE_VALUE;
+}
+
+static int pddgpu_hw_request_failed(struct pddgpu_hw *hw, const char *what)
+{
+	if (!pddgpu_hw_present(hw)) {
+		drm_err(hw->drm, "PDDGPU: %s: the card does not answer\n", what);
+		return -ENODEV;
+	}
+	drm_err(hw->drm, "PDDGPU: %s: no answer within %lu ms\n", what,
+		PDDGPU_HW_TIMEOUT_US / USEC_PER_MSEC);
+	return -ETIMEDOUT;
+}
+
+/**
+ * pddgpu_hw_reset() - bring the chip to its power-on state
+ * @hw: the card
+ *
+ * Page tables, rings and enables are gone afterwards; VRAM is kept unless
+ * STATUS says otherwise. May sleep; takes the request lock.
+ *
+ * Return: 0, -ETIMEDOUT, -EIO when the device says that it failed, or -ENODEV
+ * when the card is gone.
+ */
+int pddgpu_hw_reset(struct pddgpu_hw *hw)
+{
+	u32 value;
+	int ret;
+
+	mutex_lock(&hw->request_lock);
+	pddgpu_hw_write(hw, PDDGPU_RESET, PDDGPU_RESET_CHIP);
+	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
+	ret = readl_poll_timeout(hw->regs + PDDGPU_RESET, value,
+				 !(value & PDDGPU_RESET_CHIP) || value == U32_MAX,
+				 PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US);
+	mutex_unlock(&hw->request_lock);
+	if (ret || value == U32_MAX)
+		return pddgpu_hw_request_failed(hw, "reset");
+
+	value = pddgpu_hw_read(hw, PDDGPU_STATUS);
+	if (value & PDDGPU_STATUS_RESET_FAILED || !(value & PDDGPU_STATUS_READY)) {
+		drm_err(hw->drm, "PDDGPU: reset failed, status %#x\n", value);
+		return -EIO;
+	}
+	return 0;
+}
+
+/**
+ * pddgpu_hw_enable_memory() - let the engines reach VRAM and the aperture
+ * @hw: the card
+ *
+ * The page tables must be in place: the TLB is flushed at the end, which also
+ * tells that the enables have been taken over.
+ *
+ * Return: 0 or what pddgpu_hw_flush_tlb() says.
+ */
+int pddgpu_hw_enable_memory(struct pddgpu_hw *hw)
+{
+	pddgpu_hw_write(hw, PDDGPU_MC_FB_CTRL, PDDGPU_MC_ENABLE);
+	pddgpu_hw_write(hw, PDDGPU_MC_VRAM_CTRL, PDDGPU_MC_ENABLE);
+	pddgpu_hw_write(hw, PDDGPU_MC_GTT_CTRL, PDDGPU_MC_ENABLE);
+	return pddgpu_hw_flush_tlb(hw);
+}
+
+/**
+ * pddgpu_hw_flush_tlb() - make the MMU forget every translation
+ * @hw: the card
+ *
+ * When it returns 0 no engine uses a translation older than the call. May
+ * sleep; takes the request lock. The caller is inside drm_dev_enter(), or is
+ * probe.
+ *
+ * Return: 0, -ETIMEDOUT, or -ENODEV when the card is gone.
+ */
+int pddgpu_hw_flush_tlb(struct pddgpu_hw *hw)
+{
+	u32 want, done;
+	int ret;
+
+	mutex_lock(&hw->request_lock);
+	want = pddgpu_hw_read(hw, PDDGPU_TLB_FLUSH_REQ) + 1;
+	pddgpu_hw_write(hw, PDDGPU_TLB_FLUSH_REQ, want);
+	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
+	ret = readl_poll_timeout(hw->regs + PDDGPU_TLB_FLUSH_DONE, done,
+				 (s32)(done - want) >= 0 || done == U32_MAX,
+				 PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US);
+	mutex_unlock(&hw->request_lock);
+	/* A card that reads all ones would look as if it had flushed */
+	if (ret || !pddgpu_hw_present(hw))
+		return pddgpu_hw_request_failed(hw, "TLB flush");
+	return 0;
+}
+
+/**
+ * pddgpu_hw_vram() - the CPU's window into VRAM
+ * @hw: the card
+ *
+ * Return: the mapping of the visible part, write-combined; NULL before
+ * pddgpu_hw_map_vram().
+ */
+void __iomem *pddgpu_hw_vram(struct pddgpu_hw *hw)
+{
+	return hw->vram;
+}
+
+/**
+ * pddgpu_hw_vram_phys() - where the CPU's window into VRAM lies on the bus
+ * @hw: the card
+ *
+ * Return: the address of VRAM's first byte.
+ */
+phys_addr_t pddgpu_hw_vram_phys(struct pddgpu_hw *hw)
+{
+	return hw->vram_phys;
+}
+
+/**
+ * pddgpu_hw_init() - map the registers and see whether the card is ours
+ * @drm: the DRM device
+ * @pci: the PCI device, enabled with pcim_enable_device()
+ *
+ * The PCI identity is ivshmem's, which other software uses too, so the register
+ * file is looked at before anything is claimed for good.
+ *
+ * Return: the card, freed with @drm; -ENODEV when it is somebody else's.
+ */
+struct pddgpu_hw *pddgpu_hw_init(struct drm_device *drm, struct pci_dev *pci)
+{
+	struct device *dev = &pci->dev;
+	struct pddgpu_hw *hw;
+	int ret;
+
+	if (pci_resource_len(pci, PDDGPU_BAR_MEMORY) <= PDDGPU_REG_FILE_SIZE ||
+	    pci_resource_len(pci, PDDGPU_BAR_DOORBELL) < PAGE_SIZE / 16)
+		return ERR_PTR(-ENODEV);
+
+	hw = drmm_kzalloc(drm, sizeof(*hw), GFP_KERNEL);
+	if (!hw)
+		return ERR_PTR(-ENOMEM);
+	hw->drm = drm;
+	hw->pci = pci;
+
+	ret = drmm_mutex_init(drm, &hw->request_lock);
+	if (ret)
+		return ERR_PTR(ret);
+
+	hw->regs = devm_ioremap(dev, pci_resource_start(pci, PDDGPU_BAR_MEMORY),
+				PDDGPU_REG_FILE_SIZE);
+	if (!hw->regs)
+		return ERR_PTR(-ENOMEM);
+	if (!pddgpu_hw_present(hw))
+		return ERR_PTR(-ENODEV);
+
+	hw->doorbell = pcim_iomap_region(pci, PDDGPU_BAR_DOORBELL, "pddgpu");
+	if (IS_ERR(hw->doorbell))
+		return ERR_CAST(hw->doorbell);
+
+	ret = pcim_request_region(pci, PDDGPU_BAR_MEMORY, "pddgpu");
+	if (ret)
+		return ERR_PTR(ret);
+
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(52));
+	if (ret)
+		return ERR_PTR(ret);
+	dma_set_max_seg_size(dev, UINT_MAX);
+	pci_set_master(pci);
+
+	return hw;
+}
+
+/**
+ * pddgpu_hw_map_vram() - map the visible part of VRAM
+ * @hw: the card
+ * @bar_offset: where it begins in the memory BAR
+ * @size: its size in bytes, a multiple of a page
+ *
+ * Return: 0, -ENXIO when the BAR does not hold it, -ENOMEM.
+ */
+int pddgpu_hw_map_vram(struct pddgpu_hw *hw, u64 bar_offset, u64 size)
+{
+	u64 bar_size = pci_resource_len(hw->pci, PDDGPU_BAR_MEMORY);
+
+	if (!size || bar_offset < PDDGPU_REG_FILE_SIZE || bar_offset > bar_size ||
+	    size > bar_size - bar_offset || !PAGE_ALIGNED(bar_offset | size)) {
+		drm_err(hw->drm, "PDDGPU: visible VRAM %#llx+%#llx is not in a BAR of %#llx\n",
+			bar_offset, size, bar_size);
+		return -ENXIO;
+	}
+
+	hw->vram_phys = pci_resource_start(hw->pci, PDDGPU_BAR_MEMORY) + bar_offset;
+	hw->vram = devm_ioremap_wc(hw->drm->dev, hw->vram_phys, size);
+	return hw->vram ? 0 : -ENOMEM;
+}
