@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading the leak tracker: the objects past an age, one by one, and the owners
+ * that have most. Records are copied in batches under the tracker's lock and
+ * looked at without it; a mark in the list keeps the reader's place meanwhile.
+ */
+#include <linux/kallsyms.h>
+#include <linux/math64.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/time64.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+
+#include "pddgpu_leak_internal.h"
+
+/**
+ * struct pddgpu_leak_iter - a reader's place among the objects past an age
+ */
+struct pddgpu_leak_iter {
+	/** @tracker: the tracker, kept alive by a reference to its device */
+	struct pddgpu_leak_tracker *tracker;
+	/** @mark: the place, listed unless @done; under the tracker's lock */
+	struct pddgpu_leak_node mark;
+	/** @done: there is nothing behind the records */
+	bool done;
+	/** @start: when the reading began; what is younger is not shown */
+	u64 start;
+	/** @nr: records copied */
+	unsigned int nr;
+	/** @pos: records handed out */
+	unsigned int pos;
+	/** @records: the batch */
+	struct pddgpu_leak_record records[PDDGPU_LEAK_READ_BATCH];
+	/** @symbol: room for the name of a frame */
+	char symbol[KSYM_SYMBOL_LEN];
+};
+
+/**
+ * pddgpu_leak_iter_create() - prepare to read the objects past the suspicious age
+ * @tracker: the tracker
+ *
+ * The reader keeps the device from being released. It is at its end until
+ * pddgpu_leak_iter_rewind().
+ *
+ * Return: a reader for one thread at a time, or NULL when there is no memory.
+ */
+struct pddgpu_leak_iter *pddgpu_leak_iter_create(struct pddgpu_leak_tracker *tracker)
+{
+	struct pddgpu_leak_iter *iter = kzalloc(sizeof(*iter), GFP_KERNEL);
+
+	if (!iter)
+		return NULL;
+
+	drm_dev_get(tracker->drm);
+	iter->tracker = tracker;
+	iter->mark.state = PDDGPU_LEAK_MARK;
+	INIT_LIST_HEAD(&iter->mark.link);
+	iter->done = true;
+	return iter;
+}
+
+/**
+ * pddgpu_leak_iter_destroy() - end reading
+ * @iter: the reader, or NULL
+ */
+void pddgpu_leak_iter_destroy(struct pddgpu_leak_iter *iter)
+{
+	struct drm_device *drm;
+
+	if (!iter)
+		return;
+
+	drm = iter->tracker->drm;
+	spin_lock(&iter->tracker->lock);
+	list_del(&iter->mark.link);
+	spin_unlock(&iter->tracker->lock);
+	kfree(iter);
+	drm_dev_put(drm);
+}
+
+/**
+ * pddgpu_leak_iter_rewind() - begin with the oldest object
+ * @iter: the reader
+ *
+ * Classifies everything by its age now, monitor or no monitor.
+ *
+ * Context: may sleep.
+ */
+void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter)
+{
+	struct pddgpu_leak_tracker *tracker = iter->tracker;
+
+	pddgpu_leak_check(tracker, NULL);
+
+	spin_lock(&tracker->lock);
+	iter->start = tracker->clock();
+	list_move(&iter->mark.link, &tracker->nodes);
+	spin_unlock(&tracker->lock);
+
+	iter->done = false;
+	iter->nr = 0;
+	iter->pos = 0;
+}
+
+static void record_fill(struct pddgpu_leak_record *record, const struct pddgpu_leak_node *node,
+			u64 now)
+{
+	const struct pddgpu_leak_owner *owner = node->owner;
+
+	record->age_ms = div_u64(now - node->birth, NSEC_PER_MSEC);
+	record->size = node->size;
+	record->flags = node->flags;
+	record->state = node->state;
+	record->class = node->class;
+	record->stack = node->stack;
+	record->domain = node->domain;
+	record->foreign = node->foreign;
+	record->owned = owner;
+	record->client_id = owner ? owner->client_id : 0;
+	record->pid = owner ? owner->pid : 0;
+	if (owner)
+		memcpy(record->comm, owner->comm, sizeof(record->comm));
+	else
+		record->comm[0] = '\0';
+}
+
+static void iter_fetch(struct pddgpu_leak_iter *iter)
+{
+	struct pddgpu_leak_tracker *tracker = iter->tracker;
+	struct pddgpu_leak_node *pos = &iter->mark;
+
+	iter->nr = 0;
+	iter->pos = 0;
+
+	spin_lock(&tracker->lock);
+	list_for_each_entry_continue(pos, &tracker->nodes, link) {
+		if (pddgpu_leak_is_mark(pos))
+			continue;
+		if (pos->class == PDDGPU_LEAK_YOUNG || pos->birth > iter->start) {
+			iter->done = true;
+			break;
+		}
+		if (iter->nr == ARRAY_SIZE(iter->records))
+			break;
+		record_fill(&iter->records[iter->nr++], pos, iter->start);
+	}
+	if (list_entry_is_head(pos, &tracker->nodes, link))
+		iter->done = true;
+	if (iter->done)
+		list_del_init(&iter->mark.link);
+	else
+		list_move_tail(&iter->mark.link, &pos->link);
+	spin_unlock(&tracker->lock);
+}
+
+/**
+ * pddgpu_leak_iter_next() - the next object past the suspicious age
+ * @iter: the reader
+ *
+ * Objects come from the oldest to the youngest, each at most once. One that
+ * goes while the reading lasts may be missing; one that comes is.
+ *
+ * Return: a record, good until the next call, or NULL at the end.
+ */
+const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *iter)
+{
+	if (iter->pos == iter->nr && !iter->done)
+		iter_fetch(iter);
+	if (iter->pos == iter->nr)
+		return NULL;
+	return &iter->records[iter->pos++];
+}
+
+/**
+ * pddgpu_leak_iter_show_stack() - print where an object was allocated
+ * @iter: the reader
+ * @m: where to print, on one line
+ * @stack: from the object's record
+ *
+ * Prints symbols and offsets into them. A frame that has no symbol is a "?",
+ * since an address is nothing to show.
+ */
+void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u16 stack)
+{
+	const struct pddgpu_leak_stack *slot;
+	unsigned int i;
+
+	if (!stack || stack > PDDGPU_LEAK_STACKS) {
+		seq_putc(m, '-');
+		return;
+	}
+
+	slot = &iter->tracker->stacks[stack - 1];
+	for (i = 0; i < slot->nr; i++) {
+		if (i)
+			seq_puts(m, " < ");
+		iter->symbol[0] = '\0';
+		/* The call, not the instruction after it, which may be another function's */
+		sprint_symbol(iter->symbol, slot->frames[i] - 1);
+		/* What kallsyms does not know it prints as a number; no symbol begins so */
+		if (!iter->symbol[0] || isdigit(iter->symbol[0]))
+			seq_putc(m, '?');
+		else
+			seq_puts(m, iter->symbol);
+	}
+}
+
+/* Put an owner into a list of the largest so far, if it is one of them */
+static unsigned int owner_rank(const struct pddgpu_leak_owner *owner,
+			       struct pddgpu_leak_owner_record *out, unsigned int nr,
+			       unsigned int max)
+{
+	unsigned int i = nr;
+
+	while (i && out[i - 1].has.bytes < owner->has.bytes)
+		i--;
+	if (i == max)
+		return nr;
+
+	if (nr < max)
+		nr++;
+	memmove(&out[i + 1], &out[i], (nr - i - 1) * sizeof(*out));
+	out[i].has = owner->has;
+	out[i].client_id = owner->client_id;
+	out[i].pid = owner->pid;
+	memcpy(out[i].comm, owner->comm, sizeof(out[i].comm));
+	return nr;
+}
+
+/**
+ * pddgpu_leak_largest_owners() - who has most
+ * @tracker: the tracker
+ * @out: gets their records, the largest first
+ * @max: how many there is room for; a few
+ *
+ * Each owner is looked at once, and not all at the same moment.
+ *
+ * Context: may sleep.
+ * Return: the number of records.
+ */
+unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
+					struct pddgpu_leak_owner_record *out, unsigned int max)
+{
+	struct pddgpu_leak_owner mark = {};
+	struct pddgpu_leak_owner *pos;
+	unsigned int budget, nr = 0;
+	bool done = false;
+	u64 last;
+
+	spin_lock(&tracker->lock);
+	/* Owners that come, or come back, stand behind this one */
+	last = tracker->owner_seq;
+	list_add(&mark.link, &tracker->owners);
+	while (!done) {
+		budget = PDDGPU_LEAK_READ_BATCH;
+		pos = &mark;
+		list_for_each_entry_continue(pos, &tracker->owners, link) {
+			if (!pos->has.objects)
+				continue;
+			if (pos->seq > last || !budget--)
+				break;
+			nr = owner_rank(pos, out, nr, max);
+		}
+		done = list_entry_is_head(pos, &tracker->owners, link) || pos->seq > last;
+		list_move_tail(&mark.link, &pos->link);
+		if (done)
+			break;
+		spin_unlock(&tracker->lock);
+		cond_resched();
+		spin_lock(&tracker->lock);
+	}
+	list_del(&mark.link);
+	spin_unlock(&tracker->lock);
+	return nr;
+}
