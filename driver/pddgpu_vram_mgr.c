@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/mutex.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_placement.h>
+
+#include "pddgpu_compat.h"
+#include "pddgpu_vram_mgr.h"
+
+/* Seed row C5: three times, 10 ms */
+#define PDDGPU_VRAM_ALLOC_RETRY_COUNT	3
+#define PDDGPU_VRAM_ALLOC_RETRY_DELAY	10
+
+/**
+ * struct pddgpu_vram_mgr - who allocates VRAM
+ */
+struct pddgpu_vram_mgr {
+	/** @manager: TTM's part; counts buffers' bytes under the LRU lock */
+	struct ttm_resource_manager manager;
+	/** @ttm: the TTM device; constant */
+	struct ttm_device *ttm;
+	/** @lock: guards @mm and @reserved_blocks; a leaf, sleeps */
+	struct mutex lock;
+	/** @mm: the buddy allocator over all VRAM, in bytes */
+	struct gpu_buddy mm;
+	/** @reserved_blocks: what the driver keeps for itself, until the end */
+	struct list_head reserved_blocks;
+	/** @reserved: bytes of @reserved_blocks; only grows, all visible */
+	atomic64_t reserved;
+	/** @visible_used: visible bytes in use, @reserved included */
+	atomic64_t visible_used;
+	/** @size: bytes of VRAM; constant */
+	u64 size;
+	/** @visible_size: bytes the CPU reaches, from 0; constant */
+	u64 visible_size;
+	/** @retry: what to do about a transient failure */
+	struct pddgpu_retry retry;
+};
+
+static struct pddgpu_vram_mgr *to_pddgpu_vram_mgr(struct ttm_resource_manager *man)
+{
+	return container_of(man, struct pddgpu_vram_mgr, manager);
+}
+
+static u64 pddgpu_vram_block_visible(struct pddgpu_vram_mgr *mgr,
+				     struct gpu_buddy_block *block)
+{
+	u64 start = gpu_buddy_block_offset(block);
+	u64 end = start + gpu_buddy_block_size(&mgr->mm, block);
+
+	if (start >= mgr->visible_size)
+		return 0;
+	return min(end, mgr->visible_size) - start;
+}
+
+/* What an allocation asks for, in bytes */
+struct pddgpu_vram_request {
+	u64 start;
+	u64 end;
+	u64 size;
+	u64 align;
+	bool contiguous;
+};
+
+static int pddgpu_vram_try(struct pddgpu_vram_mgr *mgr,
+			   const struct pddgpu_vram_request *req, u64 min_block,
+			   unsigned long flags, struct list_head *blocks)
+{
+	lockdep_assert_held(&mgr->lock);
+
+	if (req->start || req->end != mgr->size)
+		flags |= GPU_BUDDY_RANGE_ALLOCATION;
+	return gpu_buddy_alloc_blocks(&mgr->mm, req->start, req->end, req->size,
+				      min_block, blocks, flags);
+}
+
+/*
+ * Large blocks are worth a try, since they make for few page table leaves and
+ * few packets; then whatever there is (seed row B1: the fallback).
+ */
+static int pddgpu_vram_alloc_blocks(struct pddgpu_vram_mgr *mgr,
+				    const struct pddgpu_vram_request *req,
+				    struct list_head *blocks)
+{
+	u64 large = max_t(u64, req->align, SZ_2M);
+	int ret;
+
+	lockdep_assert_held(&mgr->lock);
+
+	if (req->contiguous)
+		return pddgpu_vram_try(mgr, req, req->align,
+				       GPU_BUDDY_CONTIGUOUS_ALLOCATION, blocks);
+
+	if (req->size >= large && IS_ALIGNED(req->size, large)) {
+		ret = pddgpu_vram_try(mgr, req, large, 0, blocks);
+		if (!ret)
+			return 0;
+	}
+	return pddgpu_vram_try(mgr, req, req->align, 0, blocks);
+}
+
+/* The buddy allocator says -EINVAL to what can never fit; TTM wants -ENOSPC. */
+static int pddgpu_vram_check_request(struct pddgpu_vram_mgr *mgr,
+				     const struct pddgpu_vram_request *req)
+{
+	if (req->start >= req->end || req->end > mgr->size)
+		return -ENOSPC;
+	if (req->size > req->end - req->start || req->align > mgr->size)
+		return -ENOSPC;
+	return 0;
+}
+
+static void pddgpu_vram_resource_settle(struct pddgpu_vram_mgr *mgr,
+					struct pddgpu_vram_resource *vres)
+{
+	struct gpu_buddy_block *block;
+	u64 next = U64_MAX;
+
+	vres->contiguous = true;
+	list_for_each_entry(block, &vres->blocks, link) {
+		u64 start = gpu_buddy_block_offset(block);
+
+		if (next == U64_MAX)
+			vres->base.start = start >> PAGE_SHIFT;
+		else if (next != start)
+			vres->contiguous = false;
+		next = start + gpu_buddy_block_size(&mgr->mm, block);
+		vres->visible += pddgpu_vram_block_visible(mgr, block);
+	}
+	if (vres->contiguous)
+		vres->base.placement |= TTM_PL_FLAG_CONTIGUOUS;
+	atomic64_add(vres->visible, &mgr->visible_used);
+}
+
+static int pddgpu_vram_mgr_alloc(struct ttm_resource_manager *man,
+				 struct ttm_buffer_object *bo,
+				 const struct ttm_place *place,
+				 struct ttm_resource **res)
+{
+	struct pddgpu_vram_mgr *mgr = to_pddgpu_vram_mgr(man);
+	struct pddgpu_vram_request req = {
+		.start = (u64)place->fpfn << PAGE_SHIFT,
+		.end = place->lpfn ? (u64)place->lpfn << PAGE_SHIFT : mgr->size,
+		.align = max_t(u64, (u64)bo->page_alignment << PAGE_SHIFT, PAGE_SIZE),
+		.contiguous = place->flags & TTM_PL_FLAG_CONTIGUOUS,
+	};
+	struct pddgpu_vram_resource *vres;
+	int ret;
+
+	vres = kzalloc(sizeof(*vres), GFP_KERNEL);
+	if (!vres)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&vres->blocks);
+	ttm_resource_init(bo, place, &vres->base);
+	req.size = PAGE_ALIGN(vres->base.size);
+
+	ret = pddgpu_vram_check_request(mgr, &req);
+	if (ret)
+		goto err_fini;
+
+	mutex_lock(&mgr->lock);
+	ret = pddgpu_vram_alloc_blocks(mgr, &req, &vres->blocks);
+	mutex_unlock(&mgr->lock);
+	if (ret) {
+		/* Rounding up to a power of two may pass the end: no room */
+		if (ret == -EINVAL)
+			ret = -ENOSPC;
+		goto err_fini;
+	}
+
+	pddgpu_vram_resource_settle(mgr, vres);
+	*res = &vres->base;
+	return 0;
+
+err_fini:
+	ttm_resource_fini(man, &vres->base);
+	kfree(vres);
+	return ret;
+}
+
+static void pddgpu_vram_mgr_free(struct ttm_resource_manager *man,
+				 struct ttm_resource *res)
+{
+	struct pddgpu_vram_resource *vres = to_pddgpu_vram_resource(res);
+	struct pddgpu_vram_mgr *mgr = to_pddgpu_vram_mgr(man);
+
+	mutex_lock(&mgr->lock);
+	gpu_buddy_free_list(&mgr->mm, &vres->blocks, 0);
+	mutex_unlock(&mgr->lock);
+
+	atomic64_sub(vres->visible, &mgr->visible_used);
+	ttm_resource_fini(man, res);
+	kfree(vres);
+}
+
+static bool pddgpu_vram_mgr_intersects(struct ttm_resource_manager *man,
+				       struct ttm_resource *res,
+				       const struct ttm_place *place, size_t size)
+{
+	struct pddgpu_vram_resource *vres = to_pddgpu_vram_resource(res);
+	struct pddgpu_vram_mgr *mgr = to_pddgpu_vram_mgr(man);
+	u64 first = (u64)place->fpfn << PAGE_SHIFT;
+	u64 end = place->lpfn ? (u64)place->lpfn << PAGE_SHIFT : mgr->size;
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &vres->blocks, link) {
+		u64 start = gpu_buddy_block_offset(block);
+
+		if (start < end &&
+		    start + gpu_buddy_block_size(&mgr->mm, block) > first)
+			return true;
+	}
+	return false;
+}
+
+static bool pddgpu_vram_mgr_compatible(struct ttm_resource_manager *man,
+				       struct ttm_resource *res,
+				       const struct ttm_place *place, size_t size)
+{
+	struct pddgpu_vram_resource *vres = to_pddgpu_vram_resource(res);
+	struct pddgpu_vram_mgr *mgr = to_pddgpu_vram_mgr(man);
+	u64 first = (u64)place->fpfn << PAGE_SHIFT;
+	u64 end = place->lpfn ? (u64)place->lpfn << PAGE_SHIFT : mgr->size;
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &vres->blocks, link) {
+		u64 start = gpu_buddy_block_offset(block);
+
+		if (start < first ||
+		    start + gpu_buddy_block_size(&mgr->mm, block) > end)
+			return false;
+	}
+	return true;
+}
+
+static void pddgpu_vram_mgr_debug(struct ttm_resource_manager *man,
+				  struct drm_printer *p)
+{
+	struct pddgpu_vram_mgr *mgr = to_pddgpu_vram_mgr(man);
+	struct gpu_buddy_block *block;
+
+	drm_printf(p, "  vis usage:%llu of %llu\n",
+		   pddgpu_vram_mgr_visible_usage(mgr), mgr->visible_size);
+	drm_printf(p, "  reserved:%llu\n", pddgpu_vram_mgr_reserved(mgr));
+
+	mutex_lock(&mgr->lock);
+	drm_printf(p, "default_page_size: %lluKiB\n", mgr->mm.chunk_size >> 10);
+	drm_buddy_print(&mgr->mm, p);
+	drm_puts(p, "reserved:\n");
+	list_for_each_entry(block, &mgr->reserved_blocks, link)
+		drm_buddy_block_print(&mgr->mm, block, p);
+	mutex_unlock(&mgr->lock);
+}
+
+static const struct ttm_resource_manager_func pddgpu_vram_mgr_func = {
+	.alloc = pddgpu_vram_mgr_alloc,
+	.free = pddgpu_vram_mgr_free,
+	.intersects = pddgpu_vram_mgr_intersects,
+	.compatible = pddgpu_vram_mgr_compatible,
+	.debug = pddgpu_vram_mgr_debug,
+};
+
+static void pddgpu_vram_mgr_fini(struct drm_device *drm, void *arg)
+{
+	struct pddgpu_vram_mgr *mgr = arg;
+
+	ttm_resource_manager_set_used(&mgr->manager, false);
+	/* The card is gone by now and no buffer is left: nothing is copied */
+	drm_WARN_ON(drm, ttm_resource_manager_evict_all(mgr->ttm, &mgr->manager));
+
+	mutex_lock(&mgr->lock);
+	gpu_buddy_free_list(&mgr->mm, &mgr->reserved_blocks, 0);
+	gpu_buddy_fini(&mgr->mm);
+	mutex_unlock(&mgr->lock);
+
+	ttm_resource_manager_cleanup(&mgr->manager);
+	ttm_set_driver_manager(mgr->ttm, TTM_PL_VRAM, NULL);
+}
+
+/**
+ * pddgpu_vram_mgr_init() - make the VRAM manager and give it to TTM
+ * @drm: the DRM device, which frees it
+ * @ttm: the TTM device
+ * @size: bytes of VRAM
+ * @visible_size: bytes from the start of VRAM that the CPU reaches
+ *
+ * Return: the manager, or an error pointer: -ENOMEM, or -EINVAL for a size that
+ * the allocator does not take.
+ */
+struct pddgpu_vram_mgr *pddgpu_vram_mgr_init(struct drm_device *drm,
+					     struct ttm_device *ttm,
+					     u64 size, u64 visible_size)
+{
+	struct pddgpu_vram_mgr *mgr;
+	int ret;
+
+	mgr = drmm_kzalloc(drm, sizeof(*mgr), GFP_KERNEL);
+	if (!mgr)
+		return ERR_PTR(-ENOMEM);
+
+	mgr->ttm = ttm;
+	mgr->size = size;
+	mgr->visible_size = visible_size;
+	mgr->retry.count = PDDGPU_VRAM_ALLOC_RETRY_COUNT;
+	mgr->retry.delay_ms = PDDGPU_VRAM_ALLOC_RETRY_DELAY;
+	INIT_LIST_HEAD(&mgr->reserved_blocks);
+
+	ret = drmm_mutex_init(drm, &mgr->lock);
+	if (ret)
+		return ERR_PTR(ret);
+	ret = gpu_buddy_init(&mgr->mm, size, PAGE_SIZE);
+	if (ret)
+		return ERR_PTR(ret);
+
+	mgr->manager.func = &pddgpu_vram_mgr_func;
+	ttm_resource_manager_init(&mgr->manager, ttm, size);
+	ttm_set_driver_manager(ttm, TTM_PL_VRAM, &mgr->manager);
+	ttm_resource_manager_set_used(&mgr->manager, true);
+
+	ret = drmm_add_action_or_reset(drm, pddgpu_vram_mgr_fini, mgr);
+	if (ret)
+		return ERR_PTR(ret);
+	return mgr;
+}
+
+/**
+ * pddgpu_vram_mgr_reserve() - take visible VRAM for the driver itself
+ * @mgr: the manager
+ * @size: bytes, a multiple of a page
+ * @align: bytes, a power of two, at least a page
+ * @offset: out: offset of its first byte in VRAM
+ *
+ * One range, from the top of the visible part so that the rest stays whole. It
+ * counts as used and is given back with the manager. Takes the manager's lock.
+ *
+ * Return: 0, -ENOSPC or -ENOMEM.
+ */
+int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
+			    u64 *offset)
+{
+	struct pddgpu_vram_request req = {
+		.end = mgr->visible_size,
+		.size = size,
+		.align = align,
+	};
+	LIST_HEAD(blocks);
+	int ret;
+
+	ret = pddgpu_vram_check_request(mgr, &req);
+	if (ret)
+		return ret;
+
+	mutex_lock(&mgr->lock);
+	ret = pddgpu_vram_try(mgr, &req, align, GPU_BUDDY_CONTIGUOUS_ALLOCATION |
+			      GPU_BUDDY_TOPDOWN_ALLOCATION, &blocks);
+	if (!ret) {
+		*offset = gpu_buddy_block_offset(list_first_entry(&blocks,
+								  struct gpu_buddy_block,
+								  link));
+		list_splice_tail(&blocks, &mgr->reserved_blocks);
+	}
+	mutex_unlock(&mgr->lock);
+	if (ret)
+		return ret == -EINVAL ? -ENOSPC : ret;
+
+	atomic64_add(size, &mgr->reserved);
+	atomic64_add(size, &mgr->visible_used);
+	return 0;
+}
+
+/**
+ * pddgpu_vram_mgr_to_ttm() - TTM's view of the manager
+ * @mgr: the manager
+ *
+ * Return: the resource manager.
+ */
+struct ttm_resource_manager *pddgpu_vram_mgr_to_ttm(struct pddgpu_vram_mgr *mgr)
+{
+	return &mgr->manager;
+}
+
+/**
+ * pddgpu_vram_mgr_retry() - how transient failures are retried
+ * @mgr: the manager
+ *
+ * Return: the settings, see &struct pddgpu_retry.
+ */
+struct pddgpu_retry *pddgpu_vram_mgr_retry(struct pddgpu_vram_mgr *mgr)
+{
+	return &mgr->retry;
+}
+
+/**
+ * pddgpu_vram_mgr_size() - how much VRAM there is
+ * @mgr: the manager
+ *
+ * Return: bytes.
+ */
+u64 pddgpu_vram_mgr_size(struct pddgpu_vram_mgr *mgr)
+{
+	return mgr->size;
+}
+
+/**
+ * pddgpu_vram_mgr_usage() - how much VRAM is used, by buffers and the driver
+ * @mgr: the manager
+ *
+ * Return: bytes.
+ */
+u64 pddgpu_vram_mgr_usage(struct pddgpu_vram_mgr *mgr)
+{
+	return ttm_resource_manager_usage(&mgr->manager) +
+	       pddgpu_vram_mgr_reserved(mgr);
+}
+
+/**
+ * pddgpu_vram_mgr_visible_size() - how much VRAM the CPU reaches
+ * @mgr: the manager
+ *
+ * Return: bytes.
+ */
+u64 pddgpu_vram_mgr_visible_size(struct pddgpu_vram_mgr *mgr)
+{
+	return mgr->visible_size;
+}
+
+/**
+ * pddgpu_vram_mgr_visible_usage() - how much of the visible VRAM is used
+ * @mgr: the manager
+ *
+ * Return: bytes.
+ */
+u64 pddgpu_vram_mgr_visible_usage(struct pddgpu_vram_mgr *mgr)
+{
+	return atomic64_read(&mgr->visible_used);
+}
+
+/**
+ * pddgpu_vram_mgr_reserved() - how much VRAM the driver uses itself
+ * @mgr: the manager
+ *
+ * Return: bytes.
+ */
+u64 pddgpu_vram_mgr_reserved(struct pddgpu_vram_mgr *mgr)
+{
+	return atomic64_read(&mgr->reserved);
+}

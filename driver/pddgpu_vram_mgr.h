@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The VRAM manager: TTM's resource manager for the card's own memory, on the
+ * kernel's buddy allocator (seed rows B1, B3, B5, B6).
+ */
+#ifndef PDDGPU_VRAM_MGR_H
+#define PDDGPU_VRAM_MGR_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include <drm/ttm/ttm_resource.h>
+
+struct drm_device;
+struct pddgpu_vram_mgr;
+struct ttm_device;
+
+/**
+ * struct pddgpu_retry - how a transient failure is retried (seed row C5)
+ *
+ * Read and written with READ_ONCE() and WRITE_ONCE(): tunable at run time.
+ */
+struct pddgpu_retry {
+	/** @count: attempts after the first; 0 to 100 */
+	u32 count;
+	/** @delay_ms: pause before each; 0 to 10000 */
+	u32 delay_ms;
+};
+
+/**
+ * struct pddgpu_vram_resource - VRAM that a buffer holds
+ */
+struct pddgpu_vram_resource {
+	/** @base: TTM's part; its start is the first block's page number */
+	struct ttm_resource base;
+	/** @blocks: buddy blocks in the order of the buffer's bytes */
+	struct list_head blocks;
+	/** @visible: bytes of them that the CPU reaches */
+	u64 visible;
+	/** @contiguous: the blocks adjoin: the buffer is one range */
+	bool contiguous;
+};
+
+static inline struct pddgpu_vram_resource *
+to_pddgpu_vram_resource(struct ttm_resource *res)
+{
+	return container_of(res, struct pddgpu_vram_resource, base);
+}
+
+struct pddgpu_vram_mgr *pddgpu_vram_mgr_init(struct drm_device *drm,
+					     struct ttm_device *ttm,
+					     u64 size, u64 visible_size);
+int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
+			    u64 *offset);
+
+struct ttm_resource_manager *pddgpu_vram_mgr_to_ttm(struct pddgpu_vram_mgr *mgr);
+struct pddgpu_retry *pddgpu_vram_mgr_retry(struct pddgpu_vram_mgr *mgr);
+u64 pddgpu_vram_mgr_size(struct pddgpu_vram_mgr *mgr);
+u64 pddgpu_vram_mgr_usage(struct pddgpu_vram_mgr *mgr);
+u64 pddgpu_vram_mgr_visible_size(struct pddgpu_vram_mgr *mgr);
+u64 pddgpu_vram_mgr_visible_usage(struct pddgpu_vram_mgr *mgr);
+u64 pddgpu_vram_mgr_reserved(struct pddgpu_vram_mgr *mgr);
+
+#endif /* PDDGPU_VRAM_MGR_H */
