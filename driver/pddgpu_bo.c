@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/delay.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <drm/drm_prime.h>
+
+#include "pddgpu_bo.h"
+#include "pddgpu_chip.h"
+#include "pddgpu_compat.h"
+#include "pddgpu_device.h"
+#include "pddgpu_gtt_mgr.h"
+#include "pddgpu_leak.h"
+#include "pddgpu_stats.h"
+#include "pddgpu_vram_mgr.h"
+
+/**
+ * pddgpu_bo_domain() - the domain that a resource is in
+ * @res: a resource of one of the device's managers
+ *
+ * Return: one of PDDGPU_GEM_DOMAIN_*.
+ */
+u32 pddgpu_bo_domain(const struct ttm_resource *res)
+{
+	switch (res->mem_type) {
+	case TTM_PL_VRAM:
+		return PDDGPU_GEM_DOMAIN_VRAM;
+	case TTM_PL_TT:
+		return PDDGPU_GEM_DOMAIN_GTT;
+	default:
+		return PDDGPU_GEM_DOMAIN_CPU;
+	}
+}
+
+/**
+ * pddgpu_bo_gpu_address() - where the chip sees a buffer's first byte
+ * @pdev: the device
+ * @bo: the buffer, reserved
+ *
+ * Return: a GPU address, or 0 when it has none.
+ */
+u64 pddgpu_bo_gpu_address(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
+{
+	struct ttm_resource *res = bo->tbo.resource;
+
+	switch (res->mem_type) {
+	case TTM_PL_VRAM:
+		return pdev->chip->vram_start + ((u64)res->start << PAGE_SHIFT);
+	case TTM_PL_TT:
+		return pdev->chip->gtt_start + ((u64)res->start << PAGE_SHIFT);
+	default:
+		return 0;
+	}
+}
+
+static void pddgpu_bo_add_place(struct pddgpu_bo_placement *placement, u32 type,
+				u32 flags, u64 end)
+{
+	struct ttm_place *place = &placement->places[placement->base.num_placement];
+
+	/*
+	 * Behind the first place only as a fallback: room is made in the
+	 * preferred domain before the next one is taken (ttm_bo.c).
+	 */
+	if (placement->base.num_placement)
+		flags |= TTM_PL_FLAG_FALLBACK;
+	place->mem_type = type;
+	place->flags = flags;
+	place->lpfn = end >> PAGE_SHIFT;
+	placement->base.num_placement++;
+}
+
+/**
+ * pddgpu_bo_placement_init() - turn domains into a TTM placement
+ * @pdev: the device
+ * @placement: filled in
+ * @domains: not empty; VRAM is preferred to GTT, GTT to CPU (seed row B4)
+ * @flags: the buffer's creation flags
+ */
+void pddgpu_bo_placement_init(struct pddgpu_device *pdev,
+			      struct pddgpu_bo_placement *placement,
+			      u32 domains, u32 flags)
+{
+	u64 visible = pddgpu_vram_mgr_visible_size(pdev->vram_mgr);
+
+	memset(placement, 0, sizeof(*placement));
+	placement->base.placement = placement->places;
+
+	/* The CPU clears and moves VRAM: only what it reaches is given out */
+	if (domains & PDDGPU_GEM_DOMAIN_VRAM)
+		pddgpu_bo_add_place(placement, TTM_PL_VRAM,
+				    flags & PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS ?
+				    TTM_PL_FLAG_CONTIGUOUS : 0, visible);
+	if (domains & PDDGPU_GEM_DOMAIN_GTT)
+		pddgpu_bo_add_place(placement, TTM_PL_TT, 0, 0);
+	if (domains & PDDGPU_GEM_DOMAIN_CPU)
+		pddgpu_bo_add_place(placement, TTM_PL_SYSTEM, 0, 0);
+}
+
+/*
+ * Could a buffer ever be placed? -EINVAL for a size of 0 or an alignment that is
+ * no power of two or larger than every named domain; -E2BIG for a size that fits
+ * none of them even when they are empty.
+ */
+static int pddgpu_bo_check_size(struct pddgpu_device *pdev, u64 size,
+				u64 alignment, u32 domains)
+{
+	u64 largest = 0;
+
+	if (domains & PDDGPU_GEM_DOMAIN_VRAM)
+		largest = pddgpu_vram_mgr_visible_size(pdev->vram_mgr) -
+			  pddgpu_vram_mgr_reserved(pdev->vram_mgr);
+	if (domains & PDDGPU_GEM_DOMAIN_GTT)
+		largest = max(largest, pddgpu_gtt_mgr_size(pdev->gtt_mgr));
+	if (domains & PDDGPU_GEM_DOMAIN_CPU)
+		largest = max(largest, pdev->system_limit);
+
+	if (!size || (alignment && !is_power_of_2(alignment)) ||
+	    alignment > largest)
+		return -EINVAL;
+	return size > largest ? -E2BIG : 0;
+}
+
+/**
+ * pddgpu_bo_destroy() - TTM's last word on a buffer
+ * @tbo: the buffer; nobody has a reference any more
+ */
+void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
+{
+	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
+	struct pddgpu_bo *bo = to_pddgpu_bo(tbo);
+
+	/* A listed node is always valid memory */
+	pddgpu_leak_untrack(pdev->leaks, &bo->leak);
+
+	if (tbo->base.import_attach)
+		drm_prime_gem_destroy(&tbo->base, tbo->sg);
+	drm_gem_object_release(&tbo->base);
+	if (bo->unplugged_page)
+		__free_page(bo->unplugged_page);
+	if (bo->created)
+		pddgpu_memory_stats_free_end(pdev->stats, bo->free_start);
+	kfree(bo);
+}
+
+static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
+					      const struct pddgpu_bo_param *param)
+{
+	enum ttm_bo_type type = param->sgt ? ttm_bo_type_sg : ttm_bo_type_device;
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct pddgpu_bo_placement placement;
+	struct pddgpu_bo *bo;
+	int ret;
+
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	bo->domains = param->domains;
+	bo->flags = param->flags;
+	bo->tbo.base.funcs = pdev->gem_funcs;
+	drm_gem_private_object_init(&pdev->drm, &bo->tbo.base,
+				    PAGE_ALIGN(param->size));
+	pddgpu_bo_placement_init(pdev, &placement, param->domains, param->flags);
+
+	/* Calls pddgpu_bo_destroy() when it fails */
+	ret = ttm_bo_init_reserved(&pdev->ttm, &bo->tbo, type, &placement.base,
+				   PFN_UP(param->alignment), &ctx, param->sgt,
+				   param->resv, pddgpu_bo_destroy);
+	if (ret)
+		return ERR_PTR(ret);
+
+	/* Pages in the CPU domain now, so that want of them is an error here */
+	if (bo->tbo.resource->mem_type == TTM_PL_SYSTEM)
+		ret = pddgpu_ttm_populate(&bo->tbo, &ctx);
+	if (!ret) {
+		bo->created = true;
+		pddgpu_leak_track(pdev->leaks, &bo->leak, param->owner,
+				  bo->tbo.base.size,
+				  pddgpu_bo_domain(bo->tbo.resource), param->flags,
+				  !param->sgt);
+	}
+	if (!param->resv)
+		ttm_bo_unreserve(&bo->tbo);
+	if (ret) {
+		ttm_bo_put(&bo->tbo);
+		return ERR_PTR(ret);
+	}
+	return bo;
+}
+
+/*
+ * A failure for want of room is transient when something is about to give some
+ * back, or when another thread's search held the victims' reservations.
+ */
+static bool pddgpu_bo_room_is_coming(struct pddgpu_device *pdev)
+{
+	struct pddgpu_leak_summary summary;
+
+	if (atomic_read(&pdev->placing) > 1)
+		return true;
+	pddgpu_leak_check(pdev->leaks, &summary);
+	return summary.state[PDDGPU_LEAK_ZOMBIE].objects;
+}
+
+/*
+ * Wait before another attempt; false when there is to be none. Called outside
+ * every lock (seed row C5).
+ */
+static bool pddgpu_bo_retry(struct pddgpu_device *pdev, u32 domains,
+			    u32 *attempts, int result)
+{
+	struct pddgpu_retry *retry = domains & PDDGPU_GEM_DOMAIN_VRAM ?
+		pddgpu_vram_mgr_retry(pdev->vram_mgr) :
+		pddgpu_gtt_mgr_retry(pdev->gtt_mgr);
+
+	if (result != -ENOMEM || (*attempts)++ >= READ_ONCE(retry->count) ||
+	    !pddgpu_bo_room_is_coming(pdev))
+		return false;
+	return !msleep_interruptible(READ_ONCE(retry->delay_ms));
+}
+
+/**
+ * pddgpu_bo_create() - make a buffer
+ * @pdev: the device
+ * @param: what it is made of
+ *
+ * It reads as zeros. May sleep, evict other buffers, and retry a transient
+ * failure. Counted and timed in the statistics.
+ *
+ * Return: the buffer with one GEM reference, tracked; or an error pointer:
+ * -EINVAL for a size of 0 or an alignment that is no power of two or larger
+ * than every domain, -E2BIG for a size that no domain ever has, -ENOMEM when
+ * there is no room now, -ERESTARTSYS, -ENODEV. An imported buffer's
+ * reservation stays locked.
+ */
+struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
+				   const struct pddgpu_bo_param *param)
+{
+	u64 start = pddgpu_memory_stats_alloc_start(pdev->stats);
+	struct pddgpu_bo *bo;
+	u32 attempts = 0;
+	int ret;
+
+	ret = pddgpu_bo_check_size(pdev, param->size, param->alignment,
+				   param->domains);
+	if (ret) {
+		pddgpu_memory_stats_alloc_end(pdev->stats, start, ret);
+		return ERR_PTR(ret);
+	}
+
+	do {
+		atomic_inc(&pdev->placing);
+		bo = pddgpu_bo_try_create(pdev, param);
+		atomic_dec(&pdev->placing);
+	} while (!param->resv &&
+		 pddgpu_bo_retry(pdev, param->domains, &attempts,
+				 PTR_ERR_OR_ZERO(bo)));
+
+	pddgpu_memory_stats_alloc_end(pdev->stats, start, PTR_ERR_OR_ZERO(bo));
+	return bo;
+}
+
+static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev,
+				     struct pddgpu_bo *bo, u32 domains, u32 *now)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct pddgpu_bo_placement placement;
+	int ret;
+
+	ret = ttm_bo_reserve(&bo->tbo, true, false, NULL);
+	if (ret)
+		return ret;
+	if (bo->tbo.base.import_attach || bo->tbo.pin_count) {
+		ret = -EBUSY;
+		goto out_unreserve;
+	}
+
+	pddgpu_bo_placement_init(pdev, &placement, domains, bo->flags);
+	ret = ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
+	if (ret)
+		goto out_unreserve;
+	bo->domains = domains;
+	*now = pddgpu_bo_domain(bo->tbo.resource);
+
+out_unreserve:
+	ttm_bo_unreserve(&bo->tbo);
+	return ret;
+}
+
+/**
+ * pddgpu_bo_set_domains() - change where a buffer may live, and move it there
+ * @pdev: the device
+ * @bo: the buffer
+ * @domains: a non-empty set
+ * @now: out: the domain it is in now
+ *
+ * Takes the reservation.
+ *
+ * Return: 0; -EBUSY for a buffer that is imported or pinned, -EINVAL and -E2BIG
+ * as pddgpu_bo_create(), -ENOMEM, -ERESTARTSYS, -ENODEV. On failure nothing has changed.
+ */
+int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+			  u32 domains, u32 *now)
+{
+	u32 attempts = 0;
+	int ret;
+
+	ret = pddgpu_bo_check_size(pdev, bo->tbo.base.size,
+				   (u64)bo->tbo.page_alignment << PAGE_SHIFT, domains);
+	if (ret)
+		return ret;
+
+	do {
+		atomic_inc(&pdev->placing);
+		ret = pddgpu_bo_try_set_domains(pdev, bo, domains, now);
+		atomic_dec(&pdev->placing);
+	} while (pddgpu_bo_retry(pdev, domains, &attempts, ret));
+	return ret;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Buffer objects.
+ */
+#ifndef PDDGPU_BO_H
+#define PDDGPU_BO_H
+
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_placement.h>
+
+#include "pddgpu_leak.h"
+
+struct pddgpu_device;
+struct sg_table;
+
+#define PDDGPU_BO_PLACES	3
+
+/**
+ * struct pddgpu_bo - a buffer object
+ */
+struct pddgpu_bo {
+	/** @tbo: TTM's part, with the GEM object in it; its reservation guards the rest */
+	struct ttm_buffer_object tbo;
+	/** @domains: where it may live, PDDGPU_GEM_DOMAIN_* */
+	u32 domains;
+	/** @flags: creation flags, PDDGPU_GEM_CREATE_*; constant */
+	u32 flags;
+	/** @free_start: when its last user let go, for the statistics */
+	u64 free_start;
+	/** @created: it was made, so its end counts as a deallocation */
+	bool created;
+	/** @unplugged_page: what CPU mappings see once the card is gone, or NULL */
+	struct page *unplugged_page;
+	/** @leak: its entry in the leak tracker */
+	struct pddgpu_leak_node leak;
+};
+
+/**
+ * struct pddgpu_bo_param - what a buffer is made of
+ */
+struct pddgpu_bo_param {
+	/** @size: bytes */
+	u64 size;
+	/** @alignment: bytes; 0 or a power of two */
+	u32 alignment;
+	/** @domains: where it may live */
+	u32 domains;
+	/** @flags: creation flags */
+	u32 flags;
+	/** @owner: who asks, for the leak tracker */
+	struct pddgpu_leak_owner *owner;
+	/** @sgt: an imported buffer's pages, or NULL */
+	struct sg_table *sgt;
+	/** @resv: an imported buffer's reservation, locked, or NULL */
+	struct dma_resv *resv;
+};
+
+static inline struct pddgpu_bo *to_pddgpu_bo(struct ttm_buffer_object *tbo)
+{
+	return container_of(tbo, struct pddgpu_bo, tbo);
+}
+
+static inline struct pddgpu_bo *gem_to_pddgpu_bo(struct drm_gem_object *obj)
+{
+	return container_of(obj, struct pddgpu_bo, tbo.base);
+}
+
+void pddgpu_bo_destroy(struct ttm_buffer_object *tbo);
+
+/**
+ * pddgpu_bo_is_ours() - is it a buffer of this driver, and no ghost?
+ * @tbo: what TTM hands to a callback
+ *
+ * TTM makes copies of a buffer to free its old memory after a move; they have
+ * no driver part behind them.
+ *
+ * Return: false for such a copy.
+ */
+static inline bool pddgpu_bo_is_ours(struct ttm_buffer_object *tbo)
+{
+	return tbo->destroy == pddgpu_bo_destroy;
+}
+
+/**
+ * struct pddgpu_bo_placement - a TTM placement with its places
+ */
+struct pddgpu_bo_placement {
+	/** @base: what TTM takes */
+	struct ttm_placement base;
+	/** @places: what it points at */
+	struct ttm_place places[PDDGPU_BO_PLACES];
+};
+
+void pddgpu_bo_placement_init(struct pddgpu_device *pdev,
+			      struct pddgpu_bo_placement *placement,
+			      u32 domains, u32 flags);
+struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
+				   const struct pddgpu_bo_param *param);
+int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+			  u32 domains, u32 *now);
+u32 pddgpu_bo_domain(const struct ttm_resource *res);
+u64 pddgpu_bo_gpu_address(struct pddgpu_device *pdev, struct pddgpu_bo *bo);
+
+#endif /* PDDGPU_BO_H */

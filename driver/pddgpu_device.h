@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef PDDGPU_DEVICE_H
+#define PDDGPU_DEVICE_H
+
+#include <linux/atomic.h>
+#include <drm/drm_device.h>
+#include <drm/ttm/ttm_device.h>
+
+#include <drm/pddgpu_drm.h>
+
+struct drm_gem_object_funcs;
+struct pci_dev;
+struct pddgpu_hw;
+struct pddgpu_chip;
+struct pddgpu_stats;
+struct pddgpu_leak_tracker;
+struct pddgpu_vram_mgr;
+struct pddgpu_gtt_mgr;
+struct pddgpu_gart;
+struct pddgpu_monitor;
+
+/**
+ * struct pddgpu_device - a card
+ *
+ * Visible from the floor of buffers up; what lies below takes its own
+ * structure. Each block is allocated by its own init function.
+ */
+struct pddgpu_device {
+	/** @drm: the DRM device; its release frees everything here */
+	struct drm_device drm;
+	/** @state: PDDGPU_DEVICE_STATE_*, see pddgpu_device_state() */
+	atomic_t state;
+	/** @hw: registers, doorbells and interrupts */
+	struct pddgpu_hw *hw;
+	/** @chip: what the chip says it is, and its segments */
+	struct pddgpu_chip *chip;
+	/** @stats: event counters and latencies */
+	struct pddgpu_stats *stats;
+	/** @leaks: every buffer alive */
+	struct pddgpu_leak_tracker *leaks;
+	/** @monitor: the leak monitor */
+	struct pddgpu_monitor *monitor;
+	/** @ttm: the memory manager; constant after init */
+	struct ttm_device ttm;
+	/** @vram_mgr: who allocates VRAM */
+	struct pddgpu_vram_mgr *vram_mgr;
+	/** @gtt_mgr: who allocates the GTT aperture */
+	struct pddgpu_gtt_mgr *gtt_mgr;
+	/** @gart: page tables of the GTT aperture */
+	struct pddgpu_gart *gart;
+	/** @gem_funcs: what GEM calls on a buffer; constant */
+	const struct drm_gem_object_funcs *gem_funcs;
+	/** @system_limit: bytes of system memory that buffers may hold; constant */
+	u64 system_limit;
+	/** @system_used: bytes of system memory that they hold, swap excluded */
+	atomic64_t system_used;
+	/** @placing: how many threads are looking for room just now */
+	atomic_t placing;
+};
+
+static inline struct pddgpu_device *to_pddgpu(struct drm_device *drm)
+{
+	return container_of(drm, struct pddgpu_device, drm);
+}
+
+static inline struct pddgpu_device *ttm_to_pddgpu(struct ttm_device *ttm)
+{
+	return container_of(ttm, struct pddgpu_device, ttm);
+}
+
+/**
+ * pddgpu_device_state() - the device's state
+ * @pdev: the device
+ *
+ * Return: PDDGPU_DEVICE_STATE_*. It only ever goes forward; a caller that must
+ * not race with unplug holds drm_dev_enter() besides.
+ */
+static inline u32 pddgpu_device_state(struct pddgpu_device *pdev)
+{
+	return atomic_read_acquire(&pdev->state);
+}
+
+static inline bool pddgpu_device_ready(struct pddgpu_device *pdev)
+{
+	return pddgpu_device_state(pdev) == PDDGPU_DEVICE_STATE_READY;
+}
+
+int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci);
+void pddgpu_device_unplug(struct pddgpu_device *pdev);
+void pddgpu_device_quiesce(struct pddgpu_device *pdev);
+
+#endif /* PDDGPU_DEVICE_H */

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/ttm/ttm_pool.h>
+
+#include "pddgpu_bo.h"
+#include "pddgpu_compat.h"
+#include "pddgpu_device.h"
+#include "pddgpu_gtt_mgr.h"
+#include "pddgpu_hw.h"
+#include "pddgpu_leak.h"
+#include "pddgpu_move.h"
+#include "pddgpu_res_cursor.h"
+#include "pddgpu_stats.h"
+#include "pddgpu_ttm.h"
+#include "pddgpu_vram_mgr.h"
+
+static struct ttm_tt *pddgpu_ttm_tt_create(struct ttm_buffer_object *tbo,
+					   uint32_t page_flags)
+{
+	enum ttm_caching caching = ttm_cached;
+	struct pddgpu_tt *tt;
+	int ret;
+
+	tt = kzalloc(sizeof(*tt), GFP_KERNEL);
+	if (!tt)
+		return NULL;
+
+	if (to_pddgpu_bo(tbo)->flags & PDDGPU_GEM_CREATE_CPU_GTT_USWC)
+		caching = ttm_write_combined;
+
+	/* Bus addresses are the binding's: no array of them is wanted here */
+	if (page_flags & TTM_TT_FLAG_EXTERNAL)
+		ret = ttm_sg_tt_init(&tt->base, tbo, page_flags, caching);
+	else
+		ret = ttm_tt_init(&tt->base, tbo, page_flags, caching, 0);
+	if (ret) {
+		kfree(tt);
+		return NULL;
+	}
+	return &tt->base;
+}
+
+/*
+ * Pages count against what the system gives, whether the aperture maps them or
+ * not: without a bound a user could take all the machine's memory.
+ */
+static int pddgpu_ttm_charge(struct pddgpu_device *pdev, u64 bytes)
+{
+	if (atomic64_add_return(bytes, &pdev->system_used) <= pdev->system_limit)
+		return 0;
+	atomic64_sub(bytes, &pdev->system_used);
+	return -ENOMEM;
+}
+
+static int pddgpu_ttm_tt_populate(struct ttm_device *ttm, struct ttm_tt *tt,
+				  struct ttm_operation_ctx *ctx)
+{
+	struct pddgpu_device *pdev = ttm_to_pddgpu(ttm);
+	u64 bytes = (u64)tt->num_pages << PAGE_SHIFT;
+	int ret, idx;
+
+	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL)
+		return 0;
+	if (!drm_dev_enter(&pdev->drm, &idx))
+		return -ENODEV;
+
+	ret = pddgpu_ttm_charge(pdev, bytes);
+	if (ret)
+		goto out_exit;
+
+	/* Fail rather than wake the OOM killer for a user's request */
+	ctx->gfp_retry_mayfail = true;
+	ret = ttm_pool_alloc(&ttm->pool, tt, ctx);
+	if (ret)
+		atomic64_sub(bytes, &pdev->system_used);
+	else if (tt->page_flags & TTM_TT_FLAG_SWAPPED)
+		pddgpu_memory_stats_swap_in(pdev->stats);
+out_exit:
+	drm_dev_exit(idx);
+	return ret;
+}
+
+static void pddgpu_ttm_tt_unpopulate(struct ttm_device *ttm, struct ttm_tt *tt)
+{
+	struct pddgpu_device *pdev = ttm_to_pddgpu(ttm);
+
+	pddgpu_ttm_unbind(pdev, tt);
+	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL)
+		return;
+	ttm_pool_free(&ttm->pool, tt);
+	atomic64_sub((u64)tt->num_pages << PAGE_SHIFT, &pdev->system_used);
+}
+
+static void pddgpu_ttm_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
+{
+	pddgpu_ttm_unbind(ttm_to_pddgpu(ttm), tt);
+	ttm_tt_fini(tt);
+	kfree(to_pddgpu_tt(tt));
+}
+
+/**
+ * pddgpu_ttm_bind() - give a buffer's pages their place in the aperture
+ * @pdev: the device
+ * @tbo: the buffer, reserved, its pages populated and not bound
+ * @res: the resource that holds the place; a temporary one has none
+ *
+ * Return: 0 or what pddgpu_gart_bind_pages() says.
+ */
+int pddgpu_ttm_bind(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
+		    struct ttm_resource *res)
+{
+	struct pddgpu_tt *tt = to_pddgpu_tt(tbo->ttm);
+	bool snooped = tt->base.caching == ttm_cached;
+
+	if (!pddgpu_gtt_has_address(res))
+		return 0;
+	if (tt->base.page_flags & TTM_TT_FLAG_EXTERNAL)
+		return pddgpu_gart_bind_sgt(pdev->gart, &tt->binding, res->start,
+					    tbo->sg, tt->base.num_pages, snooped);
+	return pddgpu_gart_bind_pages(pdev->gart, &tt->binding, res->start,
+				      tt->base.pages, tt->base.num_pages, snooped);
+}
+
+/**
+ * pddgpu_ttm_unbind() - take a buffer's pages out of the aperture
+ * @pdev: the device
+ * @tt: the pages, bound or not
+ */
+void pddgpu_ttm_unbind(struct pddgpu_device *pdev, struct ttm_tt *tt)
+{
+	pddgpu_gart_unbind(pdev->gart, &to_pddgpu_tt(tt)->binding);
+}
+
+static bool pddgpu_ttm_has_room(struct pddgpu_device *pdev,
+				const struct pddgpu_bo *bo)
+{
+	u64 size = bo->tbo.base.size;
+
+	if (atomic64_read(&pdev->system_used) + size > pdev->system_limit)
+		return false;
+	if (bo->domains & PDDGPU_GEM_DOMAIN_CPU)
+		return true;
+	return pddgpu_gtt_mgr_usage(pdev->gtt_mgr) + size <=
+	       pddgpu_gtt_mgr_size(pdev->gtt_mgr);
+}
+
+/*
+ * A buffer stays within its own set of domains: one that may live nowhere else
+ * is no use to evict, nor one for which there is no room where it may go.
+ */
+static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
+					 const struct ttm_place *place)
+{
+	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
+	const struct pddgpu_bo *bo = to_pddgpu_bo(tbo);
+
+	if (!pddgpu_bo_is_ours(tbo) || tbo->deleted)
+		return ttm_bo_eviction_valuable(tbo, place);
+
+	switch (tbo->resource->mem_type) {
+	case TTM_PL_VRAM:
+		if (!(bo->domains & (PDDGPU_GEM_DOMAIN_GTT | PDDGPU_GEM_DOMAIN_CPU)) ||
+		    !pddgpu_ttm_has_room(pdev, bo))
+			return false;
+		break;
+	case TTM_PL_TT:
+		if (!(bo->domains & PDDGPU_GEM_DOMAIN_CPU))
+			return false;
+		break;
+	}
+	return ttm_bo_eviction_valuable(tbo, place);
+}
+
+static const struct ttm_place pddgpu_evict_gtt_only[] = {
+	{ .mem_type = TTM_PL_TT },
+};
+
+static const struct ttm_place pddgpu_evict_system_only[] = {
+	{ .mem_type = TTM_PL_SYSTEM },
+};
+
+/* Where the whole of VRAM is emptied, a buffer's domains don't count */
+static const struct ttm_place pddgpu_evict_anywhere[] = {
+	{ .mem_type = TTM_PL_TT },
+	{ .mem_type = TTM_PL_SYSTEM, .flags = TTM_PL_FLAG_FALLBACK },
+};
+
+static void pddgpu_ttm_evict_flags(struct ttm_buffer_object *tbo,
+				   struct ttm_placement *placement)
+{
+	u32 domains = pddgpu_bo_is_ours(tbo) ? to_pddgpu_bo(tbo)->domains : 0;
+
+	placement->placement = pddgpu_evict_system_only;
+	placement->num_placement = ARRAY_SIZE(pddgpu_evict_system_only);
+	if (tbo->resource->mem_type != TTM_PL_VRAM)
+		return;
+
+	switch (domains & (PDDGPU_GEM_DOMAIN_GTT | PDDGPU_GEM_DOMAIN_CPU)) {
+	case PDDGPU_GEM_DOMAIN_GTT:
+		placement->placement = pddgpu_evict_gtt_only;
+		placement->num_placement = ARRAY_SIZE(pddgpu_evict_gtt_only);
+		break;
+	case PDDGPU_GEM_DOMAIN_CPU:
+		break;
+	default:
+		placement->placement = pddgpu_evict_anywhere;
+		placement->num_placement = ARRAY_SIZE(pddgpu_evict_anywhere);
+		break;
+	}
+}
+
+static void pddgpu_ttm_swap_notify(struct ttm_buffer_object *tbo)
+{
+	pddgpu_memory_stats_swap_out(ttm_to_pddgpu(tbo->bdev)->stats);
+}
+
+static void pddgpu_ttm_release_notify(struct ttm_buffer_object *tbo)
+{
+	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
+	struct pddgpu_bo *bo = to_pddgpu_bo(tbo);
+
+	if (!pddgpu_bo_is_ours(tbo) || !bo->created)
+		return;
+	bo->free_start = pddgpu_memory_stats_free_start(pdev->stats);
+	pddgpu_leak_zombie(pdev->leaks, &bo->leak);
+}
+
+static int pddgpu_ttm_io_mem_reserve(struct ttm_device *ttm,
+				     struct ttm_resource *res)
+{
+	struct pddgpu_device *pdev = ttm_to_pddgpu(ttm);
+
+	if (res->mem_type != TTM_PL_VRAM)
+		return 0;
+	if (to_pddgpu_vram_resource(res)->visible < res->size)
+		return -EINVAL;
+
+	/* Right for all of it only where it is one range; see io_mem_pfn */
+	res->bus.offset = pddgpu_hw_vram_phys(pdev->hw) +
+			  ((u64)res->start << PAGE_SHIFT);
+	res->bus.is_iomem = true;
+	res->bus.caching = ttm_write_combined;
+	return 0;
+}
+
+static unsigned long pddgpu_ttm_io_mem_pfn(struct ttm_buffer_object *tbo,
+					   unsigned long page)
+{
+	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
+	struct pddgpu_res_cursor cur;
+
+	pddgpu_res_first(tbo->resource, (u64)page << PAGE_SHIFT, PAGE_SIZE, &cur);
+	return (pddgpu_hw_vram_phys(pdev->hw) + cur.offset) >> PAGE_SHIFT;
+}
+
+static int pddgpu_ttm_access_memory(struct ttm_buffer_object *tbo,
+				    unsigned long offset, void *buf, int len,
+				    int write)
+{
+	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
+	int ret;
+
+	if (tbo->resource->mem_type != TTM_PL_VRAM)
+		return -EIO;
+	ret = pddgpu_move_access_vram(pdev, tbo->resource, offset, buf, len, write);
+	return ret ? -EIO : len;
+}
+
+static const struct ttm_device_funcs pddgpu_ttm_funcs = {
+	.ttm_tt_create = pddgpu_ttm_tt_create,
+	.ttm_tt_populate = pddgpu_ttm_tt_populate,
+	.ttm_tt_unpopulate = pddgpu_ttm_tt_unpopulate,
+	.ttm_tt_destroy = pddgpu_ttm_tt_destroy,
+	.eviction_valuable = pddgpu_ttm_eviction_valuable,
+	.evict_flags = pddgpu_ttm_evict_flags,
+	.move = pddgpu_bo_move,
+	.swap_notify = pddgpu_ttm_swap_notify,
+	.release_notify = pddgpu_ttm_release_notify,
+	.io_mem_reserve = pddgpu_ttm_io_mem_reserve,
+	.io_mem_pfn = pddgpu_ttm_io_mem_pfn,
+	.access_memory = pddgpu_ttm_access_memory,
+};
+
+/*
+ * The card is gone: a CPU mapping of it must not kill its user. One page of
+ * zeros for each buffer, so that nothing passes between those who did not share
+ * the buffer anyway.
+ */
+static vm_fault_t pddgpu_ttm_fault_unplugged(struct vm_fault *vmf,
+					     struct pddgpu_bo *bo)
+{
+	dma_resv_assert_held(bo->tbo.base.resv);
+
+	if (!bo->unplugged_page) {
+		bo->unplugged_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!bo->unplugged_page)
+			return VM_FAULT_OOM;
+	}
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address,
+				   page_to_pfn(bo->unplugged_page),
+				   vmf->vma->vm_page_prot);
+}
+
+static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
+{
+	struct ttm_buffer_object *tbo = vmf->vma->vm_private_data;
+	vm_fault_t ret;
+	int idx;
+
+	ret = ttm_bo_vm_reserve(tbo, vmf);
+	if (ret)
+		return ret;
+
+	if (drm_dev_enter(tbo->base.dev, &idx)) {
+		ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
+					       TTM_BO_VM_NUM_PREFAULT);
+		drm_dev_exit(idx);
+	} else {
+		ret = pddgpu_ttm_fault_unplugged(vmf, to_pddgpu_bo(tbo));
+	}
+
+	/* TTM has dropped the reservation already when it asks for a retry */
+	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+		return ret;
+
+	/* Also makes it the last to be evicted: it is in use */
+	ttm_bo_unreserve(tbo);
+	return ret;
+}
+
+static int pddgpu_ttm_vm_access(struct vm_area_struct *vma, unsigned long addr,
+				void *buf, int len, int write)
+{
+	struct ttm_buffer_object *tbo = vma->vm_private_data;
+	int ret, idx;
+
+	if (!drm_dev_enter(tbo->base.dev, &idx))
+		return -EIO;
+	ret = ttm_bo_vm_access(vma, addr, buf, len, write);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+const struct vm_operations_struct pddgpu_ttm_vm_ops = {
+	.fault = pddgpu_ttm_fault,
+	.open = ttm_bo_vm_open,
+	.close = ttm_bo_vm_close,
+	.access = pddgpu_ttm_vm_access,
+};
+
+static void pddgpu_ttm_fini(struct drm_device *drm, void *arg)
+{
+	ttm_device_fini(arg);
+}
+
+/**
+ * pddgpu_ttm_init() - start TTM on the device
+ * @pdev: the device
+ *
+ * Return: 0 or an errno; ended with the DRM device.
+ */
+int pddgpu_ttm_init(struct pddgpu_device *pdev)
+{
+	int ret;
+
+	ret = pddgpu_ttm_device_init(&pdev->ttm, &pddgpu_ttm_funcs, &pdev->drm,
+				     pdev->drm.anon_inode->i_mapping);
+	if (ret)
+		return ret;
+	return drmm_add_action_or_reset(&pdev->drm, pddgpu_ttm_fini, &pdev->ttm);
+}
