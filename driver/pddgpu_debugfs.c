@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files for the administrator in debugfs, and a link to the first card's folder
+ * under the driver's name.
+ *
+ * The DRM core removes the folder at unplug, and debugfs waits then for whoever
+ * is in one of the functions here; so the device is there whenever they run.
+ */
+#include <linux/debugfs.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/string_helpers.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+#include <drm/ttm/ttm_resource.h>
+
+#include "pddgpu_debugfs.h"
+#include "pddgpu_device.h"
+#include "pddgpu_gtt_mgr.h"
+#include "pddgpu_leak.h"
+#include "pddgpu_monitor.h"
+#include "pddgpu_stats.h"
+#include "pddgpu_vram_mgr.h"
+
+#define PDDGPU_RETRY_COUNT_MAX		100
+#define PDDGPU_RETRY_DELAY_MAX_MS	10000
+
+/* The longest number that is read, with a sign, a newline and room to spare */
+#define PDDGPU_NUMBER_MAX		32
+
+/**
+ * struct pddgpu_debugfs_file - what a file shows and takes
+ *
+ * It is as readable and as writable as it has functions for.
+ */
+struct pddgpu_debugfs_file {
+	/** @name: its name */
+	const char *name;
+	/** @fops: a file of its own kind, only to be read; or NULL */
+	const struct file_operations *fops;
+	/** @show: prints a text; or NULL */
+	int (*show)(struct seq_file *m, struct pddgpu_device *pdev);
+	/** @get: the number to print; or NULL */
+	u64 (*get)(struct pddgpu_device *pdev);
+	/** @set: takes a number, or refuses it and changes nothing; or NULL */
+	int (*set)(struct pddgpu_device *pdev, u64 value);
+};
+
+/**
+ * struct pddgpu_debugfs_inode - a file of one device; goes with the device
+ */
+struct pddgpu_debugfs_inode {
+	/** @pdev: the device */
+	struct pddgpu_device *pdev;
+	/** @file: what it shows and takes */
+	const struct pddgpu_debugfs_file *file;
+};
+
+static int memory_stats_show(struct seq_file *m, struct pddgpu_device *pdev)
+{
+	struct drm_printer p = drm_seq_file_printer(m);
+	struct drm_pddgpu_memory_stats *info;
+
+	info = kmalloc(sizeof(*info), GFP_KERNEL);
+	if (!info)
+		return -ENOMEM;
+
+	pddgpu_memory_stats_get_info(pdev, info);
+	pddgpu_memory_stats_print(info, &p);
+	kfree(info);
+	return 0;
+}
+
+static int vram_mm_show(struct seq_file *m, struct pddgpu_device *pdev)
+{
+	struct drm_printer p = drm_seq_file_printer(m);
+
+	ttm_resource_manager_debug(pddgpu_vram_mgr_to_ttm(pdev->vram_mgr), &p);
+	return 0;
+}
+
+static int gtt_mm_show(struct seq_file *m, struct pddgpu_device *pdev)
+{
+	struct drm_printer p = drm_seq_file_printer(m);
+
+	ttm_resource_manager_debug(pddgpu_gtt_mgr_to_ttm(pdev->gtt_mgr), &p);
+	return 0;
+}
+
+static int trigger_leak_check_set(struct pddgpu_device *pdev, u64 value)
+{
+	if (value != 1)
+		return -ERANGE;
+
+	pddgpu_memory_stats_leak_check(pdev);
+	pddgpu_memory_stats_debug_print(pdev);
+	return 0;
+}
+
+static int reset_stats_set(struct pddgpu_device *pdev, u64 value)
+{
+	if (value != 1)
+		return -ERANGE;
+
+	pddgpu_memory_stats_reset(pdev->stats);
+	return 0;
+}
+
+static u64 suspicious_age_get(struct pddgpu_device *pdev)
+{
+	return pddgpu_leak_get_age(pdev->leaks, PDDGPU_LEAK_SUSPICIOUS);
+}
+
+static int suspicious_age_set(struct pddgpu_device *pdev, u64 ms)
+{
+	return pddgpu_leak_set_age(pdev->leaks, PDDGPU_LEAK_SUSPICIOUS, ms);
+}
+
+static u64 confirmed_age_get(struct pddgpu_device *pdev)
+{
+	return pddgpu_leak_get_age(pdev->leaks, PDDGPU_LEAK_CONFIRMED);
+}
+
+static int confirmed_age_set(struct pddgpu_device *pdev, u64 ms)
+{
+	return pddgpu_leak_set_age(pdev->leaks, PDDGPU_LEAK_CONFIRMED, ms);
+}
+
+static int retry_set(u32 *setting, u64 value, u32 max)
+{
+	if (value > max)
+		return -ERANGE;
+
+	WRITE_ONCE(*setting, value);
+	return 0;
+}
+
+static u64 vram_retry_count_get(struct pddgpu_device *pdev)
+{
+	return READ_ONCE(pddgpu_vram_mgr_retry(pdev->vram_mgr)->count);
+}
+
+static int vram_retry_count_set(struct pddgpu_device *pdev, u64 count)
+{
+	return retry_set(&pddgpu_vram_mgr_retry(pdev->vram_mgr)->count, count,
+			 PDDGPU_RETRY_COUNT_MAX);
+}
+
+static u64 vram_retry_delay_get(struct pddgpu_device *pdev)
+{
+	return READ_ONCE(pddgpu_vram_mgr_retry(pdev->vram_mgr)->delay_ms);
+}
+
+static int vram_retry_delay_set(struct pddgpu_device *pdev, u64 ms)
+{
+	return retry_set(&pddgpu_vram_mgr_retry(pdev->vram_mgr)->delay_ms, ms,
+			 PDDGPU_RETRY_DELAY_MAX_MS);
+}
+
+static u64 gtt_retry_count_get(struct pddgpu_device *pdev)
+{
+	return READ_ONCE(pddgpu_gtt_mgr_retry(pdev->gtt_mgr)->count);
+}
+
+static int gtt_retry_count_set(struct pddgpu_device *pdev, u64 count)
+{
+	return retry_set(&pddgpu_gtt_mgr_retry(pdev->gtt_mgr)->count, count,
+			 PDDGPU_RETRY_COUNT_MAX);
+}
+
+static u64 gtt_retry_delay_get(struct pddgpu_device *pdev)
+{
+	return READ_ONCE(pddgpu_gtt_mgr_retry(pdev->gtt_mgr)->delay_ms);
+}
+
+static int gtt_retry_delay_set(struct pddgpu_device *pdev, u64 ms)
+{
+	return retry_set(&pddgpu_gtt_mgr_retry(pdev->gtt_mgr)->delay_ms, ms,
+			 PDDGPU_RETRY_DELAY_MAX_MS);
+}
+
+/**
+ * struct leak_objects_reader - an open leak_objects
+ */
+struct leak_objects_reader {
+	/** @iter: the place in the tracker */
+	struct pddgpu_leak_iter *iter;
+	/** @record: the one to show next; NULL at the end */
+	const struct pddgpu_leak_record *record;
+};
+
+static void *leak_objects_start(struct seq_file *m, loff_t *pos)
+{
+	struct leak_objects_reader *reader = m->private;
+
+	/* seq_file goes on where it was, or begins anew and walks there */
+	if (*pos)
+		return (void *)reader->record;
+
+	pddgpu_leak_iter_rewind(reader->iter);
+	return SEQ_START_TOKEN;
+}
+
+static void *leak_objects_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct leak_objects_reader *reader = m->private;
+
+	(*pos)++;
+	reader->record = pddgpu_leak_iter_next(reader->iter);
+	return (void *)reader->record;
+}
+
+static void leak_objects_stop(struct seq_file *m, void *v)
+{
+}
+
+static const char *domain_name(u8 domain)
+{
+	switch (domain) {
+	case PDDGPU_GEM_DOMAIN_VRAM:
+		return "VRAM";
+	case PDDGPU_GEM_DOMAIN_GTT:
+		return "GTT";
+	default:
+		return "CPU";
+	}
+}
+
+static const char *const state_names[] = {
+	[PDDGPU_LEAK_LIVE] = "LIVE",
+	[PDDGPU_LEAK_ORPHAN] = "ORPHAN",
+	[PDDGPU_LEAK_ZOMBIE] = "ZOMBIE",
+};
+
+static_assert(ARRAY_SIZE(state_names) == PDDGPU_LEAK_STATES);
+
+static const char *const class_names[] = {
+	[PDDGPU_LEAK_YOUNG] = "young",
+	[PDDGPU_LEAK_SUSPICIOUS] = "suspicious",
+	[PDDGPU_LEAK_CONFIRMED] = "confirmed",
+};
+
+static_assert(ARRAY_SIZE(class_names) == PDDGPU_LEAK_CLASSES);
+
+static const char *record_label(const struct pddgpu_leak_record *record)
+{
+	if (!record->foreign)
+		return "-";
+	return record->owned ? "imported" : "kernel";
+}
+
+static int leak_objects_show(struct seq_file *m, void *v)
+{
+	struct leak_objects_reader *reader = m->private;
+	const struct pddgpu_leak_record *record = v;
+	char state[32];
+
+	if (v == SEQ_START_TOKEN) {
+		seq_printf(m, "%-10s %-12s %-6s %-18s %-8s %-16s %-8s %s\n", "age_ms", "size",
+			   "domain", "state", "pid", "comm", "label", "stack");
+		return 0;
+	}
+
+	snprintf(state, sizeof(state), "%s,%s", state_names[record->state],
+		 class_names[record->class]);
+	seq_printf(m, "%-10llu %-12llu %-6s %-18s %-8d ", record->age_ms, record->size,
+		   domain_name(record->domain), state, record->pid);
+
+	seq_setwidth(m, TASK_COMM_LEN);
+	if (record->comm[0])
+		/* A name can hold anything, a newline too */
+		seq_escape_str(m, record->comm, ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\");
+	else
+		seq_putc(m, '-');
+	seq_pad(m, ' ');
+
+	seq_printf(m, "%-8s ", record_label(record));
+	pddgpu_leak_iter_show_stack(reader->iter, m, record->stack);
+	seq_putc(m, '\n');
+	return 0;
+}
+
+static const struct seq_operations leak_objects_ops = {
+	.start = leak_objects_start,
+	.next = leak_objects_next,
+	.stop = leak_objects_stop,
+	.show = leak_objects_show,
+};
+
+static int leak_objects_open(struct inode *inode, struct file *file)
+{
+	struct pddgpu_debugfs_inode *di = inode->i_private;
+	struct leak_objects_reader *reader;
+
+	reader = __seq_open_private(file, &leak_objects_ops, sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+
+	reader->iter = pddgpu_leak_iter_create(di->pdev->leaks);
+	if (!reader->iter) {
+		seq_release_private(inode, file);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int leak_objects_release(struct inode *inode, struct file *file)
+{
+	struct leak_objects_reader *reader = ((struct seq_file *)file->private_data)->private;
+
+	pddgpu_leak_iter_destroy(reader->iter);
+	return seq_release_private(inode, file);
+}
+
+static const struct file_operations leak_objects_fops = {
+	.owner = THIS_MODULE,
+	.open = leak_objects_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = leak_objects_release,
+};
+
+static const struct pddgpu_debugfs_file debugfs_files[] = {
+	{ "memory_stats", .show = memory_stats_show },
+	{ "leak_objects", .fops = &leak_objects_fops },
+	{ "trigger_leak_check", .set = trigger_leak_check_set },
+	{ "leak_check_interval", .get = pddgpu_memory_stats_get_leak_check_interval,
+	  .set = pddgpu_memory_stats_set_leak_check_interval },
+	{ "leak_threshold", .get = pddgpu_memory_stats_get_leak_threshold,
+	  .set = pddgpu_memory_stats_set_leak_threshold },
+	{ "leak_suspicious_age", .get = suspicious_age_get, .set = suspicious_age_set },
+	{ "leak_confirmed_age", .get = confirmed_age_get, .set = confirmed_age_set },
+	{ "leak_monitor_enabled", .get = pddgpu_memory_stats_get_leak_monitor_enabled,
+	  .set = pddgpu_memory_stats_set_leak_monitor_enabled },
+	{ "vram_retry_count", .get = vram_retry_count_get, .set = vram_retry_count_set },
+	{ "vram_retry_delay", .get = vram_retry_delay_get, .set = vram_retry_delay_set },
+	{ "gtt_retry_count", .get = gtt_retry_count_get, .set = gtt_retry_count_set },
+	{ "gtt_retry_delay", .get = gtt_retry_delay_get, .set = gtt_retry_delay_set },
+	{ "vram_mm", .show = vram_mm_show },
+	{ "gtt_mm", .show = gtt_mm_show },
+	{ "reset_stats", .set = reset_stats_set },
+};
+
+static bool debugfs_readable(const struct pddgpu_debugfs_file *file)
+{
+	return file->fops || file->show || file->get;
+}
+
+static int debugfs_show(struct seq_file *m, void *data)
+{
+	struct pddgpu_debugfs_inode *di = m->private;
+
+	if (di->file->show)
+		return di->file->show(m, di->pdev);
+
+	seq_printf(m, "%llu\n", di->file->get(di->pdev));
+	return 0;
+}
+
+static int debugfs_open(struct inode *inode, struct file *file)
+{
+	struct pddgpu_debugfs_inode *di = inode->i_private;
+
+	/* Root is not stopped by a file's mode */
+	if ((file->f_mode & FMODE_READ) && !debugfs_readable(di->file))
+		return -EACCES;
+	if ((file->f_mode & FMODE_WRITE) && !di->file->set)
+		return -EACCES;
+	return single_open(file, debugfs_show, di);
+}
+
+static ssize_t debugfs_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
+{
+	struct pddgpu_debugfs_inode *di = ((struct seq_file *)file->private_data)->private;
+	char text[PDDGPU_NUMBER_MAX];
+	u64 value;
+	int ret;
+
+	if (len >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, from, len))
+		return -EFAULT;
+	text[len] = '\0';
+	/* All of it has to be the number: nothing hides behind a NUL */
+	if (strlen(text) != len)
+		return -EINVAL;
+
+	ret = kstrtou64(text, 10, &value);
+	if (!ret)
+		ret = di->file->set(di->pdev, value);
+	return ret ?: len;
+}
+
+static const struct file_operations debugfs_fops = {
+	.owner = THIS_MODULE,
+	.open = debugfs_open,
+	.read = seq_read,
+	.write = debugfs_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+/**
+ * pddgpu_debugfs_init() - make a card's files
+ * @pdev: the device, with everything but its registration
+ * @root: its folder, which the DRM core removes with all that is in it
+ */
+void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
+{
+	struct pddgpu_debugfs_inode *inodes;
+	unsigned int i;
+
+	inodes = drmm_kcalloc(&pdev->drm, ARRAY_SIZE(debugfs_files), sizeof(*inodes), GFP_KERNEL);
+	if (!inodes)
+		return;
+
+	for (i = 0; i < ARRAY_SIZE(debugfs_files); i++) {
+		const struct pddgpu_debugfs_file *file = &debugfs_files[i];
+		umode_t mode = (debugfs_readable(file) ? 0400 : 0) | (file->set ? 0200 : 0);
+
+		inodes[i].pdev = pdev;
+		inodes[i].file = file;
+		debugfs_create_file(file->name, mode, root, &inodes[i],
+				    file->fops ?: &debugfs_fops);
+	}
+}
+
+/**
+ * struct pddgpu_debugfs_card - a card that the link can lead to
+ */
+struct pddgpu_debugfs_card {
+	/** @list: in debugfs_cards, in the order in which they came */
+	struct list_head list;
+	/** @pdev: the card */
+	struct pddgpu_device *pdev;
+};
+
+static LIST_HEAD(debugfs_cards);
+static struct dentry *debugfs_link;
+/* Guards the two above */
+static DEFINE_MUTEX(debugfs_link_lock);
+
+/* Let the link lead to the first card */
+static void debugfs_link_update(void)
+{
+	struct pddgpu_debugfs_card *card;
+	char *target;
+
+	lockdep_assert_held(&debugfs_link_lock);
+
+	debugfs_remove(debugfs_link);
+	debugfs_link = NULL;
+	card = list_first_entry_or_null(&debugfs_cards, struct pddgpu_debugfs_card, list);
+	if (!card)
+		return;
+
+	target = kasprintf(GFP_KERNEL, "dri/%s", card->pdev->drm.unique);
+	if (!target)
+		return;
+	debugfs_link = debugfs_create_symlink("pddgpu", NULL, target);
+	kfree(target);
+}
+
+/**
+ * pddgpu_debugfs_link() - let debugfs/pddgpu lead to a card, if it is the first
+ * @pdev: the device, registered
+ */
+void pddgpu_debugfs_link(struct pddgpu_device *pdev)
+{
+	struct pddgpu_debugfs_card *card = kzalloc(sizeof(*card), GFP_KERNEL);
+
+	if (!card)
+		return;
+
+	card->pdev = pdev;
+	mutex_lock(&debugfs_link_lock);
+	list_add_tail(&card->list, &debugfs_cards);
+	if (list_is_first(&card->list, &debugfs_cards))
+		debugfs_link_update();
+	mutex_unlock(&debugfs_link_lock);
+}
+
+/**
+ * pddgpu_debugfs_unlink() - let debugfs/pddgpu lead to a card no longer
+ * @pdev: the device; does nothing when it has not been linked
+ *
+ * The next card takes the link over.
+ */
+void pddgpu_debugfs_unlink(struct pddgpu_device *pdev)
+{
+	struct pddgpu_debugfs_card *card;
+	bool first;
+
+	mutex_lock(&debugfs_link_lock);
+	list_for_each_entry(card, &debugfs_cards, list) {
+		if (card->pdev != pdev)
+			continue;
+		first = list_is_first(&card->list, &debugfs_cards);
+		list_del(&card->list);
+		kfree(card);
+		if (first)
+			debugfs_link_update();
+		break;
+	}
+	mutex_unlock(&debugfs_link_lock);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/mm.h>
+#include <linux/pci.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include "pddgpu_chip.h"
+#include "pddgpu_debugfs.h"
+#include "pddgpu_device.h"
+#include "pddgpu_gart.h"
+#include "pddgpu_gem.h"
+#include "pddgpu_gtt_mgr.h"
+#include "pddgpu_hw.h"
+#include "pddgpu_leak.h"
+#include "pddgpu_monitor.h"
+#include "pddgpu_stats.h"
+#include "pddgpu_ttm.h"
+#include "pddgpu_vram_mgr.h"
+
+static int pddgpu_device_init_hw(struct pddgpu_device *pdev, struct pci_dev *pci)
+{
+	int ret;
+
+	pdev->hw = pddgpu_hw_init(&pdev->drm, pci);
+	if (IS_ERR(pdev->hw))
+		return PTR_ERR(pdev->hw);
+	/* The last driver, or a kernel before this one, may have left anything */
+	ret = pddgpu_hw_reset(pdev->hw);
+	if (ret)
+		return ret;
+	pdev->chip = pddgpu_chip_init(&pdev->drm, pdev->hw);
+	if (IS_ERR(pdev->chip))
+		return PTR_ERR(pdev->chip);
+	return pddgpu_hw_map_vram(pdev->hw, pdev->chip->vram_bar_offset,
+				  pdev->chip->vram_visible_size);
+}
+
+/* Buffers on their way out hold no reference to the device: let them finish. */
+static void pddgpu_device_drain(struct drm_device *drm, void *arg)
+{
+	struct pddgpu_device *pdev = arg;
+
+	drain_workqueue(pdev->ttm.wq);
+}
+
+static int pddgpu_device_init_memory(struct pddgpu_device *pdev)
+{
+	const struct pddgpu_chip *chip = pdev->chip;
+	struct drm_device *drm = &pdev->drm;
+	struct sysinfo si;
+	int ret;
+
+	si_meminfo(&si);
+	pdev->system_limit =
+		pddgpu_chip_system_memory(chip, (u64)si.totalram * si.mem_unit);
+
+	ret = pddgpu_ttm_init(pdev);
+	if (ret)
+		return ret;
+	pdev->vram_mgr = pddgpu_vram_mgr_init(drm, &pdev->ttm, chip->vram_size,
+					      chip->vram_visible_size);
+	if (IS_ERR(pdev->vram_mgr))
+		return PTR_ERR(pdev->vram_mgr);
+	pdev->gtt_mgr = pddgpu_gtt_mgr_init(drm, &pdev->ttm, chip->gtt_size,
+					    pdev->system_limit);
+	if (IS_ERR(pdev->gtt_mgr))
+		return PTR_ERR(pdev->gtt_mgr);
+	pdev->gart = pddgpu_gart_init(drm, pdev->hw, chip, pdev->vram_mgr);
+	if (IS_ERR(pdev->gart))
+		return PTR_ERR(pdev->gart);
+	return drmm_add_action_or_reset(drm, pddgpu_device_drain, pdev);
+}
+
+/**
+ * pddgpu_device_init() - bring a card up
+ * @pdev: the device, allocated with its DRM device
+ * @pci: the PCI device, enabled
+ *
+ * Ends in the state READY; users come with drm_dev_register().
+ *
+ * Return: 0 or an errno; -ENODEV without a word when the card is somebody
+ * else's. What was done is undone with @pdev.
+ */
+int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
+{
+	int ret;
+
+	atomic_set(&pdev->state, PDDGPU_DEVICE_STATE_INITIALIZING);
+	pdev->gem_funcs = &pddgpu_gem_funcs;
+
+	ret = pddgpu_device_init_hw(pdev, pci);
+	if (ret)
+		return ret;
+	pdev->stats = pddgpu_memory_stats_init(&pdev->drm);
+	if (IS_ERR(pdev->stats))
+		return PTR_ERR(pdev->stats);
+	pdev->leaks = pddgpu_leak_tracker_init(&pdev->drm);
+	if (IS_ERR(pdev->leaks))
+		return PTR_ERR(pdev->leaks);
+	ret = pddgpu_device_init_memory(pdev);
+	if (ret)
+		return ret;
+	ret = pddgpu_monitor_init(pdev);
+	if (ret)
+		return ret;
+
+	atomic_set_release(&pdev->state, PDDGPU_DEVICE_STATE_READY);
+	drm_info(&pdev->drm, "PDDGPU: %s: VRAM %llu MB (%llu MB visible), GTT %llu MB\n",
+		 pdev->chip->name, pddgpu_vram_mgr_size(pdev->vram_mgr) >> 20,
+		 pddgpu_vram_mgr_visible_size(pdev->vram_mgr) >> 20,
+		 pddgpu_gtt_mgr_size(pdev->gtt_mgr) >> 20);
+	return 0;
+}
+
+/**
+ * pddgpu_device_unplug() - take the card away from its users
+ * @pdev: the device, registered
+ *
+ * In this order: no new users, and those inside leave; nothing runs by itself
+ * any more; the chip stops reaching memory; the pages are unmapped for it. The
+ * buffers stay until their users close them.
+ */
+void pddgpu_device_unplug(struct pddgpu_device *pdev)
+{
+	pddgpu_debugfs_unlink(pdev);
+	atomic_set_release(&pdev->state, PDDGPU_DEVICE_STATE_SHUTDOWN);
+	drm_dev_unplug(&pdev->drm);
+	pddgpu_monitor_stop(pdev);
+	pddgpu_device_quiesce(pdev);
+	pddgpu_gart_unplug(pdev->gart);
+}
+
+/**
+ * pddgpu_device_quiesce() - stop the chip from reaching memory
+ * @pdev: the device, brought up
+ *
+ * A reset, unless the card has fallen off the bus; then it is no bus master.
+ */
+void pddgpu_device_quiesce(struct pddgpu_device *pdev)
+{
+	if (pddgpu_hw_present(pdev->hw))
+		pddgpu_hw_reset(pdev->hw);
+	pci_clear_master(to_pci_dev(pdev->drm.dev));
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/module.h>
+#include <linux/pci.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_prime.h>
+
+#include <pddgpu_regs.h>
+
+#include "pddgpu_compat.h"
+#include "pddgpu_debugfs.h"
+#include "pddgpu_device.h"
+#include "pddgpu_gem.h"
+#include "pddgpu_monitor.h"
+#include "pddgpu_prime.h"
+#include "pddgpu_query.h"
+
+#define PDDGPU_IOCTL(name, func) \
+	DRM_IOCTL_DEF_DRV(PDDGPU_##name, func, DRM_RENDER_ALLOW)
+
+static const struct drm_ioctl_desc pddgpu_ioctls[] = {
+	PDDGPU_IOCTL(GEM_CREATE, pddgpu_gem_create_ioctl),
+	PDDGPU_IOCTL(GEM_MAP, pddgpu_gem_map_ioctl),
+	PDDGPU_IOCTL(GEM_INFO, pddgpu_gem_info_ioctl),
+	PDDGPU_IOCTL(GEM_DESTROY, pddgpu_gem_destroy_ioctl),
+	PDDGPU_IOCTL(GEM_SET_DOMAIN, pddgpu_gem_set_domain_ioctl),
+	PDDGPU_IOCTL(QUERY, pddgpu_query_ioctl),
+};
+
+/*
+ * Nobody is inside an ioctl any more when drm_dev_unplug() returns, and one
+ * that comes later finds the device gone (seed row C1).
+ */
+static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
+				     unsigned long arg,
+				     long (*ioctl)(struct file *filp,
+						   unsigned int cmd,
+						   unsigned long arg))
+{
+	struct drm_file *file = filp->private_data;
+	struct drm_device *drm = file->minor->dev;
+	long ret;
+	int idx;
+
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	ret = pddgpu_device_ready(to_pddgpu(drm)) ? ioctl(filp, cmd, arg) : -ENODEV;
+	drm_dev_exit(idx);
+	return ret;
+}
+
+static long pddgpu_drv_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	return pddgpu_drv_guarded_ioctl(filp, cmd, arg, drm_ioctl);
+}
+
+/* The driver's structures are the same for 32 bits, the core's are not. */
+static long __maybe_unused
+pddgpu_drv_compat_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	return pddgpu_drv_guarded_ioctl(filp, cmd, arg, drm_compat_ioctl);
+}
+
+static const struct file_operations pddgpu_fops = {
+	.owner = THIS_MODULE,
+	.open = drm_open,
+	.release = drm_release,
+	.unlocked_ioctl = pddgpu_drv_ioctl,
+	.compat_ioctl = IS_ENABLED(CONFIG_COMPAT) ? pddgpu_drv_compat_ioctl : NULL,
+	.poll = drm_poll,
+	.read = drm_read,
+	.llseek = noop_llseek,
+	.mmap = drm_gem_mmap,
+	.fop_flags = FOP_UNSIGNED_OFFSET,
+};
+
+static void pddgpu_drv_debugfs_init(struct drm_minor *minor)
+{
+	pddgpu_debugfs_init(to_pddgpu(minor->dev), minor->debugfs_root);
+}
+
+static const struct drm_driver pddgpu_drm_driver = {
+	.driver_features = DRIVER_GEM | DRIVER_RENDER,
+	.open = pddgpu_gem_file_open,
+	.postclose = pddgpu_gem_file_close,
+	.gem_prime_import_sg_table = pddgpu_prime_import_sg_table,
+	.debugfs_init = pddgpu_drv_debugfs_init,
+	.ioctls = pddgpu_ioctls,
+	.num_ioctls = ARRAY_SIZE(pddgpu_ioctls),
+	.fops = &pddgpu_fops,
+	.name = "pddgpu",
+	.desc = "PDDGPU virtual discrete GPU",
+	PDDGPU_DRIVER_DATE
+	.major = 1,
+	.minor = 0,
+};
+
+static int pddgpu_pci_probe(struct pci_dev *pci, const struct pci_device_id *id)
+{
+	struct pddgpu_device *pdev;
+	int ret;
+
+	pdev = devm_drm_dev_alloc(&pci->dev, &pddgpu_drm_driver,
+				  struct pddgpu_device, drm);
+	if (IS_ERR(pdev))
+		return PTR_ERR(pdev);
+	pci_set_drvdata(pci, pdev);
+
+	ret = pcim_enable_device(pci);
+	if (ret)
+		return ret;
+	ret = pddgpu_device_init(pdev, pci);
+	if (ret)
+		return ret;
+	ret = drm_dev_register(&pdev->drm, 0);
+	if (ret)
+		goto err_quiesce;
+
+	pddgpu_debugfs_link(pdev);
+	pddgpu_monitor_start(pdev);
+	return 0;
+
+err_quiesce:
+	pddgpu_device_quiesce(pdev);
+	return ret;
+}
+
+static void pddgpu_pci_remove(struct pci_dev *pci)
+{
+	pddgpu_device_unplug(pci_get_drvdata(pci));
+}
+
+/* Before power-off or another kernel: no DMA into what is no longer ours */
+static void pddgpu_pci_shutdown(struct pci_dev *pci)
+{
+	pddgpu_device_quiesce(pci_get_drvdata(pci));
+}
+
+/* ivshmem's identity, which other software uses too: probe looks closer */
+static const struct pci_device_id pddgpu_pci_ids[] = {
+	{ PCI_DEVICE(PDDGPU_PCI_VENDOR, PDDGPU_PCI_DEVICE) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, pddgpu_pci_ids);
+
+static struct pci_driver pddgpu_pci_driver = {
+	.name = "pddgpu",
+	.id_table = pddgpu_pci_ids,
+	.probe = pddgpu_pci_probe,
+	.remove = pddgpu_pci_remove,
+	.shutdown = pddgpu_pci_shutdown,
+};
+module_pci_driver(pddgpu_pci_driver);
+
+MODULE_AUTHOR("The PDDGPU authors");
+MODULE_DESCRIPTION("PDDGPU virtual discrete GPU");
+MODULE_LICENSE("GPL");

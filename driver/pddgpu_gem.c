@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/dma-buf.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_gem_ttm_helper.h>
+
+#include "pddgpu_bo.h"
+#include "pddgpu_compat.h"
+#include "pddgpu_device.h"
+#include "pddgpu_gem.h"
+#include "pddgpu_leak.h"
+#include "pddgpu_prime.h"
+#include "pddgpu_ttm.h"
+
+/* dma_buf_mmap(); MODULE_IMPORT_NS() took a word before 6.13, a string since */
+MODULE_INFO(import_ns, "DMA_BUF");
+
+/**
+ * struct pddgpu_file - an open file
+ */
+struct pddgpu_file {
+	/** @lock: guards @owner */
+	struct mutex lock;
+	/**
+	 * @owner: who used the file last to allocate; kept, since it is nearly
+	 * always the same process. NULL before the first allocation.
+	 */
+	struct pddgpu_leak_owner *owner;
+};
+
+/**
+ * pddgpu_gem_file_open() - the DRM driver's open callback
+ * @drm: the DRM device
+ * @file: the file
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pddgpu_gem_file_open(struct drm_device *drm, struct drm_file *file)
+{
+	struct pddgpu_file *pfile = kzalloc(sizeof(*pfile), GFP_KERNEL);
+
+	if (!pfile)
+		return -ENOMEM;
+	mutex_init(&pfile->lock);
+	file->driver_priv = pfile;
+	return 0;
+}
+
+/**
+ * pddgpu_gem_file_close() - the DRM driver's postclose callback
+ * @drm: the DRM device
+ * @file: the file
+ */
+void pddgpu_gem_file_close(struct drm_device *drm, struct drm_file *file)
+{
+	struct pddgpu_file *pfile = file->driver_priv;
+
+	pddgpu_leak_owner_put(pfile->owner);
+	mutex_destroy(&pfile->lock);
+	kfree(pfile);
+}
+
+/*
+ * The owner record of the calling process, with a reference; NULL when there is
+ * no memory for one: the buffer is made all the same, only without a name.
+ */
+static struct pddgpu_leak_owner *pddgpu_gem_owner(struct drm_file *file)
+{
+	struct pddgpu_file *pfile = file->driver_priv;
+	struct pddgpu_leak_owner *owner;
+
+	mutex_lock(&pfile->lock);
+	if (!pfile->owner || !pddgpu_leak_owner_is_current(pfile->owner)) {
+		owner = pddgpu_leak_owner_create(file->client_id);
+		if (owner) {
+			pddgpu_leak_owner_put(pfile->owner);
+			pfile->owner = owner;
+		}
+	} else {
+		owner = pfile->owner;
+	}
+	pddgpu_leak_owner_get(owner);
+	mutex_unlock(&pfile->lock);
+	return owner;
+}
+
+static bool pddgpu_gem_domains_ok(u32 domains)
+{
+	return domains && !(domains & ~PDDGPU_GEM_DOMAIN_MASK);
+}
+
+static bool pddgpu_gem_flags_ok(u32 flags)
+{
+	const u32 access = PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED |
+			   PDDGPU_GEM_CREATE_NO_CPU_ACCESS;
+
+	return !(flags & ~PDDGPU_GEM_CREATE_MASK) && (flags & access) != access;
+}
+
+/**
+ * pddgpu_gem_create_ioctl() - DRM_IOCTL_PDDGPU_GEM_CREATE
+ * @drm: the DRM device
+ * @data: struct drm_pddgpu_gem_create
+ * @file: who asks
+ *
+ * Return: 0; -EINVAL, -E2BIG, -ENOMEM, -ERESTARTSYS, -ENODEV.
+ */
+int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
+			    struct drm_file *file)
+{
+	struct drm_pddgpu_gem_create *args = data;
+	struct pddgpu_bo_param param = {
+		.size = args->size,
+		.alignment = args->alignment,
+		.domains = args->domains,
+		.flags = args->flags,
+	};
+	struct pddgpu_bo *bo;
+	int ret;
+
+	if (args->pad || !pddgpu_gem_domains_ok(args->domains) ||
+	    !pddgpu_gem_flags_ok(args->flags))
+		return -EINVAL;
+
+	param.owner = pddgpu_gem_owner(file);
+	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
+	pddgpu_leak_owner_put(param.owner);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	/* From here on the handle keeps the buffer, or nobody does */
+	ret = drm_gem_handle_create(file, &bo->tbo.base, &args->handle);
+	drm_gem_object_put(&bo->tbo.base);
+	return ret;
+}
+
+/**
+ * pddgpu_gem_map_ioctl() - DRM_IOCTL_PDDGPU_GEM_MAP
+ * @drm: the DRM device
+ * @data: struct drm_pddgpu_gem_map
+ * @file: who asks
+ *
+ * Return: 0; -EINVAL, -ENOENT; -EACCES for a buffer made without CPU access.
+ */
+int pddgpu_gem_map_ioctl(struct drm_device *drm, void *data,
+			 struct drm_file *file)
+{
+	struct drm_pddgpu_gem_map *args = data;
+	struct drm_gem_object *obj;
+	int ret = 0;
+
+	if (args->pad || args->flags)
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+
+	if (gem_to_pddgpu_bo(obj)->flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS) {
+		ret = -EACCES;
+	} else {
+		args->offset = drm_vma_node_offset_addr(&obj->vma_node);
+		args->size = obj->size;
+	}
+	drm_gem_object_put(obj);
+	return ret;
+}
+
+/**
+ * pddgpu_gem_info_ioctl() - DRM_IOCTL_PDDGPU_GEM_INFO
+ * @drm: the DRM device
+ * @data: struct drm_pddgpu_gem_info
+ * @file: who asks
+ *
+ * Takes the buffer's reservation, so that address and domain belong together.
+ *
+ * Return: 0; -EINVAL, -ENOENT, -ERESTARTSYS.
+ */
+int pddgpu_gem_info_ioctl(struct drm_device *drm, void *data,
+			  struct drm_file *file)
+{
+	struct drm_pddgpu_gem_info *args = data;
+	struct drm_gem_object *obj;
+	struct pddgpu_bo *bo;
+	int ret;
+
+	if (args->pad)
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	bo = gem_to_pddgpu_bo(obj);
+
+	ret = ttm_bo_reserve(&bo->tbo, true, false, NULL);
+	if (ret)
+		goto out_put;
+	args->size = obj->size;
+	args->offset = pddgpu_bo_gpu_address(to_pddgpu(drm), bo);
+	args->domain = pddgpu_bo_domain(bo->tbo.resource);
+	args->flags = bo->flags;
+	ttm_bo_unreserve(&bo->tbo);
+out_put:
+	drm_gem_object_put(obj);
+	return ret;
+}
+
+/**
+ * pddgpu_gem_destroy_ioctl() - DRM_IOCTL_PDDGPU_GEM_DESTROY
+ * @drm: the DRM device
+ * @data: struct drm_pddgpu_gem_destroy
+ * @file: who asks
+ *
+ * Return: 0; -EINVAL, -ENOENT.
+ */
+int pddgpu_gem_destroy_ioctl(struct drm_device *drm, void *data,
+			     struct drm_file *file)
+{
+	struct drm_pddgpu_gem_destroy *args = data;
+
+	if (args->pad)
+		return -EINVAL;
+	/* All that it can say is that there is no such handle */
+	return drm_gem_handle_delete(file, args->handle) ? -ENOENT : 0;
+}
+
+/**
+ * pddgpu_gem_set_domain_ioctl() - DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN
+ * @drm: the DRM device
+ * @data: struct drm_pddgpu_gem_set_domain
+ * @file: who asks
+ *
+ * Return: 0; -EINVAL, -ENOENT, -E2BIG, -EBUSY, -ENOMEM, -ERESTARTSYS, -ENODEV.
+ */
+int pddgpu_gem_set_domain_ioctl(struct drm_device *drm, void *data,
+				struct drm_file *file)
+{
+	struct drm_pddgpu_gem_set_domain *args = data;
+	struct drm_gem_object *obj;
+	int ret;
+
+	if (args->flags || !pddgpu_gem_domains_ok(args->domains))
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	ret = pddgpu_bo_set_domains(to_pddgpu(drm), gem_to_pddgpu_bo(obj),
+				    args->domains, &args->domain);
+	drm_gem_object_put(obj);
+	return ret;
+}
+
+/* The last GEM reference; a CPU mapping may keep TTM's */
+static void pddgpu_gem_free(struct drm_gem_object *obj)
+{
+	ttm_bo_put(&gem_to_pddgpu_bo(obj)->tbo);
+}
+
+static int pddgpu_gem_open(struct drm_gem_object *obj, struct drm_file *file)
+{
+	pddgpu_leak_handle_open(to_pddgpu(obj->dev)->leaks,
+				&gem_to_pddgpu_bo(obj)->leak);
+	return 0;
+}
+
+static void pddgpu_gem_close(struct drm_gem_object *obj, struct drm_file *file)
+{
+	pddgpu_leak_handle_close(to_pddgpu(obj->dev)->leaks,
+				 &gem_to_pddgpu_bo(obj)->leak);
+}
+
+/* An imported buffer is mapped by who exported it. */
+static int pddgpu_gem_mmap_imported(struct drm_gem_object *obj,
+				    struct vm_area_struct *vma)
+{
+	int ret;
+
+	vma->vm_private_data = NULL;
+	vma->vm_ops = NULL;
+	vm_flags_set(vma, VM_DONTEXPAND);
+	ret = dma_buf_mmap(obj->import_attach->dmabuf, vma, 0);
+	/* The mapping holds the dma-buf, so this reference is not needed */
+	if (!ret)
+		drm_gem_object_put(obj);
+	return ret;
+}
+
+static int pddgpu_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	if (gem_to_pddgpu_bo(obj)->flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS)
+		return -EACCES;
+	if (obj->import_attach)
+		return pddgpu_gem_mmap_imported(obj, vma);
+	return drm_gem_ttm_mmap(obj, vma);
+}
+
+/* What GEM calls on a buffer */
+const struct drm_gem_object_funcs pddgpu_gem_funcs = {
+	.free = pddgpu_gem_free,
+	.open = pddgpu_gem_open,
+	.close = pddgpu_gem_close,
+	.print_info = drm_gem_ttm_print_info,
+	.pin = pddgpu_prime_pin,
+	.unpin = pddgpu_prime_unpin,
+	.get_sg_table = pddgpu_prime_get_sg_table,
+	.vmap = pddgpu_prime_vmap,
+	.vunmap = pddgpu_prime_vunmap,
+	.mmap = pddgpu_gem_mmap,
+	.vm_ops = &pddgpu_ttm_vm_ops,
+};

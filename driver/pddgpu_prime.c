@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_prime.h>
+
+#include "pddgpu_bo.h"
+#include "pddgpu_compat.h"
+#include "pddgpu_device.h"
+#include "pddgpu_leak.h"
+#include "pddgpu_prime.h"
+#include "pddgpu_vram_mgr.h"
+
+/*
+ * Move a buffer to system pages and keep it there: other devices cannot reach
+ * VRAM. With the reservation held.
+ */
+static int pddgpu_prime_to_system(struct pddgpu_bo *bo)
+{
+	struct pddgpu_device *pdev = to_pddgpu(bo->tbo.base.dev);
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct pddgpu_bo_placement placement;
+	u32 domains = bo->domains & (PDDGPU_GEM_DOMAIN_GTT | PDDGPU_GEM_DOMAIN_CPU);
+	int ret;
+
+	/* A buffer never leaves its domains, not even for this */
+	if (!domains)
+		return -EOPNOTSUPP;
+
+	pddgpu_bo_placement_init(pdev, &placement, domains, bo->flags);
+	ret = ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
+	if (ret)
+		return ret;
+	/* In the CPU domain it may have been swapped out */
+	return pddgpu_ttm_populate(&bo->tbo, &ctx);
+}
+
+/**
+ * pddgpu_prime_pin() - keep a buffer where another device reaches it
+ * @obj: the buffer, reserved
+ *
+ * Return: 0; -EOPNOTSUPP for a buffer that may live in VRAM only; -EBUSY when
+ * the CPU has it mapped in VRAM; -ENOMEM, -ERESTARTSYS, -ENODEV.
+ */
+int pddgpu_prime_pin(struct drm_gem_object *obj)
+{
+	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
+	int ret = 0;
+
+	dma_resv_assert_held(obj->resv);
+
+	if (!bo->tbo.pin_count && !obj->import_attach)
+		ret = pddgpu_prime_to_system(bo);
+	else if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
+		ret = -EBUSY;
+	if (!ret)
+		ttm_bo_pin(&bo->tbo);
+	return ret;
+}
+
+/**
+ * pddgpu_prime_unpin() - let a buffer move again
+ * @obj: the buffer, reserved
+ */
+void pddgpu_prime_unpin(struct drm_gem_object *obj)
+{
+	dma_resv_assert_held(obj->resv);
+	ttm_bo_unpin(&gem_to_pddgpu_bo(obj)->tbo);
+}
+
+/**
+ * pddgpu_prime_get_sg_table() - the pages of a buffer, for another device
+ * @obj: the buffer, pinned and reserved
+ *
+ * Return: a table that the caller maps and frees, or an error pointer.
+ */
+struct sg_table *pddgpu_prime_get_sg_table(struct drm_gem_object *obj)
+{
+	struct ttm_tt *tt = gem_to_pddgpu_bo(obj)->tbo.ttm;
+
+	/* An imported buffer's pages are not ours to give away */
+	if (obj->import_attach || !tt || !ttm_tt_is_populated(tt))
+		return ERR_PTR(-EOPNOTSUPP);
+	return drm_prime_pages_to_sg(obj->dev, tt->pages, tt->num_pages);
+}
+
+/**
+ * pddgpu_prime_vmap() - map a buffer for the kernel, and keep it where it is
+ * @obj: the buffer, reserved
+ * @map: out: the mapping
+ *
+ * VRAM is mapped in place where it is one range; scattered, the buffer moves to
+ * system pages first.
+ *
+ * Return: 0; -EACCES for a buffer made without CPU access; -EOPNOTSUPP when it
+ * is scattered and may live in VRAM only; -ENOMEM, -ERESTARTSYS, -ENODEV.
+ */
+int pddgpu_prime_vmap(struct drm_gem_object *obj, struct iosys_map *map)
+{
+	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
+	int ret = 0, idx;
+
+	dma_resv_assert_held(obj->resv);
+
+	if (obj->import_attach)
+		return dma_buf_vmap(obj->import_attach->dmabuf, map);
+	if (bo->flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS)
+		return -EACCES;
+	if (!drm_dev_enter(obj->dev, &idx))
+		return -ENODEV;
+
+	if (bo->tbo.resource->mem_type == TTM_PL_VRAM &&
+	    !to_pddgpu_vram_resource(bo->tbo.resource)->contiguous)
+		ret = pddgpu_prime_to_system(bo);
+	if (!ret)
+		ret = ttm_bo_vmap(&bo->tbo, map);
+	if (!ret)
+		ttm_bo_pin(&bo->tbo);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+/**
+ * pddgpu_prime_vunmap() - undo pddgpu_prime_vmap()
+ * @obj: the buffer, reserved
+ * @map: the mapping
+ */
+void pddgpu_prime_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
+{
+	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
+
+	dma_resv_assert_held(obj->resv);
+
+	if (obj->import_attach) {
+		dma_buf_vunmap(obj->import_attach->dmabuf, map);
+		return;
+	}
+	ttm_bo_vunmap(&bo->tbo, map);
+	ttm_bo_unpin(&bo->tbo);
+}
+
+/**
+ * pddgpu_prime_import_sg_table() - make a buffer of another device's dma-buf
+ * @drm: the DRM device
+ * @attach: the attachment to the dma-buf
+ * @sgt: its pages, mapped for the card; the buffer's when this succeeds
+ *
+ * The buffer lives in the GTT and stays there.
+ *
+ * Return: the buffer, or an error pointer: -E2BIG, -ENOMEM, -ENODEV, -EINVAL
+ * for addresses that the card cannot reach.
+ */
+struct drm_gem_object *
+pddgpu_prime_import_sg_table(struct drm_device *drm,
+			     struct dma_buf_attachment *attach,
+			     struct sg_table *sgt)
+{
+	struct pddgpu_bo_param param = {
+		.size = attach->dmabuf->size,
+		.domains = PDDGPU_GEM_DOMAIN_GTT,
+		.sgt = sgt,
+		.resv = attach->dmabuf->resv,
+	};
+	struct pddgpu_bo *bo;
+
+	/* The client that imports it is not known here, its process is */
+	param.owner = pddgpu_leak_owner_create(0);
+	dma_resv_lock(param.resv, NULL);
+	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
+	dma_resv_unlock(param.resv);
+	pddgpu_leak_owner_put(param.owner);
+	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->tbo.base;
+}
