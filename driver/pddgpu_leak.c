@@ -21,8 +21,9 @@
  *   process and workqueue context only. Held for a constant time by a buffer's
  *   life cycle, for at most PDDGPU_LEAK_AGE_BATCH objects by a check and
  *   PDDGPU_LEAK_READ_BATCH by a reader, beside the marks of other readers.
- * - no lock: what is constant in an owner, once it is created; a stack slot,
- *   once its number has been seen under the lock.
+ * - no lock: what is constant in an owner, once it is created; a node's @birth,
+ *   for the buffer's own life cycle; a stack slot, once its number has been
+ *   seen under the lock.
  *
  * The clock is read inside the lock, which makes the order of births that of
  * the list.
@@ -213,7 +214,7 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
 {
 	struct pddgpu_leak_stack stack;
 
-	if (drm_WARN_ON_ONCE(tracker->drm, node->link.next))
+	if (drm_WARN_ON_ONCE(tracker->drm, node->birth))
 		return;
 
 	pddgpu_leak_stack_capture(&stack);
@@ -238,10 +239,13 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
 	spin_unlock(&tracker->lock);
 }
 
-/* Whether there is something to do; the node cannot begin or end meanwhile */
+/*
+ * Whether there is something to do; the node cannot begin or end meanwhile. Its
+ * neighbours write to @link, but nobody to @birth, so that takes no lock.
+ */
 static bool leak_tracked(const struct pddgpu_leak_node *node)
 {
-	return READ_ONCE(node->link.next);
+	return node->birth;
 }
 
 static void leak_set_state(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,

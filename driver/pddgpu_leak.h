@@ -54,12 +54,13 @@ enum pddgpu_leak_class {
  *
  * Embedded in the buffer and zeroed with it. A node of zeros is one that is not
  * tracked, and every function here takes such a node and does nothing. All
- * members belong to the tracker and are guarded by its lock.
+ * members belong to the tracker and are guarded by its lock; @birth does not
+ * change while the node is tracked.
  */
 struct pddgpu_leak_node {
-	/** @link: in the tracker's list, in order of @birth; next is NULL when untracked */
+	/** @link: in the tracker's list, in order of @birth */
 	struct list_head link;
-	/** @birth: when it was tracked, ns on the tracker's clock */
+	/** @birth: when it was tracked, ns on the tracker's clock; 0 when it is not */
 	u64 birth;
 	/** @owner: who allocated it, with a reference; NULL when not known */
 	struct pddgpu_leak_owner *owner;
