@@ -55,7 +55,7 @@ u64 pddgpu_bo_gpu_address(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
 }
 
 static void pddgpu_bo_add_place(struct pddgpu_bo_placement *placement, u32 type,
-				u32 flags, u64 end)
+				u32 flags, u32 end)
 {
 	struct ttm_place *place = &placement->places[placement->base.num_placement];
 
@@ -67,7 +67,7 @@ static void pddgpu_bo_add_place(struct pddgpu_bo_placement *placement, u32 type,
 		flags |= TTM_PL_FLAG_FALLBACK;
 	place->mem_type = type;
 	place->flags = flags;
-	place->lpfn = end >> PAGE_SHIFT;
+	place->lpfn = end;
 	placement->base.num_placement++;
 }
 
@@ -91,11 +91,13 @@ void pddgpu_bo_placement_init(struct pddgpu_device *pdev,
 	if (domains & PDDGPU_GEM_DOMAIN_VRAM)
 		pddgpu_bo_add_place(placement, TTM_PL_VRAM,
 				    flags & PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS ?
-				    TTM_PL_FLAG_CONTIGUOUS : 0, visible);
+				    TTM_PL_FLAG_CONTIGUOUS : 0, visible >> PAGE_SHIFT);
 	if (domains & PDDGPU_GEM_DOMAIN_GTT)
-		pddgpu_bo_add_place(placement, TTM_PL_TT, 0, 0);
+		pddgpu_bo_add_place(placement, TTM_PL_TT, 0,
+				    PDDGPU_BO_PLACE_END);
 	if (domains & PDDGPU_GEM_DOMAIN_CPU)
-		pddgpu_bo_add_place(placement, TTM_PL_SYSTEM, 0, 0);
+		pddgpu_bo_add_place(placement, TTM_PL_SYSTEM, 0,
+				    PDDGPU_BO_PLACE_END);
 }
 
 /*

@@ -15,6 +15,9 @@ struct sg_table;
 
 #define PDDGPU_BO_PLACES	3
 
+/* End of a place that ends with its memory; 0 is the mark of TTM's own places */
+#define PDDGPU_BO_PLACE_END	U32_MAX
+
 /**
  * struct pddgpu_bo - a buffer object
  */

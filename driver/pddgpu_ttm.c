@@ -149,9 +149,20 @@ static bool pddgpu_ttm_has_room(struct pddgpu_device *pdev,
 	       pddgpu_gtt_mgr_size(pdev->gtt_mgr);
 }
 
+/* A place of the driver's own has an end; TTM's, for swapping out, has none. */
+static bool pddgpu_ttm_place_is_swap(const struct ttm_place *place)
+{
+	return !place->lpfn;
+}
+
 /*
  * A buffer stays within its own set of domains: one that may live nowhere else
  * is no use to evict, nor one for which there is no room where it may go.
+ *
+ * Nothing is swapped out. TTM wants that when the pages of all its devices pass
+ * half the RAM. That is where the limit here lies as well: a
+ * request beyond it is to fail, and not to push others out, to shared memory
+ * without a bound and perhaps without a disk behind it.
  */
 static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 					 const struct ttm_place *place)
@@ -163,13 +174,16 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 		return ttm_bo_eviction_valuable(tbo, place);
 
 	switch (tbo->resource->mem_type) {
+	case TTM_PL_SYSTEM:
+		return false;
 	case TTM_PL_VRAM:
 		if (!(bo->domains & (PDDGPU_GEM_DOMAIN_GTT | PDDGPU_GEM_DOMAIN_CPU)) ||
 		    !pddgpu_ttm_has_room(pdev, bo))
 			return false;
 		break;
 	case TTM_PL_TT:
-		if (!(bo->domains & PDDGPU_GEM_DOMAIN_CPU))
+		if (!(bo->domains & PDDGPU_GEM_DOMAIN_CPU) ||
+		    pddgpu_ttm_place_is_swap(place))
 			return false;
 		break;
 	}
@@ -177,7 +191,7 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 }
 
 static const struct ttm_place pddgpu_evict_gtt_only[] = {
-	{ .mem_type = TTM_PL_TT },
+	{ .mem_type = TTM_PL_TT, .lpfn = PDDGPU_BO_PLACE_END },
 };
 
 static const struct ttm_place pddgpu_evict_system_only[] = {
@@ -186,7 +200,7 @@ static const struct ttm_place pddgpu_evict_system_only[] = {
 
 /* Where the whole of VRAM is emptied, a buffer's domains don't count */
 static const struct ttm_place pddgpu_evict_anywhere[] = {
-	{ .mem_type = TTM_PL_TT },
+	{ .mem_type = TTM_PL_TT, .lpfn = PDDGPU_BO_PLACE_END },
 	{ .mem_type = TTM_PL_SYSTEM, .flags = TTM_PL_FLAG_FALLBACK },
 };
 
