@@ -71,33 +71,74 @@ static void pddgpu_bo_add_place(struct pddgpu_bo_placement *placement, u32 type,
 	placement->base.num_placement++;
 }
 
+/* Bytes that a buffer could have in a domain that is empty */
+static u64 pddgpu_bo_domain_size(struct pddgpu_device *pdev, u32 domain)
+{
+	switch (domain) {
+	case PDDGPU_GEM_DOMAIN_VRAM:
+		return pddgpu_vram_mgr_visible_size(pdev->vram_mgr) -
+		       pddgpu_vram_mgr_reserved(pdev->vram_mgr);
+	case PDDGPU_GEM_DOMAIN_GTT:
+		return pddgpu_gtt_mgr_size(pdev->gtt_mgr);
+	default:
+		return pdev->system_limit;
+	}
+}
+
+/*
+ * The domains of a set that would take a buffer if they were empty. Only they
+ * are asked: room that cannot be enough is not made at others' expense.
+ */
+static u32 pddgpu_bo_domains_that_fit(struct pddgpu_device *pdev, u64 size,
+				      u64 alignment, u32 domains)
+{
+	u32 domain, fit = 0;
+
+	for (domain = PDDGPU_GEM_DOMAIN_CPU; domain & PDDGPU_GEM_DOMAIN_MASK; domain <<= 1) {
+		u64 most = pddgpu_bo_domain_size(pdev, domain);
+
+		if (domains & domain && size <= most && alignment <= most)
+			fit |= domain;
+	}
+	return fit;
+}
+
 /**
  * pddgpu_bo_placement_init() - turn domains into a TTM placement
  * @pdev: the device
  * @placement: filled in
+ * @size: of the buffer, bytes
+ * @alignment: of the buffer, bytes
  * @domains: not empty; VRAM is preferred to GTT, GTT to CPU (seed row B4)
  * @flags: the buffer's creation flags
+ *
+ * Return: 0, or -E2BIG when the buffer fits none of them even when they are
+ * empty; TTM takes a placement without places for a wish to drop the content.
  */
-void pddgpu_bo_placement_init(struct pddgpu_device *pdev,
-			      struct pddgpu_bo_placement *placement,
-			      u32 domains, u32 flags)
+int pddgpu_bo_placement_init(struct pddgpu_device *pdev,
+			     struct pddgpu_bo_placement *placement, u64 size,
+			     u64 alignment, u32 domains, u32 flags)
 {
 	u64 visible = pddgpu_vram_mgr_visible_size(pdev->vram_mgr);
+	u32 fit = pddgpu_bo_domains_that_fit(pdev, size, alignment, domains);
 
+	if (!fit)
+		return -E2BIG;
 	memset(placement, 0, sizeof(*placement));
 	placement->base.placement = placement->places;
 
 	/* The CPU clears and moves VRAM: only what it reaches is given out */
-	if (domains & PDDGPU_GEM_DOMAIN_VRAM)
+	if (fit & PDDGPU_GEM_DOMAIN_VRAM)
 		pddgpu_bo_add_place(placement, TTM_PL_VRAM,
 				    flags & PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS ?
 				    TTM_PL_FLAG_CONTIGUOUS : 0, visible >> PAGE_SHIFT);
-	if (domains & PDDGPU_GEM_DOMAIN_GTT)
+	if (fit & PDDGPU_GEM_DOMAIN_GTT)
 		pddgpu_bo_add_place(placement, TTM_PL_TT, 0,
 				    PDDGPU_BO_PLACE_END);
-	if (domains & PDDGPU_GEM_DOMAIN_CPU)
+	if (fit & PDDGPU_GEM_DOMAIN_CPU)
 		pddgpu_bo_add_place(placement, TTM_PL_SYSTEM, 0,
 				    PDDGPU_BO_PLACE_END);
+	return 0;
 }
 
 /*
@@ -108,20 +149,10 @@ void pddgpu_bo_placement_init(struct pddgpu_device *pdev,
 static int pddgpu_bo_check_size(struct pddgpu_device *pdev, u64 size,
 				u64 alignment, u32 domains)
 {
-	u64 largest = 0;
-
-	if (domains & PDDGPU_GEM_DOMAIN_VRAM)
-		largest = pddgpu_vram_mgr_visible_size(pdev->vram_mgr) -
-			  pddgpu_vram_mgr_reserved(pdev->vram_mgr);
-	if (domains & PDDGPU_GEM_DOMAIN_GTT)
-		largest = max(largest, pddgpu_gtt_mgr_size(pdev->gtt_mgr));
-	if (domains & PDDGPU_GEM_DOMAIN_CPU)
-		largest = max(largest, pdev->system_limit);
-
 	if (!size || (alignment && !is_power_of_2(alignment)) ||
-	    alignment > largest)
+	    !pddgpu_bo_domains_that_fit(pdev, 0, alignment, domains))
 		return -EINVAL;
-	return size > largest ? -E2BIG : 0;
+	return pddgpu_bo_domains_that_fit(pdev, size, alignment, domains) ? 0 : -E2BIG;
 }
 
 /**
@@ -155,6 +186,10 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	struct pddgpu_bo *bo;
 	int ret;
 
+	ret = pddgpu_bo_placement_init(pdev, &placement, param->size, param->alignment,
+				       param->domains, param->flags);
+	if (ret)
+		return ERR_PTR(ret);
 	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
@@ -163,7 +198,6 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	bo->tbo.base.funcs = pdev->gem_funcs;
 	drm_gem_private_object_init(&pdev->drm, &bo->tbo.base,
 				    PAGE_ALIGN(param->size));
-	pddgpu_bo_placement_init(pdev, &placement, param->domains, param->flags);
 
 	/* Calls pddgpu_bo_destroy() when it fails */
 	ret = ttm_bo_init_reserved(&pdev->ttm, &bo->tbo, type, &placement.base,
@@ -263,11 +297,23 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 	return bo;
 }
 
-static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev,
-				     struct pddgpu_bo *bo, u32 domains, u32 *now)
+/* Move a reserved buffer into the one domain, if it is not there. */
+static int pddgpu_bo_move_to(struct pddgpu_device *pdev, struct pddgpu_bo *bo, u32 domain)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	struct pddgpu_bo_placement placement;
+	int ret;
+
+	ret = pddgpu_bo_placement_init(pdev, &placement, bo->tbo.base.size,
+				       (u64)bo->tbo.page_alignment << PAGE_SHIFT,
+				       domain, bo->flags);
+	return ret ? ret : ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
+}
+
+static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev,
+				     struct pddgpu_bo *bo, u32 domains, u32 *now)
+{
+	u32 domain;
 	int ret;
 
 	ret = ttm_bo_reserve(&bo->tbo, true, false, NULL);
@@ -278,8 +324,17 @@ static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev,
 		goto out_unreserve;
 	}
 
-	pddgpu_bo_placement_init(pdev, &placement, domains, bo->flags);
-	ret = ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
+	/*
+	 * One after the other: given them all at once, TTM would leave it in the
+	 * last of them rather than look for room in the second.
+	 */
+	for (domain = PDDGPU_GEM_DOMAIN_VRAM; domain; domain >>= 1) {
+		if (!(domains & domain))
+			continue;
+		ret = pddgpu_bo_move_to(pdev, bo, domain);
+		if (ret != -ENOMEM && ret != -E2BIG)
+			break;
+	}
 	if (ret)
 		goto out_unreserve;
 	bo->domains = domains;

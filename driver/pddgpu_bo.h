@@ -94,9 +94,9 @@ struct pddgpu_bo_placement {
 	struct ttm_place places[PDDGPU_BO_PLACES];
 };
 
-void pddgpu_bo_placement_init(struct pddgpu_device *pdev,
-			      struct pddgpu_bo_placement *placement,
-			      u32 domains, u32 flags);
+int pddgpu_bo_placement_init(struct pddgpu_device *pdev,
+			     struct pddgpu_bo_placement *placement, u64 size,
+			     u64 alignment, u32 domains, u32 flags);
 struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 				   const struct pddgpu_bo_param *param);
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,

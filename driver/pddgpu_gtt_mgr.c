@@ -261,6 +261,33 @@ bool pddgpu_gtt_has_address(struct ttm_resource *res)
 }
 
 /**
+ * pddgpu_gtt_mgr_has_room() - would a buffer find a place now?
+ * @mgr: the manager
+ * @pages: its size
+ * @align: its alignment in pages; 0 for none
+ *
+ * Looks at the largest hole alone. Takes the manager's lock and the LRU's.
+ *
+ * Return: true when it would, unless somebody else is quicker.
+ */
+bool pddgpu_gtt_mgr_has_room(struct pddgpu_gtt_mgr *mgr, u64 pages, u64 align)
+{
+	u64 used = ttm_resource_manager_usage(&mgr->manager);
+	struct rb_node *rb;
+	u64 hole = 0;
+
+	if (used + (pages << PAGE_SHIFT) > mgr->limit)
+		return false;
+
+	spin_lock(&mgr->lock);
+	rb = rb_first_cached(&mgr->mm.holes_size);
+	if (rb)
+		hole = rb_entry(rb, struct drm_mm_node, rb_hole_size)->hole_size;
+	spin_unlock(&mgr->lock);
+	return hole >= pages + (align ? align - 1 : 0);
+}
+
+/**
  * pddgpu_gtt_mgr_to_ttm() - TTM's view of the manager
  * @mgr: the manager
  *

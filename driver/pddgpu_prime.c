@@ -29,7 +29,11 @@ static int pddgpu_prime_to_system(struct pddgpu_bo *bo)
 	if (!domains)
 		return -EOPNOTSUPP;
 
-	pddgpu_bo_placement_init(pdev, &placement, domains, bo->flags);
+	ret = pddgpu_bo_placement_init(pdev, &placement, bo->tbo.base.size,
+				       (u64)bo->tbo.page_alignment << PAGE_SHIFT,
+				       domains, bo->flags);
+	if (ret)
+		return ret;
 	ret = ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
 	if (ret)
 		return ret;

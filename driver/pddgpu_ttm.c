@@ -145,8 +145,8 @@ static bool pddgpu_ttm_has_room(struct pddgpu_device *pdev,
 		return false;
 	if (bo->domains & PDDGPU_GEM_DOMAIN_CPU)
 		return true;
-	return pddgpu_gtt_mgr_usage(pdev->gtt_mgr) + size <=
-	       pddgpu_gtt_mgr_size(pdev->gtt_mgr);
+	return pddgpu_gtt_mgr_has_room(pdev->gtt_mgr, PFN_UP(size),
+				       bo->tbo.page_alignment);
 }
 
 /* A place of the driver's own has an end; TTM's, for swapping out, has none. */

@@ -92,7 +92,11 @@ static int pddgpu_vram_alloc_blocks(struct pddgpu_vram_mgr *mgr,
 
 	lockdep_assert_held(&mgr->lock);
 
-	if (req->contiguous)
+	/*
+	 * Up to the alignment it is one block anyway, and the allocator forgets
+	 * the alignment of what is to be contiguous.
+	 */
+	if (req->contiguous && req->size > req->align)
 		return pddgpu_vram_try(mgr, req, req->align,
 				       GPU_BUDDY_CONTIGUOUS_ALLOCATION, blocks);
 
