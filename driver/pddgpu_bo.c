@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/delay.h>
+#include <linux/dma-buf.h>
+#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -170,6 +172,8 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	if (tbo->base.import_attach)
 		drm_prime_gem_destroy(&tbo->base, tbo->sg);
 	drm_gem_object_release(&tbo->base);
+	if (bo->dma_buf)
+		dma_buf_put(bo->dma_buf);
 	if (bo->unplugged_page)
 		__free_page(bo->unplugged_page);
 	if (bo->created)
@@ -180,7 +184,8 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 					      const struct pddgpu_bo_param *param)
 {
-	enum ttm_bo_type type = param->sgt ? ttm_bo_type_sg : ttm_bo_type_device;
+	enum ttm_bo_type type = param->dma_buf ? ttm_bo_type_sg : ttm_bo_type_device;
+	struct dma_resv *resv = param->dma_buf ? param->dma_buf->resv : NULL;
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	struct pddgpu_bo_placement placement;
 	struct pddgpu_bo *bo;
@@ -196,13 +201,17 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	bo->domains = param->domains;
 	bo->flags = param->flags;
 	bo->tbo.base.funcs = pdev->gem_funcs;
+	if (param->dma_buf) {
+		get_dma_buf(param->dma_buf);
+		bo->dma_buf = param->dma_buf;
+	}
 	drm_gem_private_object_init(&pdev->drm, &bo->tbo.base,
 				    PAGE_ALIGN(param->size));
 
 	/* Calls pddgpu_bo_destroy() when it fails */
 	ret = ttm_bo_init_reserved(&pdev->ttm, &bo->tbo, type, &placement.base,
 				   PFN_UP(param->alignment), &ctx, param->sgt,
-				   param->resv, pddgpu_bo_destroy);
+				   resv, pddgpu_bo_destroy);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -214,9 +223,9 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 		pddgpu_leak_track(pdev->leaks, &bo->leak, param->owner,
 				  bo->tbo.base.size,
 				  pddgpu_bo_domain(bo->tbo.resource), param->flags,
-				  !param->sgt);
+				  !param->dma_buf);
 	}
-	if (!param->resv)
+	if (!resv)
 		ttm_bo_unreserve(&bo->tbo);
 	if (ret) {
 		ttm_bo_put(&bo->tbo);
@@ -225,35 +234,117 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	return bo;
 }
 
+/**
+ * struct pddgpu_bo_search - a thread that is looking for room
+ */
+struct pddgpu_bo_search {
+	/** @link: in the device's list */
+	struct list_head link;
+	/** @task: the thread */
+	struct task_struct *task;
+	/** @evicting: it has found a victim */
+	bool evicting;
+};
+
+static void pddgpu_bo_search_begin(struct pddgpu_device *pdev,
+				   struct pddgpu_bo_search *search)
+{
+	search->task = current;
+	search->evicting = false;
+	spin_lock(&pdev->search_lock);
+	list_add(&search->link, &pdev->searches);
+	spin_unlock(&pdev->search_lock);
+}
+
+static void pddgpu_bo_search_end(struct pddgpu_device *pdev,
+				 struct pddgpu_bo_search *search)
+{
+	spin_lock(&pdev->search_lock);
+	list_del(&search->link);
+	spin_unlock(&pdev->search_lock);
+}
+
+/**
+ * pddgpu_bo_search_evicts() - the calling thread has found a victim
+ * @pdev: the device
+ *
+ * TTM tells the driver by asking where to put it, long before it is moved.
+ */
+void pddgpu_bo_search_evicts(struct pddgpu_device *pdev)
+{
+	struct pddgpu_bo_search *search;
+
+	spin_lock(&pdev->search_lock);
+	list_for_each_entry(search, &pdev->searches, link) {
+		if (search->task == current)
+			search->evicting = true;
+	}
+	spin_unlock(&pdev->search_lock);
+}
+
+/* Is somebody looking for room; is somebody making some? */
+static bool pddgpu_bo_search_others(struct pddgpu_device *pdev, bool evicting)
+{
+	struct pddgpu_bo_search *search;
+	bool found = false;
+
+	spin_lock(&pdev->search_lock);
+	list_for_each_entry(search, &pdev->searches, link)
+		found |= search->evicting || !evicting;
+	spin_unlock(&pdev->search_lock);
+	return found;
+}
+
+/**
+ * struct pddgpu_bo_patience - how long a request has waited for room
+ */
+struct pddgpu_bo_patience {
+	/** @attempts: after the first, those during evictions not counted */
+	u32 attempts;
+	/** @since: jiffies at the beginning */
+	unsigned long since;
+};
+
+/* Evictions under way are waited for, but not for ever */
+#define PDDGPU_BO_EVICTION_PATIENCE	(10 * HZ)
+
 /*
  * A failure for want of room is transient when something is about to give some
- * back, or when another thread's search held the victims' reservations.
+ * back, or when another thread's search held the victims' reservations. The
+ * caller's own search is over.
  */
-static bool pddgpu_bo_room_is_coming(struct pddgpu_device *pdev)
+static bool pddgpu_bo_room_is_coming(struct pddgpu_device *pdev,
+				     struct pddgpu_bo_patience *patience, u32 most)
 {
 	struct pddgpu_leak_summary summary;
 
-	if (atomic_read(&pdev->placing) > 1)
+	/* A large victim takes its time */
+	if (most && pddgpu_bo_search_others(pdev, true) &&
+	    time_before(jiffies, patience->since + PDDGPU_BO_EVICTION_PATIENCE))
+		return true;
+	if (patience->attempts++ >= most)
+		return false;
+	if (pddgpu_bo_search_others(pdev, false))
 		return true;
 	pddgpu_leak_check(pdev->leaks, &summary);
 	return summary.state[PDDGPU_LEAK_ZOMBIE].objects;
 }
 
 /*
- * Wait before another attempt; false when there is to be none. Called outside
- * every lock (seed row C5).
+ * What a failed request is to say: @result, or 0 to try it again after the wait
+ * in here. Called outside every lock (seed row C5).
  */
-static bool pddgpu_bo_retry(struct pddgpu_device *pdev, u32 domains,
-			    u32 *attempts, int result)
+static int pddgpu_bo_retry(struct pddgpu_device *pdev, u32 domains,
+			   struct pddgpu_bo_patience *patience, int result)
 {
 	struct pddgpu_retry *retry = domains & PDDGPU_GEM_DOMAIN_VRAM ?
 		pddgpu_vram_mgr_retry(pdev->vram_mgr) :
 		pddgpu_gtt_mgr_retry(pdev->gtt_mgr);
 
-	if (result != -ENOMEM || (*attempts)++ >= READ_ONCE(retry->count) ||
-	    !pddgpu_bo_room_is_coming(pdev))
-		return false;
-	return !msleep_interruptible(READ_ONCE(retry->delay_ms));
+	if (result != -ENOMEM ||
+	    !pddgpu_bo_room_is_coming(pdev, patience, READ_ONCE(retry->count)))
+		return result;
+	return msleep_interruptible(READ_ONCE(retry->delay_ms)) ? -ERESTARTSYS : 0;
 }
 
 /**
@@ -273,28 +364,27 @@ static bool pddgpu_bo_retry(struct pddgpu_device *pdev, u32 domains,
 struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 				   const struct pddgpu_bo_param *param)
 {
+	struct pddgpu_bo_patience patience = { .since = jiffies };
+	struct pddgpu_bo_search search;
 	u64 start = pddgpu_memory_stats_alloc_start(pdev->stats);
-	struct pddgpu_bo *bo;
-	u32 attempts = 0;
+	struct pddgpu_bo *bo = NULL;
 	int ret;
 
 	ret = pddgpu_bo_check_size(pdev, param->size, param->alignment,
 				   param->domains);
-	if (ret) {
-		pddgpu_memory_stats_alloc_end(pdev->stats, start, ret);
-		return ERR_PTR(ret);
-	}
-
-	do {
-		atomic_inc(&pdev->placing);
+	while (!ret) {
+		pddgpu_bo_search_begin(pdev, &search);
 		bo = pddgpu_bo_try_create(pdev, param);
-		atomic_dec(&pdev->placing);
-	} while (!param->resv &&
-		 pddgpu_bo_retry(pdev, param->domains, &attempts,
-				 PTR_ERR_OR_ZERO(bo)));
-
-	pddgpu_memory_stats_alloc_end(pdev->stats, start, PTR_ERR_OR_ZERO(bo));
-	return bo;
+		pddgpu_bo_search_end(pdev, &search);
+		if (!IS_ERR(bo))
+			break;
+		ret = PTR_ERR(bo);
+		/* With a reservation held there is no waiting */
+		if (!param->dma_buf)
+			ret = pddgpu_bo_retry(pdev, param->domains, &patience, ret);
+	}
+	pddgpu_memory_stats_alloc_end(pdev->stats, start, ret);
+	return ret ? ERR_PTR(ret) : bo;
 }
 
 /* Move a reserved buffer into the one domain, if it is not there. */
@@ -360,18 +450,19 @@ out_unreserve:
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 			  u32 domains, u32 *now)
 {
-	u32 attempts = 0;
+	struct pddgpu_bo_patience patience = { .since = jiffies };
+	struct pddgpu_bo_search search;
 	int ret;
 
 	ret = pddgpu_bo_check_size(pdev, bo->tbo.base.size,
 				   (u64)bo->tbo.page_alignment << PAGE_SHIFT, domains);
-	if (ret)
-		return ret;
-
-	do {
-		atomic_inc(&pdev->placing);
+	while (!ret) {
+		pddgpu_bo_search_begin(pdev, &search);
 		ret = pddgpu_bo_try_set_domains(pdev, bo, domains, now);
-		atomic_dec(&pdev->placing);
-	} while (pddgpu_bo_retry(pdev, domains, &attempts, ret));
+		pddgpu_bo_search_end(pdev, &search);
+		if (!ret)
+			break;
+		ret = pddgpu_bo_retry(pdev, domains, &patience, ret);
+	}
 	return ret;
 }

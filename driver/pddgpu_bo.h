@@ -10,6 +10,7 @@
 
 #include "pddgpu_leak.h"
 
+struct dma_buf;
 struct pddgpu_device;
 struct sg_table;
 
@@ -32,6 +33,11 @@ struct pddgpu_bo {
 	u64 free_start;
 	/** @created: it was made, so its end counts as a deallocation */
 	bool created;
+	/**
+	 * @dma_buf: imported: what from, with a reference; TTM uses its
+	 * reservation to the end, also when the import fails
+	 */
+	struct dma_buf *dma_buf;
 	/** @unplugged_page: what CPU mappings see once the card is gone, or NULL */
 	struct page *unplugged_page;
 	/** @leak: its entry in the leak tracker */
@@ -54,8 +60,8 @@ struct pddgpu_bo_param {
 	struct pddgpu_leak_owner *owner;
 	/** @sgt: an imported buffer's pages, or NULL */
 	struct sg_table *sgt;
-	/** @resv: an imported buffer's reservation, locked, or NULL */
-	struct dma_resv *resv;
+	/** @dma_buf: what it is imported from, its reservation locked; or NULL */
+	struct dma_buf *dma_buf;
 };
 
 static inline struct pddgpu_bo *to_pddgpu_bo(struct ttm_buffer_object *tbo)
@@ -101,6 +107,7 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 				   const struct pddgpu_bo_param *param);
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 			  u32 domains, u32 *now);
+void pddgpu_bo_search_evicts(struct pddgpu_device *pdev);
 u32 pddgpu_bo_domain(const struct ttm_resource *res);
 u64 pddgpu_bo_gpu_address(struct pddgpu_device *pdev, struct pddgpu_bo *bo);
 

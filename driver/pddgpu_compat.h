@@ -27,7 +27,6 @@
 #define gpu_buddy_block_offset		drm_buddy_block_offset
 #define gpu_buddy_block_size		drm_buddy_block_size
 #define GPU_BUDDY_RANGE_ALLOCATION	DRM_BUDDY_RANGE_ALLOCATION
-#define GPU_BUDDY_TOPDOWN_ALLOCATION	DRM_BUDDY_TOPDOWN_ALLOCATION
 #define GPU_BUDDY_CONTIGUOUS_ALLOCATION	DRM_BUDDY_CONTIGUOUS_ALLOCATION
 #endif
 

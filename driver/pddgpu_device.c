@@ -56,17 +56,21 @@ static int pddgpu_device_init_memory(struct pddgpu_device *pdev)
 	pdev->system_limit =
 		pddgpu_chip_system_memory(chip, (u64)si.totalram * si.mem_unit);
 
+	pdev->vram_mgr = pddgpu_vram_mgr_create(drm);
+	pdev->gtt_mgr = pddgpu_gtt_mgr_create(drm);
+	if (!pdev->vram_mgr || !pdev->gtt_mgr)
+		return -ENOMEM;
 	ret = pddgpu_ttm_init(pdev);
 	if (ret)
 		return ret;
-	pdev->vram_mgr = pddgpu_vram_mgr_init(drm, &pdev->ttm, chip->vram_size,
-					      chip->vram_visible_size);
-	if (IS_ERR(pdev->vram_mgr))
-		return PTR_ERR(pdev->vram_mgr);
-	pdev->gtt_mgr = pddgpu_gtt_mgr_init(drm, &pdev->ttm, chip->gtt_size,
-					    pdev->system_limit);
-	if (IS_ERR(pdev->gtt_mgr))
-		return PTR_ERR(pdev->gtt_mgr);
+	ret = pddgpu_vram_mgr_init(pdev->vram_mgr, drm, &pdev->ttm, chip->vram_size,
+				   chip->vram_visible_size);
+	if (ret)
+		return ret;
+	ret = pddgpu_gtt_mgr_init(pdev->gtt_mgr, drm, &pdev->ttm, chip->gtt_size,
+				  pdev->system_limit);
+	if (ret)
+		return ret;
 	pdev->gart = pddgpu_gart_init(drm, pdev->hw, chip, pdev->vram_mgr);
 	if (IS_ERR(pdev->gart))
 		return PTR_ERR(pdev->gart);
@@ -89,6 +93,8 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 
 	atomic_set(&pdev->state, PDDGPU_DEVICE_STATE_INITIALIZING);
 	pdev->gem_funcs = &pddgpu_gem_funcs;
+	spin_lock_init(&pdev->search_lock);
+	INIT_LIST_HEAD(&pdev->searches);
 
 	ret = pddgpu_device_init_hw(pdev, pci);
 	if (ret)

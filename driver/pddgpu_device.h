@@ -3,6 +3,8 @@
 #define PDDGPU_DEVICE_H
 
 #include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
 #include <drm/drm_device.h>
 #include <drm/ttm/ttm_device.h>
 
@@ -54,8 +56,10 @@ struct pddgpu_device {
 	u64 system_limit;
 	/** @system_used: bytes of system memory that they hold, swap excluded */
 	atomic64_t system_used;
-	/** @placing: how many threads are looking for room just now */
-	atomic_t placing;
+	/** @search_lock: guards @searches; a leaf */
+	spinlock_t search_lock;
+	/** @searches: threads that are looking for room, see pddgpu_bo.c */
+	struct list_head searches;
 };
 
 static inline struct pddgpu_device *to_pddgpu(struct drm_device *drm)

@@ -210,25 +210,32 @@ static void pddgpu_gtt_mgr_fini(struct drm_device *drm, void *arg)
 }
 
 /**
- * pddgpu_gtt_mgr_init() - make the GTT manager and give it to TTM
+ * pddgpu_gtt_mgr_create() - memory for the GTT manager
  * @drm: the DRM device, which frees it
+ *
+ * Before the TTM device is made, so that it outlives that: until it is gone,
+ * other devices' searches look at its managers.
+ *
+ * Return: the manager, or NULL.
+ */
+struct pddgpu_gtt_mgr *pddgpu_gtt_mgr_create(struct drm_device *drm)
+{
+	return drmm_kzalloc(drm, sizeof(struct pddgpu_gtt_mgr), GFP_KERNEL);
+}
+
+/**
+ * pddgpu_gtt_mgr_init() - start the GTT manager and give it to TTM
+ * @mgr: the manager
+ * @drm: the DRM device, which ends it
  * @ttm: the TTM device
  * @aperture: bytes of addresses
  * @limit: bytes of system memory that buffers may hold in it
  *
- * Return: the manager, or an error pointer.
+ * Return: 0 or -ENOMEM.
  */
-struct pddgpu_gtt_mgr *pddgpu_gtt_mgr_init(struct drm_device *drm,
-					   struct ttm_device *ttm,
-					   u64 aperture, u64 limit)
+int pddgpu_gtt_mgr_init(struct pddgpu_gtt_mgr *mgr, struct drm_device *drm,
+			struct ttm_device *ttm, u64 aperture, u64 limit)
 {
-	struct pddgpu_gtt_mgr *mgr;
-	int ret;
-
-	mgr = drmm_kzalloc(drm, sizeof(*mgr), GFP_KERNEL);
-	if (!mgr)
-		return ERR_PTR(-ENOMEM);
-
 	mgr->ttm = ttm;
 	mgr->aperture_pages = aperture >> PAGE_SHIFT;
 	mgr->limit = min(aperture, limit);
@@ -243,10 +250,7 @@ struct pddgpu_gtt_mgr *pddgpu_gtt_mgr_init(struct drm_device *drm,
 	ttm_set_driver_manager(ttm, TTM_PL_TT, &mgr->manager);
 	ttm_resource_manager_set_used(&mgr->manager, true);
 
-	ret = drmm_add_action_or_reset(drm, pddgpu_gtt_mgr_fini, mgr);
-	if (ret)
-		return ERR_PTR(ret);
-	return mgr;
+	return drmm_add_action_or_reset(drm, pddgpu_gtt_mgr_fini, mgr);
 }
 
 /**

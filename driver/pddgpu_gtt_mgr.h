@@ -15,9 +15,9 @@ struct ttm_device;
 struct ttm_resource;
 struct ttm_resource_manager;
 
-struct pddgpu_gtt_mgr *pddgpu_gtt_mgr_init(struct drm_device *drm,
-					   struct ttm_device *ttm,
-					   u64 aperture, u64 limit);
+struct pddgpu_gtt_mgr *pddgpu_gtt_mgr_create(struct drm_device *drm);
+int pddgpu_gtt_mgr_init(struct pddgpu_gtt_mgr *mgr, struct drm_device *drm,
+			struct ttm_device *ttm, u64 aperture, u64 limit);
 
 bool pddgpu_gtt_mgr_has_room(struct pddgpu_gtt_mgr *mgr, u64 pages, u64 align);
 bool pddgpu_gtt_has_address(struct ttm_resource *res);

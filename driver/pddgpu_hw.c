@@ -16,6 +16,11 @@
 /* The device answers a request in some 100 us; a busy host may take long. */
 #define PDDGPU_HW_TIMEOUT_US	(2 * USEC_PER_SEC)
 #define PDDGPU_HW_POLL_US	20
+/*
+ * One that did not answer is not waited for so long again, or whoever frees a
+ * thousand buffers would wait a thousand times. It is asked all the same.
+ */
+#define PDDGPU_HW_SILENT_US	USEC_PER_MSEC
 
 #define PDDGPU_BAR_DOORBELL	0
 #define PDDGPU_BAR_MEMORY	2
@@ -41,6 +46,8 @@ struct pddgpu_hw {
 	 * register is read, changed and written. Taken last, sleeps.
 	 */
 	struct mutex request_lock;
+	/** @silent: it did not answer the last request. Under @request_lock */
+	bool silent;
 };
 
 /**
@@ -151,6 +158,7 @@ int pddgpu_hw_reset(struct pddgpu_hw *hw)
 	ret = readl_poll_timeout(hw->regs + PDDGPU_RESET, value,
 				 !(value & PDDGPU_RESET_CHIP) || value == U32_MAX,
 				 PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US);
+	hw->silent = ret;
 	mutex_unlock(&hw->request_lock);
 	if (ret || value == U32_MAX)
 		return pddgpu_hw_request_failed(hw, "reset");
@@ -192,17 +200,24 @@ int pddgpu_hw_enable_memory(struct pddgpu_hw *hw)
  */
 int pddgpu_hw_flush_tlb(struct pddgpu_hw *hw)
 {
+	bool was_silent;
 	u32 want, done;
 	int ret;
 
 	mutex_lock(&hw->request_lock);
+	was_silent = hw->silent;
 	want = pddgpu_hw_read(hw, PDDGPU_TLB_FLUSH_REQ) + 1;
 	pddgpu_hw_write(hw, PDDGPU_TLB_FLUSH_REQ, want);
 	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
 	ret = readl_poll_timeout(hw->regs + PDDGPU_TLB_FLUSH_DONE, done,
 				 (s32)(done - want) >= 0 || done == U32_MAX,
-				 PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US);
+				 PDDGPU_HW_POLL_US, was_silent ?
+				 PDDGPU_HW_SILENT_US : PDDGPU_HW_TIMEOUT_US);
+	hw->silent = ret;
 	mutex_unlock(&hw->request_lock);
+	/* It was reported then */
+	if (ret && was_silent)
+		return ret;
 	/* A card that reads all ones would look as if it had flushed */
 	if (ret || !pddgpu_hw_present(hw))
 		return pddgpu_hw_request_failed(hw, "TLB flush");

@@ -215,7 +215,12 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 
 	if (tbo->pin_count)
 		return -EBUSY;
-	ret = ttm_bo_wait_ctx(tbo, ctx);
+	/*
+	 * The first placement touches nothing that others could be at work on.
+	 * An imported buffer may be busy for long, and its importer holds locks
+	 * that every creation wants.
+	 */
+	ret = first ? 0 : ttm_bo_wait_ctx(tbo, ctx);
 	if (ret)
 		return ret;
 

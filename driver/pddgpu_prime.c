@@ -64,6 +64,13 @@ int pddgpu_prime_pin(struct drm_gem_object *obj)
 	return ret;
 }
 
+/* Off TTM's list of what must stay: it may be evicted again. */
+static void pddgpu_prime_let_go(struct pddgpu_bo *bo)
+{
+	ttm_bo_unpin(&bo->tbo);
+	ttm_bo_move_to_lru_tail_unlocked(&bo->tbo);
+}
+
 /**
  * pddgpu_prime_unpin() - let a buffer move again
  * @obj: the buffer, reserved
@@ -71,7 +78,7 @@ int pddgpu_prime_pin(struct drm_gem_object *obj)
 void pddgpu_prime_unpin(struct drm_gem_object *obj)
 {
 	dma_resv_assert_held(obj->resv);
-	ttm_bo_unpin(&gem_to_pddgpu_bo(obj)->tbo);
+	pddgpu_prime_let_go(gem_to_pddgpu_bo(obj));
 }
 
 /**
@@ -142,7 +149,7 @@ void pddgpu_prime_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
 		return;
 	}
 	ttm_bo_vunmap(&bo->tbo, map);
-	ttm_bo_unpin(&bo->tbo);
+	pddgpu_prime_let_go(bo);
 }
 
 /**
@@ -165,15 +172,15 @@ pddgpu_prime_import_sg_table(struct drm_device *drm,
 		.size = attach->dmabuf->size,
 		.domains = PDDGPU_GEM_DOMAIN_GTT,
 		.sgt = sgt,
-		.resv = attach->dmabuf->resv,
+		.dma_buf = attach->dmabuf,
 	};
 	struct pddgpu_bo *bo;
 
 	/* The client that imports it is not known here, its process is */
 	param.owner = pddgpu_leak_owner_create(0);
-	dma_resv_lock(param.resv, NULL);
+	dma_resv_lock(attach->dmabuf->resv, NULL);
 	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
-	dma_resv_unlock(param.resv);
+	dma_resv_unlock(attach->dmabuf->resv);
 	pddgpu_leak_owner_put(param.owner);
 	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->tbo.base;
 }

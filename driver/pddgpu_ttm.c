@@ -45,15 +45,33 @@ static struct ttm_tt *pddgpu_ttm_tt_create(struct ttm_buffer_object *tbo,
 	return &tt->base;
 }
 
+/* Bytes of system memory that the buffers of all cards hold */
+static atomic64_t pddgpu_ttm_all_cards;
+
+static u64 pddgpu_ttm_half_the_ram(void)
+{
+	return (u64)totalram_pages() / 2 << PAGE_SHIFT;
+}
+
+static void pddgpu_ttm_uncharge(struct pddgpu_device *pdev, u64 bytes)
+{
+	atomic64_sub(bytes, &pdev->system_used);
+	atomic64_sub(bytes, &pddgpu_ttm_all_cards);
+}
+
 /*
  * Pages count against what the system gives, whether the aperture maps them or
- * not: without a bound a user could take all the machine's memory.
+ * not: without a bound a user could take all the machine's memory. A second
+ * card does not make it more.
  */
 static int pddgpu_ttm_charge(struct pddgpu_device *pdev, u64 bytes)
 {
-	if (atomic64_add_return(bytes, &pdev->system_used) <= pdev->system_limit)
+	u64 all = atomic64_add_return(bytes, &pddgpu_ttm_all_cards);
+	u64 ours = atomic64_add_return(bytes, &pdev->system_used);
+
+	if (all <= pddgpu_ttm_half_the_ram() && ours <= pdev->system_limit)
 		return 0;
-	atomic64_sub(bytes, &pdev->system_used);
+	pddgpu_ttm_uncharge(pdev, bytes);
 	return -ENOMEM;
 }
 
@@ -77,7 +95,7 @@ static int pddgpu_ttm_tt_populate(struct ttm_device *ttm, struct ttm_tt *tt,
 	ctx->gfp_retry_mayfail = true;
 	ret = ttm_pool_alloc(&ttm->pool, tt, ctx);
 	if (ret)
-		atomic64_sub(bytes, &pdev->system_used);
+		pddgpu_ttm_uncharge(pdev, bytes);
 	else if (tt->page_flags & TTM_TT_FLAG_SWAPPED)
 		pddgpu_memory_stats_swap_in(pdev->stats);
 out_exit:
@@ -93,7 +111,7 @@ static void pddgpu_ttm_tt_unpopulate(struct ttm_device *ttm, struct ttm_tt *tt)
 	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL)
 		return;
 	ttm_pool_free(&ttm->pool, tt);
-	atomic64_sub((u64)tt->num_pages << PAGE_SHIFT, &pdev->system_used);
+	pddgpu_ttm_uncharge(pdev, (u64)tt->num_pages << PAGE_SHIFT);
 }
 
 static void pddgpu_ttm_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
@@ -136,12 +154,19 @@ void pddgpu_ttm_unbind(struct pddgpu_device *pdev, struct ttm_tt *tt)
 	pddgpu_gart_unbind(pdev->gart, &to_pddgpu_tt(tt)->binding);
 }
 
+/* Would system pages for so much be given? */
+static bool pddgpu_ttm_has_pages(struct pddgpu_device *pdev, u64 bytes)
+{
+	return atomic64_read(&pdev->system_used) + bytes <= pdev->system_limit &&
+	       atomic64_read(&pddgpu_ttm_all_cards) + bytes <= pddgpu_ttm_half_the_ram();
+}
+
 static bool pddgpu_ttm_has_room(struct pddgpu_device *pdev,
 				const struct pddgpu_bo *bo)
 {
 	u64 size = bo->tbo.base.size;
 
-	if (atomic64_read(&pdev->system_used) + size > pdev->system_limit)
+	if (!pddgpu_ttm_has_pages(pdev, size))
 		return false;
 	if (bo->domains & PDDGPU_GEM_DOMAIN_CPU)
 		return true;
@@ -182,8 +207,10 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 			return false;
 		break;
 	case TTM_PL_TT:
+		/* Its pages stay: a place alone helps only who can have pages too */
 		if (!(bo->domains & PDDGPU_GEM_DOMAIN_CPU) ||
-		    pddgpu_ttm_place_is_swap(place))
+		    pddgpu_ttm_place_is_swap(place) ||
+		    !pddgpu_ttm_has_pages(pdev, tbo->base.size))
 			return false;
 		break;
 	}
@@ -209,6 +236,7 @@ static void pddgpu_ttm_evict_flags(struct ttm_buffer_object *tbo,
 {
 	u32 domains = pddgpu_bo_is_ours(tbo) ? to_pddgpu_bo(tbo)->domains : 0;
 
+	pddgpu_bo_search_evicts(ttm_to_pddgpu(tbo->bdev));
 	placement->placement = pddgpu_evict_system_only;
 	placement->num_placement = ARRAY_SIZE(pddgpu_evict_system_only);
 	if (tbo->resource->mem_type != TTM_PL_VRAM)

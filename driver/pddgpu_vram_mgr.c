@@ -79,6 +79,41 @@ static int pddgpu_vram_try(struct pddgpu_vram_mgr *mgr,
 				      min_block, blocks, flags);
 }
 
+/* Exactly there, or -ENOSPC: of any size, which the allocator does not round. */
+static int pddgpu_vram_try_at(struct pddgpu_vram_mgr *mgr, u64 at, u64 size,
+			      struct list_head *blocks)
+{
+	lockdep_assert_held(&mgr->lock);
+
+	return gpu_buddy_alloc_blocks(&mgr->mm, at, at + size, size, PAGE_SIZE,
+				      blocks, 0);
+}
+
+/*
+ * Within a range the allocator takes contiguous requests for powers of two
+ * only; what is much less than the next one may still fit between its blocks.
+ */
+static int pddgpu_vram_try_contiguous(struct pddgpu_vram_mgr *mgr,
+				      const struct pddgpu_vram_request *req,
+				      struct list_head *blocks)
+{
+	u64 step = max_t(u64, req->align, SZ_2M), at;
+	int ret;
+
+	ret = pddgpu_vram_try(mgr, req, req->align, GPU_BUDDY_CONTIGUOUS_ALLOCATION,
+			      blocks);
+	if ((ret != -ENOSPC && ret != -EINVAL) ||
+	    (!req->start && req->end == mgr->size))
+		return ret;
+
+	for (at = round_up(req->start, step); at + req->size <= req->end; at += step) {
+		ret = pddgpu_vram_try_at(mgr, at, req->size, blocks);
+		if (ret != -ENOSPC)
+			return ret;
+	}
+	return -ENOSPC;
+}
+
 /*
  * Large blocks are worth a try, since they make for few page table leaves and
  * few packets; then whatever there is (seed row B1: the fallback).
@@ -97,8 +132,7 @@ static int pddgpu_vram_alloc_blocks(struct pddgpu_vram_mgr *mgr,
 	 * the alignment of what is to be contiguous.
 	 */
 	if (req->contiguous && req->size > req->align)
-		return pddgpu_vram_try(mgr, req, req->align,
-				       GPU_BUDDY_CONTIGUOUS_ALLOCATION, blocks);
+		return pddgpu_vram_try_contiguous(mgr, req, blocks);
 
 	if (req->size >= large && IS_ALIGNED(req->size, large)) {
 		ret = pddgpu_vram_try(mgr, req, large, 0, blocks);
@@ -287,25 +321,33 @@ static void pddgpu_vram_mgr_fini(struct drm_device *drm, void *arg)
 }
 
 /**
- * pddgpu_vram_mgr_init() - make the VRAM manager and give it to TTM
+ * pddgpu_vram_mgr_create() - memory for the VRAM manager
  * @drm: the DRM device, which frees it
+ *
+ * Before the TTM device is made, so that it outlives that: until it is gone,
+ * other devices' searches look at its managers.
+ *
+ * Return: the manager, or NULL.
+ */
+struct pddgpu_vram_mgr *pddgpu_vram_mgr_create(struct drm_device *drm)
+{
+	return drmm_kzalloc(drm, sizeof(struct pddgpu_vram_mgr), GFP_KERNEL);
+}
+
+/**
+ * pddgpu_vram_mgr_init() - start the VRAM manager and give it to TTM
+ * @mgr: the manager
+ * @drm: the DRM device, which ends it
  * @ttm: the TTM device
  * @size: bytes of VRAM
  * @visible_size: bytes from the start of VRAM that the CPU reaches
  *
- * Return: the manager, or an error pointer: -ENOMEM, or -EINVAL for a size that
- * the allocator does not take.
+ * Return: 0, -ENOMEM, or -EINVAL for a size that the allocator does not take.
  */
-struct pddgpu_vram_mgr *pddgpu_vram_mgr_init(struct drm_device *drm,
-					     struct ttm_device *ttm,
-					     u64 size, u64 visible_size)
+int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
+			 struct ttm_device *ttm, u64 size, u64 visible_size)
 {
-	struct pddgpu_vram_mgr *mgr;
 	int ret;
-
-	mgr = drmm_kzalloc(drm, sizeof(*mgr), GFP_KERNEL);
-	if (!mgr)
-		return ERR_PTR(-ENOMEM);
 
 	mgr->ttm = ttm;
 	mgr->size = size;
@@ -316,20 +358,17 @@ struct pddgpu_vram_mgr *pddgpu_vram_mgr_init(struct drm_device *drm,
 
 	ret = drmm_mutex_init(drm, &mgr->lock);
 	if (ret)
-		return ERR_PTR(ret);
+		return ret;
 	ret = gpu_buddy_init(&mgr->mm, size, PAGE_SIZE);
 	if (ret)
-		return ERR_PTR(ret);
+		return ret;
 
 	mgr->manager.func = &pddgpu_vram_mgr_func;
 	ttm_resource_manager_init(&mgr->manager, ttm, size);
 	ttm_set_driver_manager(ttm, TTM_PL_VRAM, &mgr->manager);
 	ttm_resource_manager_set_used(&mgr->manager, true);
 
-	ret = drmm_add_action_or_reset(drm, pddgpu_vram_mgr_fini, mgr);
-	if (ret)
-		return ERR_PTR(ret);
-	return mgr;
+	return drmm_add_action_or_reset(drm, pddgpu_vram_mgr_fini, mgr);
 }
 
 /**
@@ -347,21 +386,19 @@ struct pddgpu_vram_mgr *pddgpu_vram_mgr_init(struct drm_device *drm,
 int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
 			    u64 *offset)
 {
-	struct pddgpu_vram_request req = {
-		.end = mgr->visible_size,
-		.size = size,
-		.align = align,
-	};
 	LIST_HEAD(blocks);
-	int ret;
+	int ret = -ENOSPC;
+	u64 at;
 
-	ret = pddgpu_vram_check_request(mgr, &req);
-	if (ret)
-		return ret;
+	if (size > mgr->visible_size)
+		return -ENOSPC;
 
 	mutex_lock(&mgr->lock);
-	ret = pddgpu_vram_try(mgr, &req, align, GPU_BUDDY_CONTIGUOUS_ALLOCATION |
-			      GPU_BUDDY_TOPDOWN_ALLOCATION, &blocks);
+	for (at = round_down(mgr->visible_size - size, align); ret == -ENOSPC; at -= align) {
+		ret = pddgpu_vram_try_at(mgr, at, size, &blocks);
+		if (at < align)
+			break;
+	}
 	if (!ret) {
 		*offset = gpu_buddy_block_offset(list_first_entry(&blocks,
 								  struct gpu_buddy_block,
@@ -370,7 +407,7 @@ int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
 	}
 	mutex_unlock(&mgr->lock);
 	if (ret)
-		return ret == -EINVAL ? -ENOSPC : ret;
+		return ret;
 
 	atomic64_add(size, &mgr->reserved);
 	atomic64_add(size, &mgr->visible_used);

@@ -47,9 +47,9 @@ to_pddgpu_vram_resource(struct ttm_resource *res)
 	return container_of(res, struct pddgpu_vram_resource, base);
 }
 
-struct pddgpu_vram_mgr *pddgpu_vram_mgr_init(struct drm_device *drm,
-					     struct ttm_device *ttm,
-					     u64 size, u64 visible_size);
+struct pddgpu_vram_mgr *pddgpu_vram_mgr_create(struct drm_device *drm);
+int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
+			 struct ttm_device *ttm, u64 size, u64 visible_size);
 int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
 			    u64 *offset);
 
