@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+#
+# `make demo` and `make test` do everything, from a fresh Debian machine on.
+
+# Given on the command line or in the environment; see `make help`.
+export KERNEL KDIR PDDGPU_CACHE TIMEOUT
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make demo     leak video memory on purpose in a VM, and see it noticed
+#: make test     every test: checks, the device, the harness, the driver in VMs
+#: make shell    a shell in a VM with the driver loaded
+#: make device   build the device program, build/device/pddgpu-device
+#: make module   build the driver, build/module/<release>/pddgpu.ko
+#: make check    style and static checks only
+#: make setup    install the Debian packages that all this needs
+#: make clean    remove what was built (not the cache of kernels)
+#:
+#: KERNEL=6.12     the VM's kernel: a Debian version, or a suite such as trixie
+#: KDIR=DIR        a kernel tree built by yourself instead
+#: PDDGPU_CACHE=DIR  where kernels are kept (~/.cache/pddgpu)
+#: TIMEOUT=SECONDS   time limit of one VM (300)
+
+setup:
+	@scripts/setup
+
+device: setup
+	@$(MAKE) --no-print-directory -s -C device
+
+module: setup
+	@scripts/build-module driver build/module/%r
+
+example: setup
+	@$(MAKE) --no-print-directory -s -C examples
+
+# All that the tests in VMs need
+build: device module example
+	@$(MAKE) --no-print-directory -s -C tests/vm
+
+demo: device module example
+	@scripts/demo
+
+test: setup
+	@scripts/test
+
+check: setup
+	@scripts/check
+
+shell: device module example
+	@vm/run --shell --payload build/examples || [ $$? -lt 99 ]
+
+clean:
+	rm -rf build
+
+.PHONY: help setup device module example build demo test check shell clean

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Tests of vm/run that boot."""
+import os
+import signal
+
+from common import finish, folder, need, processes_of, run, start
+
+BARE = ("vm/run", "--no-device", "--no-load", "--timeout", "60")
+CARD = ("vm/run", "--no-load", "--timeout", "60")
+CONTROL = "/dev/virtio-ports/org.pddgpu.control"
+
+
+def nothing_left(tmp, kept=()):
+    need(not processes_of(tmp), processes_of(tmp))
+    left = sorted(set(os.listdir(tmp)) - set(kept))
+    need(not left, f"left behind in TMPDIR: {left}")
+
+
+def test_vm_hands_back_status_and_output():
+    with folder() as tmp:
+        result = run(*BARE, "--log", f"{tmp}/log", "--", "sh", "-c",
+                     'printf "%s\\n" "one  two"; echo three >&2; '
+                     "su user -c id; echo four >/dev/kmsg; exit 37", TMPDIR=tmp)
+        need(result.status == 37, result)
+        need(result.out == "one  two\nthree\n"
+             "uid=1000(user) gid=1000(user) groups=1000(user)\n", result)
+        need(result.err == "", result)
+        with open(f"{tmp}/log") as f:
+            need("four" in f.read(), "no kernel's log")
+        nothing_left(tmp, ["log"])
+
+
+def test_vm_stops_at_the_time_limit():
+    with folder() as tmp:
+        result = run("vm/run", "--no-load", "--timeout", "6", "--",
+                     "sh", "-c", "sleep 1000 & sleep 1000", TMPDIR=tmp)
+        need(result.status == 124, result)
+        need("6 seconds were not enough" in result.err, result)
+        nothing_left(tmp)
+
+
+def test_vm_stops_when_told_to():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with folder() as tmp:
+            process = start(*CARD, "--", "sh", "-c", "echo up; sleep 1000",
+                            TMPDIR=tmp)
+            need(process.stdout.readline() == "up\n", "did not come up")
+            need(len(processes_of(tmp)) >= 2, "where are its processes?")
+            process.send_signal(number)
+            need(finish(process, seconds=20).status == 128 + number, number)
+            nothing_left(tmp)
+
+
+def test_vm_kernel_report_fails_the_run():
+    say = "echo 'WARNING: a test says so' >/dev/kmsg"
+    result = run(*BARE, "--", "sh", "-c", say)
+    need(result.status == 99, result)
+    need("a test says so" in result.err and "build/log/" in result.err, result)
+    result = run(*BARE, "--expect-report", "a test says", "--", "sh", "-c",
+                 say + "; exit 4")
+    need(result.status == 4, result)
+    result = run(*BARE, "--expect-report", "a test says", "--", "true")
+    need(result.status == 99 and "did not report" in result.err, result)
+
+
+def test_vm_kernel_panic_fails_the_run():
+    result = run(*BARE, "--", "sh", "-c",
+                 "echo began; echo c >/proc/sysrq-trigger; sleep 1000")
+    need(result.status == 99, result)
+    need(result.out == "began\n" and "Kernel panic" in result.err, result)
+
+
+def test_vm_that_dies_in_boot_is_tried_again():
+    result = run(*BARE, "--append", "rdinit=/nonexistent", "--", "true")
+    need(result.status == 99, result)
+    need(result.err.count("trying again") == 1, result)
+
+
+def test_vm_two_at_once():
+    both = [start(*CARD, "--", "sh", "-c",
+                  f"exec 3<>{CONTROL}; echo ping >&3; read -r answer <&3; "
+                  f"echo {n} $answer; sleep 1; exit {n}") for n in (11, 12)]
+    results = [finish(process) for process in both]
+    for n, result in zip((11, 12), results):
+        need(result.status == n, result)
+        need(result.out.startswith(f"{n} "), result)
+
+
+def test_vm_device_death_is_said():
+    die = f"exec 3<>{CONTROL}; echo die >&3; sleep %d; exit 7"
+    result = run(*CARD, "--", "sh", "-c", die % 1000)
+    need(result.status == 125, result)
+    need("the device died" in result.err, result)
+    result = run(*CARD, "--device-may-die", "--", "sh", "-c", die % 1)
+    need(result.status == 7, result)
+
+
+def test_vm_shell_reads_its_input():
+    result = run(*BARE, "--shell", given="echo hello\nexit 5\n")
+    need(result.status == 5 and result.out == "hello\n", result)
+
+
+def test_vm_has_the_driver():
+    result = run("vm/run", "--timeout", "60", "--", "sh", "-ec",
+                 "cd /dev/dri; stat -c '%a' renderD128 card0; "
+                 "ls /lib/modules/$(uname -r)/extra; "
+                 "mount | grep -c debugfs; modprobe vgem; rmmod pddgpu; "
+                 "modprobe pddgpu; lsmod | grep -c '^pddgpu'")
+    need(result.status == 0, result)
+    need(result.out == "666\n660\npddgpu.ko\n1\n1\n", result)
+
+
+def test_vm_driver_that_does_not_load_is_said():
+    with folder() as tmp:
+        with open(f"{tmp}/nonsense.ko", "w") as f:
+            f.write("no module")
+        result = run("vm/run", "--no-device", "--timeout", "60",
+                     "--module", f"{tmp}/nonsense.ko", "--", "true")
+        need(result.status == 125, result)
+        need("the driver did not load" in result.err, result)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The VM harness: what vm/run is made of."""

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: MIT
+"""One boot of the VM: the device programs, QEMU, and the wires between."""
+import os
+import selectors
+import shlex
+import socket
+import sys
+import time
+
+from . import processes
+from .initramfs import Error
+
+# Messages on the status port, as guest/init writes them.
+BEGAN, EXIT, ERROR, TAINTED = "began", "exit", "error", "tainted"
+
+# What is on the kernel's command line: a quiet boot, no time lost on clock
+# calibration and CPU bugs that an emulated CPU has not, and an end at the
+# first oops, which the runner then sees.
+APPEND = ("console=ttyS0 loglevel=5 tsc=reliable no_timer_check "
+          "mitigations=off random.trust_cpu=on panic=-1 oops=panic "
+          "cryptomgr.notests rdinit=/init")
+
+
+class Wire:
+    """The runner's end of a character device of QEMU's."""
+
+    def __init__(self, name):
+        self.name = name
+        self.socket, self.other = socket.socketpair()
+        self.socket.setblocking(False)
+        self.data = bytearray()
+
+    def option(self):
+        """The -chardev option that plugs it in."""
+        return f"socket,id={self.name},fd={self.other.fileno()}"
+
+
+class Ended(Exception):
+    """The runner was asked to end."""
+
+
+class Machine:
+    """Runs the VM once. After run(): status, taint, began, timed_out, and
+    the kernel's log in kernel_log."""
+
+    def __init__(self, options, folder, kernel, initrd, accel):
+        self.options = options
+        self.folder = folder
+        self.kernel = kernel
+        self.initrd = initrd
+        self.accel = accel
+        self.children = []
+        self.began = self.timed_out = False
+        self.status = self.failure = None
+        self.taint = 0
+        self.on_output = None
+        self.on_kernel = None
+        self.input_fd = None
+        self.quit_byte = None
+        self.serial = Wire("serial")
+        self.state = Wire("state")
+        self.output = Wire("output")
+        self.input = None
+
+    @property
+    def kernel_log(self):
+        """The kernel's log so far."""
+        return self.serial.data.decode("utf-8", "replace").replace("\r", "")
+
+    # ------------------------------------------------------------- start --
+
+    def _start_devices(self, ram_fd):
+        """Starts the device programs; returns QEMU's options for them."""
+        o, argv = self.options, []
+        for i in range(0 if o.no_device else o.devices):
+            sock = os.path.join(self.folder, f"device{i}")
+            control = os.path.join(self.folder, f"control{i}")
+            device = [o.device, "--socket", sock, "--control", control,
+                      "--ram", f"/proc/self/fd/{ram_fd}",
+                      "--ram-size", f"{o.mem}M",
+                      "--lowmem", f"{min(o.mem, o.lowmem)}M"]
+            for name in ("chip", "vram", "visible", "gtt"):
+                value = getattr(o, name)
+                if value is not None:
+                    device += ["--" + name, value]
+            child = processes.Child("the device", device, os.path.join(
+                self.folder, f"device{i}.messages"), (ram_fd,))
+            self.children.append(child)
+            for path in (sock, control):
+                if not processes.wait_for_path(path, child, 20):
+                    raise Error("the device did not start: it "
+                                + child.ended_how() + "\n"
+                                + "\n".join(child.said()))
+            port = "org.pddgpu.control" + (f".{i}" if i else "")
+            argv += ["-chardev", f"socket,id=card{i},path={sock}",
+                     "-device", f"ivshmem-doorbell,vectors=4,chardev=card{i}",
+                     "-chardev", f"socket,id=control{i},path={control}",
+                     "-device", f"virtserialport,chardev=control{i},name={port}"]
+        return argv
+
+    def _port(self, wire, name, kind="virtserialport"):
+        return ["-chardev", wire.option(), "-device",
+                f"{kind},chardev={wire.name},name=org.pddgpu.{name}"]
+
+    def _command(self, ram_fd):
+        o = self.options
+        if self.accel == "kvm":
+            accel = ["-accel", "kvm", "-cpu", "host"]
+        else:
+            accel = ["-accel", f"tcg,thread={self.accel}", "-cpu",
+                     "max,la57=off"]
+        argv = [o.qemu, "-nodefaults", "-no-user-config", "-display", "none",
+                "-no-reboot", "-name", "pddgpu", "-machine",
+                f"q35,memory-backend=ram,max-ram-below-4g={o.lowmem}M",
+                "-object", f"memory-backend-file,id=ram,size={o.mem}M,share=on,"
+                f"mem-path=/proc/self/fd/{ram_fd}",
+                "-m", str(o.mem), "-smp", str(o.smp)] + accel
+        argv += ["-kernel", os.path.join(self.kernel, "vmlinuz"),
+                 "-initrd", self.initrd,
+                 "-append", f"{APPEND} {o.append}".strip(),
+                 "-chardev", self.serial.option(), "-serial", "chardev:serial",
+                 "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
+                 "-device", "virtio-serial-pci,max_ports=31"]
+        argv += self._port(self.state, "status")
+        if o.console:
+            argv += self._port(self.output, "console", "virtconsole")
+        else:
+            argv += self._port(self.output, "output")
+        if self.input:
+            argv += self._port(self.input, "input")
+        if o.swap:
+            argv += ["-drive", f"file={self.folder}/swap,if=none,id=swap,"
+                     "format=raw,cache=unsafe",
+                     "-device", "virtio-blk-pci,drive=swap"]
+        return argv
+
+    def _start(self):
+        o = self.options
+        if self.input_fd is not None and not o.console:
+            self.input = Wire("input")
+        if o.swap:
+            with open(os.path.join(self.folder, "swap"), "wb") as f:
+                f.truncate(o.swap << 20)
+        # Nothing of this name is left behind, however the runner ends.
+        ram_fd = os.memfd_create("pddgpu-guest-ram")
+        try:
+            os.ftruncate(ram_fd, o.mem << 20)
+            devices = self._start_devices(ram_fd)
+            wires = [w for w in (self.serial, self.state, self.output,
+                                 self.input) if w]
+            argv = self._command(ram_fd) + devices + shlex.split(o.qemu_args)
+            try:
+                self.qemu = processes.Child(
+                    "QEMU", argv, os.path.join(self.folder, "qemu.messages"),
+                    [ram_fd] + [w.other.fileno() for w in wires])
+            except FileNotFoundError:
+                raise Error(f"{o.qemu} is missing") from None
+            self.children.append(self.qemu)
+        finally:
+            os.close(ram_fd)
+        for wire in wires:
+            wire.other.close()
+
+    # --------------------------------------------------------------- run --
+
+    def run(self, seconds):
+        """Boots, and returns when the guest's command has ended, the time
+        is up, or QEMU or a device has died."""
+        deadline = time.monotonic() + seconds
+        try:
+            self._start()
+            self._loop(deadline)
+            if self.status is not None or self.failure:
+                self.qemu.wait(5)
+            else:
+                self.timed_out = time.monotonic() >= deadline
+        finally:
+            self._stop()
+
+    def _loop(self, deadline):
+        sel = selectors.DefaultSelector()
+        sel.register(self.serial.socket, selectors.EVENT_READ, self._on_serial)
+        sel.register(self.state.socket, selectors.EVENT_READ, self._on_state)
+        sel.register(self.output.socket, selectors.EVENT_READ, self._on_output)
+        sel.register(self.qemu.pidfd, selectors.EVENT_READ, None)
+        if self.input_fd is not None:
+            sel.register(self.input_fd, selectors.EVENT_READ, self._on_input)
+        if not self.options.device_may_die:
+            for child in self.children[:-1]:
+                sel.register(child.pidfd, selectors.EVENT_READ,
+                             lambda child=child: self._on_device_end(child))
+        with sel:
+            while self.status is None and not self.failure:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                for key, _ in sel.select(left):
+                    if key.data is None:
+                        return
+                    if not key.data():
+                        sel.unregister(key.fileobj)
+
+    def _on_device_end(self, child):
+        # When QEMU ends the device follows: only the other order is wrong.
+        if not self.qemu.wait(0.5):
+            self.failure = "the device died: it " + child.ended_how()
+        return False
+
+    def _receive(self, wire):
+        try:
+            return wire.socket.recv(65536)
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            return b""
+
+    def _on_serial(self):
+        data = self._receive(self.serial)
+        if data:
+            self.serial.data += data
+            if self.on_kernel:
+                self.on_kernel(data)
+        return data != b""
+
+    def _on_output(self):
+        data = self._receive(self.output)
+        if data and self.on_output:
+            self.on_output(data)
+        return data != b""
+
+    def _on_state(self):
+        data = self._receive(self.state)
+        if data:
+            self.state.data += data
+            while b"\n" in self.state.data:
+                line, _, rest = bytes(self.state.data).partition(b"\n")
+                self.state.data[:] = rest
+                self._state_line(line.decode("utf-8", "replace"))
+        return data != b""
+
+    def _state_line(self, line):
+        word, _, rest = line.partition(" ")
+        if word == BEGAN:
+            self.began = True
+        elif word == TAINTED and rest.isdigit():
+            self.taint = int(rest)
+        elif word == EXIT and rest.isdigit():
+            self.status = int(rest) & 255
+        elif word == ERROR:
+            self.failure = rest
+        else:
+            self.failure = f"the guest said {line!r} on the status port"
+
+    def _on_input(self):
+        try:
+            data = os.read(self.input_fd, 65536)
+        except OSError:
+            data = b""      # a terminal that has gone
+        target = self.output if self.options.console else self.input
+        if self.quit_byte and (not data or self.quit_byte in data):
+            raise Ended     # asked to, or the terminal has gone
+        if not data:
+            target.socket.shutdown(socket.SHUT_WR)
+            return False
+        # Few bytes, and the guest reads them soon: waiting here is fine.
+        target.socket.setblocking(True)
+        try:
+            target.socket.sendall(data)
+        except OSError:
+            return False
+        finally:
+            target.socket.setblocking(False)
+        return True
+
+    # -------------------------------------------------------------- stop --
+
+    def _stop(self):
+        """Ends QEMU, then the devices, which end by themselves when QEMU
+        has gone; takes what is left in the wires."""
+        qemu = getattr(self, "qemu", None)
+        for child in reversed(self.children):
+            # A device that ends by itself shows how: give it the time.
+            if child is not qemu and qemu and sys.exc_info()[0] is None:
+                child.wait(5)
+            if child.status() is None and child is not qemu and qemu:
+                self.failure = self.failure or \
+                    "the device did not end when QEMU had ended"
+            child.stop()
+            if child.status() and child is not qemu and \
+                    not self.options.device_may_die:
+                self.failure = self.failure or \
+                    f"the device failed: it {child.ended_how()}"
+        for handler in (self._on_serial, self._on_output, self._on_state):
+            for _ in range(1000):
+                if not handler():
+                    break
+        for wire in (self.serial, self.state, self.output, self.input):
+            if wire:
+                wire.socket.close()
