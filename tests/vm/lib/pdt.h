@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Helpers of the tests that run in a VM over the ioctls.
+ *
+ * Calls that can fail return 0 or a negative errno, so that a test can assert
+ * on either with assert_ok() and assert_err(). None of them asserts by itself:
+ * they work in threads and in child processes, where cmocka's assertions don't.
+ */
+#ifndef PDT_H
+#define PDT_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+
+#include <drm/pddgpu_drm.h>
+
+#define PDT_KIB		(1024ULL)
+#define PDT_MIB		(1024ULL * 1024)
+#define PDT_GIB		(1024ULL * 1024 * 1024)
+#define PDT_PAGE	4096ULL
+
+#define PDT_CPU		PDDGPU_GEM_DOMAIN_CPU
+#define PDT_GTT		PDDGPU_GEM_DOMAIN_GTT
+#define PDT_VRAM	PDDGPU_GEM_DOMAIN_VRAM
+#define PDT_BOTH	(PDDGPU_GEM_DOMAIN_VRAM | PDDGPU_GEM_DOMAIN_GTT)
+
+#define PDT_USWC	PDDGPU_GEM_CREATE_CPU_GTT_USWC
+
+#define PDT_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* The whole of the suite is over long before; only a hang takes this long. */
+#define PDT_HANG_SECONDS	100
+
+/* Assertions, in the test's own process and thread only */
+#define assert_ok(call) do {							\
+	int rc_ = (call);							\
+	if (rc_)								\
+		fail_msg("%s: %s", #call, strerror(-rc_));			\
+} while (0)
+
+#define assert_err(err, call) do {						\
+	int rc_ = (call);							\
+	if (rc_ != -(err))							\
+		fail_msg("%s: %s, not %s", #call,				\
+			 rc_ ? strerror(-rc_) : "succeeded", strerror(err));	\
+} while (0)
+
+#define assert_u64(a, b) do {							\
+	uint64_t a_ = (a), b_ = (b);						\
+	if (a_ != b_)								\
+		fail_msg("%s is %llu, %s is %llu", #a, (unsigned long long)a_,	\
+			 #b, (unsigned long long)b_);				\
+} while (0)
+
+/* In a child process or a thread: say what is wrong and return 1 */
+#define child_check(cond) do {							\
+	if (!(cond)) {								\
+		fprintf(stderr, "# %s:%d: not true in a child: %s (%s)\n",	\
+			__FILE__, __LINE__, #cond, strerror(errno));		\
+		return 1;							\
+	}									\
+} while (0)
+
+/* Says why and leaves the test as skipped */
+#define pdt_skip(...) do {							\
+	printf("# skipped, %s: ", __func__);					\
+	printf(__VA_ARGS__);							\
+	printf("\n");								\
+	skip();									\
+} while (0)
+
+/* device.c */
+int pdt_open(void);
+int pdt_open_card(const char *driver, bool render);
+const char *pdt_render_path(void);
+const char *pdt_pci_name(void);
+int pdt_ioctl(int fd, unsigned long request, void *arg);
+int pdt_create(int fd, uint64_t size, uint32_t domains, uint32_t flags, uint32_t *handle);
+int pdt_create_aligned(int fd, uint64_t size, uint32_t alignment, uint32_t domains,
+		       uint32_t flags, uint32_t *handle);
+int pdt_destroy(int fd, uint32_t handle);
+int pdt_info(int fd, uint32_t handle, struct drm_pddgpu_gem_info *info);
+uint32_t pdt_domain(int fd, uint32_t handle);
+int pdt_set_domain(int fd, uint32_t handle, uint32_t domains, uint32_t *now);
+int pdt_map_offset(int fd, uint32_t handle, uint64_t *offset, uint64_t *size);
+int pdt_mmap(int fd, uint32_t handle, uint64_t size, void **ptr);
+int pdt_query(int fd, uint32_t type, void *data, uint32_t *size);
+int pdt_stats(int fd, struct drm_pddgpu_memory_stats *stats);
+int pdt_segments(int fd, struct drm_pddgpu_segment *segments, unsigned int max,
+		 unsigned int *count);
+int pdt_device_info(int fd, struct drm_pddgpu_device_info *info);
+int pdt_export(int fd, uint32_t handle, int *dmabuf);
+int pdt_import(int fd, int dmabuf, uint32_t *handle);
+
+/**
+ * struct pdt_buffer - a buffer with what it should hold
+ */
+struct pdt_buffer {
+	/** @size: bytes */
+	uint64_t size;
+	/** @seed: of its pattern */
+	uint64_t seed;
+	/** @map: its mapping, or NULL */
+	void *map;
+	/** @handle: its handle */
+	uint32_t handle;
+	/** @domains: where it may live */
+	uint32_t domains;
+};
+
+int pdt_buffer_create(int fd, struct pdt_buffer *buf, uint64_t size, uint32_t domains,
+		      uint32_t flags);
+void pdt_buffer_fill(struct pdt_buffer *buf, uint64_t seed);
+int pdt_buffer_check(const struct pdt_buffer *buf);
+void pdt_buffer_destroy(int fd, struct pdt_buffer *buf);
+size_t pdt_fill_domain(int fd, struct pdt_buffer *bufs, size_t max, uint64_t chunk,
+		       uint32_t domains, int *err);
+
+/* Bytes as the driver rounds them */
+static inline uint64_t pdt_pages(uint64_t size)
+{
+	return (size + PDT_PAGE - 1) & ~(PDT_PAGE - 1);
+}
+
+/* pattern.c */
+uint64_t pdt_random(uint64_t *state);
+void pdt_pattern_fill(void *ptr, uint64_t size, uint64_t seed);
+int64_t pdt_pattern_check(const void *ptr, uint64_t size, uint64_t seed);
+int64_t pdt_zero_check(const void *ptr, uint64_t size);
+
+/* process.c */
+pid_t pdt_fork(int (*fn)(void *arg), void *arg);
+int pdt_wait(pid_t pid);
+int pdt_run(int (*fn)(void *arg), void *arg);
+int pdt_send_fd(int sock, int fd);
+int pdt_receive_fd(int sock);
+int pdt_become_user(unsigned int uid);
+int pdt_command(const char *const argv[]);
+unsigned int pdt_threads(unsigned int count, int (*fn)(void *arg, unsigned int index),
+			 void *arg);
+void *pdt_shared(size_t size);
+uint64_t pdt_now_ms(void);
+void pdt_sleep_ms(unsigned int ms);
+
+/* kernel.c */
+int pdt_file_write(const char *path, const char *text);
+char *pdt_file_read(const char *path);
+int pdt_debugfs_write(const char *file, const char *text);
+int pdt_debugfs_write_u64(const char *file, uint64_t value);
+char *pdt_debugfs_read(const char *file);
+int pdt_debugfs_u64(const char *file, uint64_t *value);
+int pdt_debugfs_stat(const char *name, uint64_t *value);
+const char *pdt_debugfs_path(const char *file);
+int pdt_number_of(const char *text, const char *name, uint64_t *value);
+int pdt_meminfo(const char *name, uint64_t *bytes);
+
+/**
+ * struct pdt_setting - a debugfs file that holds a number
+ */
+struct pdt_setting {
+	/** @file: its name */
+	const char *file;
+	/** @preset: what the driver sets it to when it is loaded */
+	uint64_t preset;
+	/** @min: the least it takes */
+	uint64_t min;
+	/** @max: the most it takes */
+	uint64_t max;
+};
+
+extern const struct pdt_setting pdt_settings[];
+extern const size_t pdt_settings_count;
+int pdt_settings_restore(void);
+
+/**
+ * struct pdt_log - the kernel log from one moment on
+ */
+struct pdt_log {
+	/** @fd: /dev/kmsg */
+	int fd;
+	/** @text: the lines read so far, without their prefixes */
+	char *text;
+	/** @len: bytes of it */
+	size_t len;
+};
+
+int pdt_log_open(struct pdt_log *log);
+void pdt_log_close(struct pdt_log *log);
+void pdt_log_restart(struct pdt_log *log);
+unsigned int pdt_log_count(struct pdt_log *log, const char *what);
+const char *pdt_log_find(struct pdt_log *log, const char *what);
+bool pdt_log_wait(struct pdt_log *log, const char *what);
+const char *pdt_log_complaint(struct pdt_log *log);
+
+/* control.c */
+int pdt_control(const char *command, char *answer, size_t room);
+int pdt_control_stat(const char *name, uint64_t *value);
+int pdt_control_peek(uint64_t addr, void *data, size_t bytes);
+
+/* module.c */
+bool pdt_module_loaded(void);
+int pdt_module_unload(void);
+int pdt_module_load(void);
+int pdt_wait_for_card(void);
+int pdt_pci_write(const char *device, const char *file, const char *text);
+void pdt_pci_driver(const char *device, char *driver, size_t room);
+size_t pdt_pci_ivshmem(char (*names)[32], size_t max);
+
+/* fixture.c */
+
+/**
+ * struct pdt_level - what must be the same after a test as before it
+ */
+struct pdt_level {
+	/** @vram_used: bytes */
+	uint64_t vram_used;
+	/** @gtt_used: bytes */
+	uint64_t gtt_used;
+	/** @objects: tracked objects */
+	uint64_t objects;
+};
+
+/**
+ * struct pdt_state - what a test is given
+ */
+struct pdt_state {
+	/** @fd: the device, opened for this test */
+	int fd;
+	/** @before: levels before the test */
+	struct pdt_level before;
+	/** @log: the kernel log since the test began */
+	struct pdt_log log;
+	/** @priv: the test program's own */
+	void *priv;
+};
+
+int pdt_level_read(int fd, struct pdt_level *level);
+bool pdt_level_wait(int fd, const struct pdt_level *level);
+int pdt_setup(void **state);
+int pdt_teardown(void **state);
+
+#define pdt_test(f) cmocka_unit_test_setup_teardown(f, pdt_setup, pdt_teardown)
+
+/* cmocka counts the elements itself, so its macro must see the array. */
+#define pdt_run_tests(name, tests) \
+	(pdt_main_init(), cmocka_run_group_tests_name(name, tests, NULL, NULL) ? 1 : 0)
+void pdt_main_init(void);
+
+#endif /* PDT_H */

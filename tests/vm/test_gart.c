@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the chip sees: through its own page tables, asked over its control
+ * channel, not through the driver.
+ */
+#include "pdt.h"
+
+#include <sys/mman.h>
+
+#define PEEK 64
+
+/* Some places of a buffer: its ends, page boundaries, and here and there */
+static uint64_t place(const struct pdt_buffer *buf, unsigned int i, uint64_t *random)
+{
+	switch (i) {
+	case 0:
+		return 0;
+	case 1:
+		return buf->size - PEEK;
+	case 2:
+		return buf->size > PDT_PAGE ? PDT_PAGE - PEEK / 2 : 0;
+	default:
+		return pdt_random(random) % (buf->size - PEEK);
+	}
+}
+
+/* The chip finds at the buffer's GPU address what the CPU finds in its mapping. */
+static void assert_chip_sees(int fd, const struct pdt_buffer *buf)
+{
+	struct drm_pddgpu_gem_info info;
+	unsigned char seen[PEEK];
+	uint64_t random = buf->seed;
+
+	assert_ok(pdt_info(fd, buf->handle, &info));
+	assert_int_not_equal(info.offset, 0);
+	for (unsigned int i = 0; i < 12; i++) {
+		uint64_t at = place(buf, i, &random);
+
+		assert_ok(pdt_control_peek(info.offset + at, seen, sizeof(seen)));
+		if (memcmp(seen, (char *)buf->map + at, sizeof(seen)))
+			fail_msg("domain %u, size %llu: the chip sees something else at %llu",
+				 info.domain, (unsigned long long)buf->size,
+				 (unsigned long long)at);
+	}
+}
+
+static void assert_zeros_at(uint64_t addr, uint64_t size)
+{
+	static const unsigned char zeros[PEEK];
+	unsigned char seen[PEEK];
+
+	for (uint64_t at = 0; at < size; at += PDT_PAGE) {
+		assert_ok(pdt_control_peek(addr + at, seen, sizeof(seen)));
+		assert_memory_equal(seen, zeros, sizeof(seen));
+	}
+}
+
+static const uint64_t sizes[] = {
+	PDT_PAGE, 3 * PDT_PAGE, PDT_MIB + PDT_PAGE, 2 * PDT_MIB, 10 * PDT_MIB,
+};
+
+static void chip_sees_what_the_cpu_wrote(void **state)
+{
+	static const struct {
+		uint32_t domains;
+		uint32_t flags;
+	} kinds[] = {
+		{ PDT_GTT, 0 },
+		{ PDT_GTT, PDT_USWC },
+		/* In one piece, so that it has one address */
+		{ PDT_VRAM, PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS },
+	};
+	struct pdt_state *s = *state;
+	struct pdt_buffer bufs[PDT_ARRAY_SIZE(sizes)];
+
+	for (size_t k = 0; k < PDT_ARRAY_SIZE(kinds); k++) {
+		/* All at once: none lies where another does */
+		for (size_t i = 0; i < PDT_ARRAY_SIZE(sizes); i++) {
+			assert_ok(pdt_buffer_create(s->fd, &bufs[i], sizes[i],
+						    kinds[k].domains, kinds[k].flags));
+			pdt_buffer_fill(&bufs[i], 1000 * k + i + 1);
+		}
+		for (size_t i = 0; i < PDT_ARRAY_SIZE(sizes); i++)
+			assert_chip_sees(s->fd, &bufs[i]);
+		for (size_t i = 0; i < PDT_ARRAY_SIZE(sizes); i++)
+			pdt_buffer_destroy(s->fd, &bufs[i]);
+	}
+}
+
+/* Every entry that is not in use leads to the dummy page: zeros, and no fault. */
+static void freed_addresses_lead_to_the_dummy_page(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_gem_info info[PDT_ARRAY_SIZE(sizes)];
+	struct pdt_buffer buf[PDT_ARRAY_SIZE(sizes)];
+
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(sizes); i++) {
+		assert_ok(pdt_buffer_create(s->fd, &buf[i], sizes[i], PDT_GTT, 0));
+		pdt_buffer_fill(&buf[i], 77 + i);
+		assert_ok(pdt_info(s->fd, buf[i].handle, &info[i]));
+	}
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(sizes); i++)
+		pdt_buffer_destroy(s->fd, &buf[i]);
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(sizes); i++)
+		assert_zeros_at(info[i].offset, info[i].size);
+}
+
+static void both_ends_of_the_aperture_are_mapped(void **state)
+{
+	struct drm_pddgpu_device_info info;
+	unsigned char seen[PEEK];
+	struct pdt_state *s = *state;
+
+	assert_ok(pdt_device_info(s->fd, &info));
+	assert_zeros_at(info.gtt_start + info.gtt_size - PDT_PAGE, PDT_PAGE);
+	assert_err(EIO, pdt_control_peek(info.gtt_start + info.gtt_size, seen, PEEK));
+	assert_err(EIO, pdt_control_peek(info.gtt_start - PDT_PAGE, seen, PEEK));
+}
+
+/* A buffer that moves takes its content along, and leaves nothing behind. */
+static void moves_change_what_the_chip_sees(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_gem_info old;
+	struct pdt_buffer buf;
+	uint32_t now;
+
+	assert_ok(pdt_buffer_create(s->fd, &buf, 3 * PDT_MIB + PDT_PAGE, PDT_GTT,
+				    PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS));
+	pdt_buffer_fill(&buf, 4242);
+	assert_chip_sees(s->fd, &buf);
+	assert_ok(pdt_info(s->fd, buf.handle, &old));
+
+	assert_ok(pdt_set_domain(s->fd, buf.handle, PDT_VRAM, &now));
+	assert_int_equal(now, PDT_VRAM);
+	assert_chip_sees(s->fd, &buf);
+	assert_ok(pdt_buffer_check(&buf));
+	assert_zeros_at(old.offset, old.size);
+
+	assert_ok(pdt_set_domain(s->fd, buf.handle, PDT_GTT, &now));
+	assert_chip_sees(s->fd, &buf);
+	assert_ok(pdt_info(s->fd, buf.handle, &old));
+	assert_ok(pdt_set_domain(s->fd, buf.handle, PDT_CPU, &now));
+	assert_int_equal(now, PDT_CPU);
+	assert_zeros_at(old.offset, old.size);
+	assert_ok(pdt_buffer_check(&buf));
+	pdt_buffer_destroy(s->fd, &buf);
+}
+
+/* The chip keeps translations until it is told to forget them. */
+static void tlb_is_flushed_at_bind_and_unbind(void **state)
+{
+	struct pdt_state *s = *state;
+	uint64_t before, bound, unbound;
+	uint32_t handle;
+
+	assert_ok(pdt_control_stat("tlb_flushes", &before));
+	assert_ok(pdt_create(s->fd, PDT_MIB, PDT_GTT, 0, &handle));
+	assert_ok(pdt_control_stat("tlb_flushes", &bound));
+	assert_true(bound > before);
+	assert_ok(pdt_destroy(s->fd, handle));
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	assert_ok(pdt_control_stat("tlb_flushes", &unbound));
+	assert_true(unbound > bound);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		pdt_test(chip_sees_what_the_cpu_wrote),
+		pdt_test(freed_addresses_lead_to_the_dummy_page),
+		pdt_test(both_ends_of_the_aperture_are_mapped),
+		pdt_test(moves_change_what_the_chip_sees),
+		pdt_test(tlb_is_flushed_at_bind_and_unbind),
+	};
+
+	return pdt_run_tests("gart", tests);
+}

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+/* The card is taken away while it is used: no crash, errors, memory given back. */
+#include "pdt.h"
+
+#include <signal.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const uint32_t domains[] = { PDT_VRAM, PDT_GTT, PDT_BOTH, PDT_CPU };
+
+/* What a test begins with, and where it puts the card back */
+struct unplug {
+	struct pdt_log log;
+	char device[64];
+};
+
+static int unplug_setup(void **state)
+{
+	struct unplug *unplug = calloc(1, sizeof(*unplug));
+
+	*state = unplug;
+	if (!unplug || pdt_log_open(&unplug->log) || pdt_wait_for_card() || !pdt_pci_name())
+		return -1;
+	snprintf(unplug->device, sizeof(unplug->device), "%s", pdt_pci_name());
+	return 0;
+}
+
+static int card_back(void)
+{
+	int rc = pdt_file_write("/sys/bus/pci/rescan", "1");
+
+	return rc ? rc : pdt_wait_for_card();
+}
+
+/* After all: the card comes back, empty, and the driver can be unloaded. */
+static int unplug_teardown(void **state)
+{
+	struct unplug *unplug = *state;
+	struct pdt_level level;
+	const char *complaint;
+	uint64_t end = pdt_now_ms() + 10000;
+	int fd, rc = card_back();
+
+	fd = pdt_open();
+	if (rc || fd < 0 || pdt_level_read(fd, &level) || level.objects || level.gtt_used) {
+		fprintf(stderr, "# the card did not come back empty\n");
+		rc = -1;
+	}
+	close(fd);
+	while (!rc && (rc = pdt_module_unload()) && pdt_now_ms() < end) {
+		rc = 0;
+		pdt_sleep_ms(10);
+	}
+	if (rc || pdt_module_loaded()) {
+		fprintf(stderr, "# something is left in use: unloading says %s\n", strerror(-rc));
+		rc = -1;
+	} else {
+		rc = pdt_module_load();
+	}
+	complaint = pdt_log_complaint(&unplug->log);
+	if (complaint)
+		fprintf(stderr, "# the kernel log: %s\n", complaint);
+	pdt_log_close(&unplug->log);
+	free(unplug);
+	return rc || complaint ? -1 : 0;
+}
+
+static void remove_card(const struct unplug *unplug)
+{
+	assert_ok(pdt_pci_write(unplug->device, "remove", "1"));
+}
+
+/* Every call there is says that the device is gone. */
+static int all_say_enodev(int fd, uint32_t handle, int dmabuf)
+{
+	struct drm_pddgpu_memory_stats stats;
+	struct drm_pddgpu_device_info device;
+	struct drm_gem_close gem_close = { .handle = handle };
+	struct drm_pddgpu_gem_info info;
+	char name[16];
+	struct drm_version version = { .name = name, .name_len = sizeof(name) };
+	uint32_t other;
+	uint64_t offset;
+	int other_fd;
+
+	child_check(pdt_create(fd, PDT_PAGE, PDT_VRAM, 0, &other) == -ENODEV);
+	child_check(pdt_create(fd, 0, 0, 0, &other) == -ENODEV);
+	child_check(pdt_map_offset(fd, handle, &offset, NULL) == -ENODEV);
+	child_check(pdt_info(fd, handle, &info) == -ENODEV);
+	child_check(pdt_set_domain(fd, handle, PDT_GTT, NULL) == -ENODEV);
+	child_check(pdt_destroy(fd, handle) == -ENODEV);
+	child_check(pdt_stats(fd, &stats) == -ENODEV);
+	child_check(pdt_device_info(fd, &device) == -ENODEV);
+	child_check(pdt_export(fd, handle, &other_fd) == -ENODEV);
+	child_check(pdt_import(fd, dmabuf, &other) == -ENODEV);
+	child_check(pdt_ioctl(fd, DRM_IOCTL_GEM_CLOSE, &gem_close) == -ENODEV);
+	child_check(pdt_ioctl(fd, DRM_IOCTL_VERSION, &version) == -ENODEV);
+	return 0;
+}
+
+static int touch(void *arg)
+{
+	const struct pdt_buffer *buf = arg;
+	volatile char *bytes = buf->map;
+
+	for (uint64_t i = 0; i < buf->size; i += PDT_PAGE) {
+		(void)bytes[i];
+		bytes[i] = 1;
+	}
+	return 0;
+}
+
+/* A mapping of a card that is gone reads as something, or is a bus error. */
+static void assert_harmless(const struct pdt_buffer *buf)
+{
+	int status = pdt_run(touch, (void *)buf);
+
+	if (status && status != 128 + SIGBUS)
+		fail_msg("touching a mapping of domains %x: status %d", buf->domains, status);
+}
+
+static void every_call_fails(void **state)
+{
+	struct unplug *unplug = *state;
+	struct pdt_buffer bufs[4];
+	int fd = pdt_open(), dmabuf;
+
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(bufs); i++) {
+		assert_ok(pdt_buffer_create(fd, &bufs[i], 8 * PDT_PAGE, domains[i], 0));
+		pdt_buffer_fill(&bufs[i], i);
+	}
+	assert_ok(pdt_export(fd, bufs[2].handle, &dmabuf));
+
+	remove_card(unplug);
+	assert_int_equal(all_say_enodev(fd, bufs[0].handle, dmabuf), 0);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(bufs); i++)
+		assert_harmless(&bufs[i]);
+	assert_int_equal(access("/sys/kernel/debug/pddgpu", F_OK), -1);
+	assert_int_equal(pdt_open(), -ENODEV);
+
+	close(fd);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(bufs); i++) {
+		assert_harmless(&bufs[i]);
+		munmap(bufs[i].map, bufs[i].size);
+	}
+	close(dmabuf);
+}
+
+/* New mappings after the removal, too: fork, a dma-buf's, one made before only */
+static void mappings_made_later(void **state)
+{
+	struct unplug *unplug = *state;
+	struct pdt_buffer buf, untouched;
+	int fd = pdt_open(), dmabuf;
+	uint64_t offset;
+	void *map;
+
+	assert_true(fd >= 0);
+	assert_ok(pdt_buffer_create(fd, &buf, 8 * PDT_PAGE, PDT_VRAM, 0));
+	pdt_buffer_fill(&buf, 1);
+	assert_ok(pdt_buffer_create(fd, &untouched, 8 * PDT_PAGE, PDT_GTT, 0));
+	assert_ok(pdt_export(fd, buf.handle, &dmabuf));
+	assert_ok(pdt_map_offset(fd, buf.handle, &offset, NULL));
+	remove_card(unplug);
+
+	assert_harmless(&untouched);
+	map = mmap(NULL, buf.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+	if (map != MAP_FAILED) {
+		struct pdt_buffer later = { .map = map, .size = buf.size };
+
+		assert_harmless(&later);
+		munmap(map, buf.size);
+	}
+	map = mmap(NULL, buf.size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	if (map != MAP_FAILED) {
+		struct pdt_buffer later = { .map = map, .size = buf.size };
+
+		assert_harmless(&later);
+		munmap(map, buf.size);
+	}
+	munmap(buf.map, buf.size);
+	munmap(untouched.map, untouched.size);
+	close(dmabuf);
+	close(fd);
+}
+
+struct users {
+	int fd;
+	unsigned int calls;
+	unsigned int odd;
+};
+
+/* Allocates, writes, moves, until the device is gone; only that may go wrong. */
+static int use_until_gone(void *arg, unsigned int index)
+{
+	struct users *users = arg;
+	uint64_t random = index + 5;
+	struct pdt_buffer buf;
+
+	for (;;) {
+		uint64_t r = pdt_random(&random);
+		int rc = pdt_buffer_create(users->fd, &buf, (1 + r % 16) * PDT_PAGE,
+					   domains[r / 16 % 4], 0);
+
+		if (rc) {
+			/* It goes between two steps of making a buffer. */
+			if (rc != -ENODEV)
+				__atomic_add_fetch(&users->odd, 1, __ATOMIC_RELAXED);
+			return rc == -ENODEV ? 0 : 1;
+		}
+		touch(&buf);
+		pdt_set_domain(users->fd, buf.handle, domains[r / 64 % 4], NULL);
+		touch(&buf);
+		munmap(buf.map, buf.size);
+		if (r / 256 % 8)
+			pdt_destroy(users->fd, buf.handle);
+		__atomic_add_fetch(&users->calls, 1, __ATOMIC_RELAXED);
+	}
+}
+
+static void on_bus_error(int number)
+{
+	(void)number;
+	/* The rest of the process must not go on with a page that is not there. */
+	_exit(77);
+}
+
+static int eight_users(void *arg)
+{
+	struct users *users = arg;
+
+	signal(SIGBUS, on_bus_error);
+	users->fd = pdt_open();
+	child_check(users->fd >= 0);
+	return pdt_threads(8, use_until_gone, users) ? 1 : 0;
+}
+
+/* Two processes with eight threads each are in the midst of it. */
+static void while_threads_allocate(void **state)
+{
+	struct unplug *unplug = *state;
+	struct users *users = pdt_shared(2 * sizeof(*users));
+	pid_t pids[2];
+	uint64_t end = pdt_now_ms() + 20000;
+
+	assert_non_null(users);
+	for (int i = 0; i < 2; i++)
+		pids[i] = pdt_fork(eight_users, &users[i]);
+	while ((__atomic_load_n(&users[0].calls, __ATOMIC_RELAXED) < 100 ||
+		__atomic_load_n(&users[1].calls, __ATOMIC_RELAXED) < 100) && pdt_now_ms() < end)
+		pdt_sleep_ms(5);
+	remove_card(unplug);
+	for (int i = 0; i < 2; i++) {
+		int status = pdt_wait(pids[i]);
+
+		assert_true(status == 0 || status == 77);
+		assert_true(users[i].calls >= 100);
+		assert_int_equal(users[i].odd, 0);
+	}
+}
+
+/* VRAM and GTT full of data that has nowhere to go */
+static void with_much_in_it(void **state)
+{
+	struct unplug *unplug = *state;
+	static struct pdt_buffer bufs[400];
+	size_t n = 0;
+	int fd = pdt_open();
+
+	assert_true(fd >= 0);
+	while (n < PDT_ARRAY_SIZE(bufs) &&
+	       !pdt_buffer_create(fd, &bufs[n], PDT_MIB, n % 2 ? PDT_VRAM : PDT_GTT, 0)) {
+		pdt_pattern_fill(bufs[n].map, PDT_PAGE, n);
+		n++;
+	}
+	assert_true(n > 10);
+	remove_card(unplug);
+	for (size_t i = 0; i < n; i += 16)
+		assert_harmless(&bufs[i]);
+	for (size_t i = 0; i < n; i++)
+		munmap(bufs[i].map, bufs[i].size);
+	close(fd);
+}
+
+/* Files of debugfs that are open, and read again, when it goes */
+static void with_debugfs_open(void **state)
+{
+	struct unplug *unplug = *state;
+	static const char *const names[] = {
+		"memory_stats", "leak_objects", "vram_mm", "gtt_mm", "leak_threshold",
+	};
+	int fds[PDT_ARRAY_SIZE(names)], threshold, fd = pdt_open();
+	uint32_t handle;
+	char text[64];
+
+	assert_true(fd >= 0);
+	assert_ok(pdt_create(fd, PDT_PAGE, PDT_VRAM, 0, &handle));
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(names); i++) {
+		fds[i] = open(pdt_debugfs_path(names[i]), O_RDONLY);
+		assert_true(fds[i] >= 0);
+		assert_true(read(fds[i], text, 1) == 1);
+	}
+	threshold = open(pdt_debugfs_path("leak_threshold"), O_WRONLY);
+	assert_true(threshold >= 0);
+	remove_card(unplug);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(names); i++) {
+		/* An error or nothing new, as debugfs decides; the kernel lives. */
+		lseek(fds[i], 0, SEEK_SET);
+		(void)!read(fds[i], text, sizeof(text));
+		close(fds[i]);
+	}
+	assert_int_equal(write(threshold, "1", 1), -1);
+	close(threshold);
+	close(fd);
+}
+
+/* The old file stays dead while the card lives again. */
+static void comes_back_beside_the_old(void **state)
+{
+	struct unplug *unplug = *state;
+	int old = pdt_open(), fd, dmabuf;
+	struct pdt_buffer buf, fresh;
+
+	assert_true(old >= 0);
+	assert_ok(pdt_buffer_create(old, &buf, 8 * PDT_PAGE, PDT_VRAM, 0));
+	pdt_buffer_fill(&buf, 90);
+	assert_ok(pdt_export(old, buf.handle, &dmabuf));
+	remove_card(unplug);
+	assert_ok(card_back());
+
+	fd = pdt_open();
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(domains); i++) {
+		assert_ok(pdt_buffer_create(fd, &fresh, 8 * PDT_PAGE, domains[i], 0));
+		assert_int_equal(pdt_zero_check(fresh.map, fresh.size), -1);
+		pdt_buffer_fill(&fresh, 91);
+		/* What is written through the dead mapping reaches nobody. */
+		assert_harmless(&buf);
+		assert_ok(pdt_buffer_check(&fresh));
+		pdt_buffer_destroy(fd, &fresh);
+	}
+	assert_int_equal(all_say_enodev(old, buf.handle, dmabuf), 0);
+	munmap(buf.map, buf.size);
+	close(dmabuf);
+	close(old);
+	assert_ok(pdt_buffer_create(fd, &fresh, 8 * PDT_PAGE, PDT_VRAM, 0));
+	pdt_buffer_fill(&fresh, 92);
+	assert_ok(pdt_buffer_check(&fresh));
+	pdt_buffer_destroy(fd, &fresh);
+	close(fd);
+}
+
+/* The driver let go of the card, and took it again; ten times, once in use */
+static void unbound_and_bound(void **state)
+{
+	struct unplug *unplug = *state;
+	char driver[32];
+	uint32_t handle;
+	int fd;
+
+	for (int i = 0; i < 10; i++) {
+		fd = pdt_open();
+		assert_true(fd >= 0);
+		assert_ok(pdt_create(fd, PDT_PAGE, domains[i % 4], 0, &handle));
+		if (i % 2)
+			close(fd);
+		assert_ok(pdt_file_write("/sys/bus/pci/drivers/pddgpu/unbind", unplug->device));
+		pdt_pci_driver(unplug->device, driver, sizeof(driver));
+		assert_string_equal(driver, "");
+		if (i % 2 == 0) {
+			assert_err(ENODEV, pdt_destroy(fd, handle));
+			close(fd);
+		}
+		assert_ok(pdt_file_write("/sys/bus/pci/drivers/pddgpu/bind", unplug->device));
+		assert_ok(pdt_wait_for_card());
+	}
+}
+
+#define unplug_test(f) cmocka_unit_test_setup_teardown(f, unplug_setup, unplug_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		unplug_test(every_call_fails),
+		unplug_test(mappings_made_later),
+		unplug_test(while_threads_allocate),
+		unplug_test(with_much_in_it),
+		unplug_test(with_debugfs_open),
+		unplug_test(comes_back_beside_the_old),
+		unplug_test(unbound_and_bound),
+	};
+
+	return pdt_run_tests("unplug", tests);
+}
