@@ -141,7 +141,8 @@ struct drm_pddgpu_gem_destroy {
  * struct drm_pddgpu_gem_set_domain - change where a buffer may live, and move it
  *
  * The buffer's set of domains becomes @domains, and it is moved into the most
- * preferred of them that has room. On failure both stay as they were. An
+ * preferred of them in which there is room, or room can be made: buffers that
+ * may live elsewhere are evicted. On failure both stay as they were. An
  * imported or an exported and attached buffer does not move: -EBUSY.
  */
 struct drm_pddgpu_gem_set_domain {
