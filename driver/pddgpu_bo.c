@@ -111,7 +111,7 @@ static u32 pddgpu_bo_domains_that_fit(struct pddgpu_device *pdev, u64 size,
  * @placement: filled in
  * @size: of the buffer, bytes
  * @alignment: of the buffer, bytes
- * @domains: not empty; VRAM is preferred to GTT, GTT to CPU (seed row B4)
+ * @domains: not empty; VRAM is preferred to GTT, GTT to CPU (requirement B4)
  * @flags: the buffer's creation flags
  *
  * Return: 0, or -E2BIG when the buffer fits none of them even when they are
@@ -332,7 +332,7 @@ static bool pddgpu_bo_room_is_coming(struct pddgpu_device *pdev,
 
 /*
  * What a failed request is to say: @result, or 0 to try it again after the wait
- * in here. Called outside every lock (seed row C5).
+ * in here. Called outside every lock (requirement C5).
  */
 static int pddgpu_bo_retry(struct pddgpu_device *pdev, u32 domains,
 			   struct pddgpu_bo_patience *patience, int result)

@@ -12,7 +12,7 @@
 #include "pddgpu_hw.h"
 
 /**
- * struct pddgpu_chip_funcs - the chip function table (seed row D1)
+ * struct pddgpu_chip_funcs - the chip function table (requirement D1)
  */
 struct pddgpu_chip_funcs {
 	/** @name: the chip's name */
@@ -159,7 +159,7 @@ struct pddgpu_chip *pddgpu_chip_init(struct drm_device *drm, struct pddgpu_hw *h
  * @ram_size: the machine's RAM in bytes
  *
  * Half the RAM, as TTM allows itself (ttm_device.c), but no more than the chip
- * can map (seed row D1).
+ * can map (requirement D1).
  *
  * Return: bytes, a multiple of a page.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the chip is: its name, its memories, its segments (seed row D1).
+ * What the chip is: its name, its memories, its segments (requirement D1).
  */
 #ifndef PDDGPU_CHIP_H
 #define PDDGPU_CHIP_H

@@ -32,7 +32,7 @@ static const struct drm_ioctl_desc pddgpu_ioctls[] = {
 
 /*
  * Nobody is inside an ioctl any more when drm_dev_unplug() returns, and one
- * that comes later finds the device gone (seed row C1).
+ * that comes later finds the device gone (requirement C1).
  */
 static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 				     unsigned long arg,

@@ -36,7 +36,7 @@ struct pddgpu_gart {
 	struct pddgpu_hw *hw;
 	/** @chip: who writes the first level */
 	const struct pddgpu_chip *chip;
-	/** @dummy: a page of zeros, read-only for the chip (seed row D3) */
+	/** @dummy: a page of zeros, read-only for the chip (requirement D3) */
 	struct page *dummy;
 	/** @dummy_entry: the entry of every page that is not in use */
 	u64 dummy_entry;
@@ -375,7 +375,7 @@ static int pddgpu_gart_init_tables(struct pddgpu_gart *gart)
  * @chip: the chip
  * @vram_mgr: who gives the tables' VRAM
  *
- * The size of the tables comes from the chip (seed row D4).
+ * The size of the tables comes from the chip (requirement D4).
  *
  * Return: the GART, freed with @drm; or an error pointer.
  */

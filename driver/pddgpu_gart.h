@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The GART: page tables in VRAM through which the chip sees system pages in the
- * GTT aperture (seed rows D3, D4).
+ * GTT aperture (requirements D3, D4).
  */
 #ifndef PDDGPU_GART_H
 #define PDDGPU_GART_H

@@ -15,7 +15,7 @@
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_vram_mgr.h"
 
-/* Seed row C5: three times, 5 ms */
+/* Requirement C5: three times, 5 ms */
 #define PDDGPU_GTT_ALLOC_RETRY_COUNT	3
 #define PDDGPU_GTT_ALLOC_RETRY_DELAY	5
 
@@ -159,7 +159,7 @@ static bool pddgpu_gtt_mgr_compatible(struct ttm_resource_manager *man,
 	       (!place->lpfn || res->start + PFN_UP(res->size) <= place->lpfn);
 }
 
-/* How scattered the free addresses are (seed row B5) */
+/* How scattered the free addresses are (requirement B5) */
 static void pddgpu_gtt_print_fragmentation(struct pddgpu_gtt_mgr *mgr,
 					   struct drm_printer *p)
 {

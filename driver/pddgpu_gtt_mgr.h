@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The GTT manager: TTM's resource manager for addresses in the GTT aperture, on
- * drm_mm (seed rows B2, B3, B5, B6).
+ * drm_mm (requirements B2, B3, B5, B6).
  */
 #ifndef PDDGPU_GTT_MGR_H
 #define PDDGPU_GTT_MGR_H

@@ -104,7 +104,7 @@ static enum pddgpu_alarm_event alarm_update(struct pddgpu_alarm *alarm, u64 used
 	return PDDGPU_ALARM_NONE;
 }
 
-/* As memory_stats says, what the driver itself needs included (seed row A6) */
+/* As memory_stats says, what the driver itself needs included (requirement A6) */
 static u64 monitor_used(struct pddgpu_device *pdev)
 {
 	return pddgpu_vram_mgr_usage(pdev->vram_mgr) + pddgpu_gtt_mgr_usage(pdev->gtt_mgr);

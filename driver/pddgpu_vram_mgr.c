@@ -12,7 +12,7 @@
 #include "pddgpu_compat.h"
 #include "pddgpu_vram_mgr.h"
 
-/* Seed row C5: three times, 10 ms */
+/* Requirement C5: three times, 10 ms */
 #define PDDGPU_VRAM_ALLOC_RETRY_COUNT	3
 #define PDDGPU_VRAM_ALLOC_RETRY_DELAY	10
 
@@ -116,7 +116,7 @@ static int pddgpu_vram_try_contiguous(struct pddgpu_vram_mgr *mgr,
 
 /*
  * Large blocks are worth a try, since they make for few page table leaves and
- * few packets; then whatever there is (seed row B1: the fallback).
+ * few packets; then whatever there is (requirement B1: the fallback).
  */
 static int pddgpu_vram_alloc_blocks(struct pddgpu_vram_mgr *mgr,
 				    const struct pddgpu_vram_request *req,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The VRAM manager: TTM's resource manager for the card's own memory, on the
- * kernel's buddy allocator (seed rows B1, B3, B5, B6).
+ * kernel's buddy allocator (requirements B1, B3, B5, B6).
  */
 #ifndef PDDGPU_VRAM_MGR_H
 #define PDDGPU_VRAM_MGR_H
@@ -16,7 +16,7 @@ struct pddgpu_vram_mgr;
 struct ttm_device;
 
 /**
- * struct pddgpu_retry - how a transient failure is retried (seed row C5)
+ * struct pddgpu_retry - how a transient failure is retried (requirement C5)
  *
  * Read and written with READ_ONCE() and WRITE_ONCE(): tunable at run time.
  */

@@ -213,7 +213,7 @@ struct drm_pddgpu_device_info {
 	__u32 engine_count;
 };
 
-/* Device states (seed row C1) */
+/* Device states (requirement C1) */
 #define PDDGPU_DEVICE_STATE_INITIALIZING	0x01
 #define PDDGPU_DEVICE_STATE_READY		0x02
 #define PDDGPU_DEVICE_STATE_SHUTDOWN		0x04
