@@ -5,6 +5,10 @@
 # Given on the command line or in the environment; see `make help`.
 export KERNEL KDIR PDDGPU_CACHE TIMEOUT
 
+ifneq ($(words $(CURDIR)),1)
+$(error A kernel module cannot be built in a folder with a blank in its path: $(CURDIR))
+endif
+
 help:
 	@sed -n 's/^#: //p' Makefile
 

@@ -95,6 +95,15 @@ def test_vm_device_death_is_said():
     need(result.status == 7, result)
 
 
+def test_vm_shell_reads_a_file():
+    with folder() as tmp:
+        with open(f"{tmp}/script", "w+", encoding="utf-8") as script:
+            script.write("echo hello\nexit 6\n")
+            script.seek(0)
+            result = finish(start(*BARE, "--shell", stdin=script))
+    need(result.status == 6 and result.out == "hello\n", result)
+
+
 def test_vm_shell_reads_its_input():
     result = run(*BARE, "--shell", given="echo hello\nexit 5\n")
     need(result.status == 5 and result.out == "hello\n", result)

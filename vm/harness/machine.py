@@ -178,7 +178,8 @@ class Machine:
             self._stop()
 
     def _loop(self, deadline):
-        sel = selectors.DefaultSelector()
+        # Not epoll, which takes no files, as standard input may be
+        sel = selectors.PollSelector()
         sel.register(self.serial.socket, selectors.EVENT_READ, self._on_serial)
         sel.register(self.state.socket, selectors.EVENT_READ, self._on_state)
         sel.register(self.output.socket, selectors.EVENT_READ, self._on_output)
