@@ -228,7 +228,7 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	if (!resv)
 		ttm_bo_unreserve(&bo->tbo);
 	if (ret) {
-		ttm_bo_put(&bo->tbo);
+		drm_gem_object_put(&bo->tbo.base);
 		return ERR_PTR(ret);
 	}
 	return bo;

@@ -23,12 +23,32 @@
 #define gpu_buddy_init			drm_buddy_init
 #define gpu_buddy_fini			drm_buddy_fini
 #define gpu_buddy_alloc_blocks		drm_buddy_alloc_blocks
+#define gpu_buddy_block_trim		drm_buddy_block_trim
 #define gpu_buddy_free_list		drm_buddy_free_list
 #define gpu_buddy_block_offset		drm_buddy_block_offset
 #define gpu_buddy_block_size		drm_buddy_block_size
 #define GPU_BUDDY_RANGE_ALLOCATION	DRM_BUDDY_RANGE_ALLOCATION
 #define GPU_BUDDY_CONTIGUOUS_ALLOCATION	DRM_BUDDY_CONTIGUOUS_ALLOCATION
 #endif
+
+/*
+ * About 7.1 what is smaller than its alignment stopped being rounded up to it,
+ * and within a range the alignment got lost: round up here, and give back.
+ */
+static inline int pddgpu_buddy_alloc_blocks(struct gpu_buddy *mm, u64 start, u64 end,
+					    u64 size, u64 align,
+					    struct list_head *blocks,
+					    unsigned long flags)
+{
+	u64 whole = max(size, align);
+	int ret;
+
+	ret = gpu_buddy_alloc_blocks(mm, start, end, whole, align, blocks, flags);
+	/* Not to have given back wastes room until the block is freed, no more */
+	if (!ret && whole != size)
+		gpu_buddy_block_trim(mm, NULL, size, blocks);
+	return ret;
+}
 
 /* struct drm_driver lost its date with 6.14; before, a missing one warns */
 #ifdef PDDGPU_HAVE_DRIVER_DATE
@@ -60,6 +80,16 @@ static inline int pddgpu_ttm_populate(struct ttm_buffer_object *tbo,
 	return ttm_bo_populate(tbo, ctx);
 #else
 	return ttm_tt_populate(tbo->bdev, tbo->ttm, ctx);
+#endif
+}
+
+/* ttm_bo_put() became ttm_bo_fini() about 6.18, for a GEM object's end alone */
+static inline void pddgpu_ttm_bo_fini(struct ttm_buffer_object *tbo)
+{
+#ifdef PDDGPU_HAVE_TTM_BO_FINI
+	ttm_bo_fini(tbo);
+#else
+	ttm_bo_put(tbo);
 #endif
 }
 

@@ -256,7 +256,7 @@ int pddgpu_gem_set_domain_ioctl(struct drm_device *drm, void *data,
 /* The last GEM reference; a CPU mapping may keep TTM's */
 static void pddgpu_gem_free(struct drm_gem_object *obj)
 {
-	ttm_bo_put(&gem_to_pddgpu_bo(obj)->tbo);
+	pddgpu_ttm_bo_fini(&gem_to_pddgpu_bo(obj)->tbo);
 }
 
 static int pddgpu_gem_open(struct drm_gem_object *obj, struct drm_file *file)

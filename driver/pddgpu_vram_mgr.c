@@ -75,8 +75,8 @@ static int pddgpu_vram_try(struct pddgpu_vram_mgr *mgr,
 
 	if (req->start || req->end != mgr->size)
 		flags |= GPU_BUDDY_RANGE_ALLOCATION;
-	return gpu_buddy_alloc_blocks(&mgr->mm, req->start, req->end, req->size,
-				      min_block, blocks, flags);
+	return pddgpu_buddy_alloc_blocks(&mgr->mm, req->start, req->end, req->size,
+					 min_block, blocks, flags);
 }
 
 /* Exactly there, or -ENOSPC: of any size, which the allocator does not round. */
