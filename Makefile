@@ -21,10 +21,11 @@ help:
 #: make setup    install the Debian packages that all this needs
 #: make clean    remove what was built (not the cache of kernels)
 #:
-#: KERNEL=6.12     the VM's kernel: a Debian version, or a suite such as trixie
+#: KERNEL=6.12     the VM's kernel: a version, or a Debian suite no newer than
+#:                 the host's compiler, such as bookworm-backports
 #: KDIR=DIR        a kernel tree built by yourself instead
 #: PDDGPU_CACHE=DIR  where kernels are kept (~/.cache/pddgpu)
-#: TIMEOUT=SECONDS   time limit of one VM (300)
+#: TIMEOUT=SECONDS   time limit of one VM (demo 120, test 600, else 300)
 
 setup:
 	@scripts/setup
@@ -43,7 +44,7 @@ build: device module example
 	@$(MAKE) --no-print-directory -s -C tests/vm
 
 demo: device module example
-	@scripts/demo
+	@exec scripts/demo
 
 test: setup
 	@scripts/test
@@ -52,7 +53,7 @@ check: setup
 	@scripts/check
 
 shell: device module example
-	@vm/run --shell --payload build/examples || [ $$? -lt 99 ]
+	@exec vm/run --shell --payload build/examples
 
 clean:
 	rm -rf build
