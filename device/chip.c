@@ -203,6 +203,13 @@ static void reset_engines(struct chip *chip, uint32_t bits)
 	for (int i = 0; i < PDDGPU_ENGINE_COUNT; i++) {
 		if (!(bits & PDDGPU_RESET_ENGINE(i)))
 			continue;
+		if (chip->fail_resets) {
+			chip->fail_resets--;
+			stats_add(&chip->stats, STAT_resets_failed, 1);
+			irq_status(&chip->irq, 0, PDDGPU_STATUS_RESET_FAILED);
+			continue;
+		}
+		irq_status(&chip->irq, PDDGPU_STATUS_RESET_FAILED, 0);
 		engine_hold(&chip->engine[i]);
 		engine_reset(&chip->engine[i]);
 		engine_release(&chip->engine[i]);

@@ -116,6 +116,27 @@ static void test_failing_reset(void **state)
 	assert_int_equal(counter(rig, "resets"), 1);
 }
 
+/* An engine that is not reset stays as it was, and so does the chip. */
+static void test_failing_engine_reset(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t status;
+
+	assert_string_equal(command(rig, "hang 1"), "ok");
+	assert_string_equal(command(rig, "fail-reset 1"), "ok");
+	reset_engine(rig, 1);
+	status = reg_read(rig, PDDGPU_STATUS);
+	assert_true(status & PDDGPU_STATUS_RESET_FAILED);
+	assert_true(status & PDDGPU_STATUS_READY);
+	assert_int_equal(counter(rig, "resets_failed"), 1);
+	assert_int_equal(counter(rig, "engine_resets"), 0);
+	/* The other one works on, and the next reset does it. */
+	fill(rig, VRAM_START + RIG_DATA, 7, 64);
+	reset_engine(rig, 1);
+	assert_false(reg_read(rig, PDDGPU_STATUS) & PDDGPU_STATUS_RESET_FAILED);
+	assert_int_equal(counter(rig, "engine_resets"), 1);
+}
+
 static void test_lost_vram(void **state)
 {
 	struct rig *rig = *state;
@@ -226,6 +247,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_reset_forgets, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_reset_flushes, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_failing_reset, rig_setup_on, rig_teardown),
+	cmocka_unit_test_setup_teardown(test_failing_engine_reset, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_lost_vram, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_reset_interrupts, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_engine_reset, rig_setup_on, rig_teardown),
