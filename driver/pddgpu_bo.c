@@ -74,11 +74,13 @@ static void pddgpu_bo_add_place(struct pddgpu_bo_placement *placement, u32 type,
 }
 
 /* Bytes that a buffer could have in a domain that is empty */
-static u64 pddgpu_bo_domain_size(struct pddgpu_device *pdev, u32 domain)
+static u64 pddgpu_bo_domain_size(struct pddgpu_device *pdev, u32 domain, u32 flags)
 {
 	switch (domain) {
 	case PDDGPU_GEM_DOMAIN_VRAM:
-		return pddgpu_vram_mgr_visible_size(pdev->vram_mgr) -
+		return (flags & PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED ?
+			pddgpu_vram_mgr_visible_size(pdev->vram_mgr) :
+			pddgpu_vram_mgr_size(pdev->vram_mgr)) -
 		       pddgpu_vram_mgr_reserved(pdev->vram_mgr);
 	case PDDGPU_GEM_DOMAIN_GTT:
 		return pddgpu_gtt_mgr_size(pdev->gtt_mgr);
@@ -92,17 +94,36 @@ static u64 pddgpu_bo_domain_size(struct pddgpu_device *pdev, u32 domain)
  * are asked: room that cannot be enough is not made at others' expense.
  */
 static u32 pddgpu_bo_domains_that_fit(struct pddgpu_device *pdev, u64 size,
-				      u64 alignment, u32 domains)
+				      u64 alignment, u32 domains, u32 flags)
 {
 	u32 domain, fit = 0;
 
 	for (domain = PDDGPU_GEM_DOMAIN_CPU; domain & PDDGPU_GEM_DOMAIN_MASK; domain <<= 1) {
-		u64 most = pddgpu_bo_domain_size(pdev, domain);
+		u64 most = pddgpu_bo_domain_size(pdev, domain, flags);
 
 		if (domains & domain && size <= most && alignment <= most)
 			fit |= domain;
 	}
 	return fit;
+}
+
+/*
+ * What no CPU is known to want is put at the top, into the invisible part of VRAM
+ * while there is room, since nothing else can be.
+ */
+static void pddgpu_bo_add_vram(struct pddgpu_device *pdev,
+			       struct pddgpu_bo_placement *placement, u32 flags)
+{
+	u64 end = pddgpu_vram_mgr_size(pdev->vram_mgr);
+	u32 place_flags = TTM_PL_FLAG_TOPDOWN;
+
+	if (flags & PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED) {
+		end = pddgpu_vram_mgr_visible_size(pdev->vram_mgr);
+		place_flags = 0;
+	}
+	if (flags & PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS)
+		place_flags |= TTM_PL_FLAG_CONTIGUOUS;
+	pddgpu_bo_add_place(placement, TTM_PL_VRAM, place_flags, end >> PAGE_SHIFT);
 }
 
 /**
@@ -121,19 +142,15 @@ int pddgpu_bo_placement_init(struct pddgpu_device *pdev,
 			     struct pddgpu_bo_placement *placement, u64 size,
 			     u64 alignment, u32 domains, u32 flags)
 {
-	u64 visible = pddgpu_vram_mgr_visible_size(pdev->vram_mgr);
-	u32 fit = pddgpu_bo_domains_that_fit(pdev, size, alignment, domains);
+	u32 fit = pddgpu_bo_domains_that_fit(pdev, size, alignment, domains, flags);
 
 	if (!fit)
 		return -E2BIG;
 	memset(placement, 0, sizeof(*placement));
 	placement->base.placement = placement->places;
 
-	/* The CPU clears and moves VRAM: only what it reaches is given out */
 	if (fit & PDDGPU_GEM_DOMAIN_VRAM)
-		pddgpu_bo_add_place(placement, TTM_PL_VRAM,
-				    flags & PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS ?
-				    TTM_PL_FLAG_CONTIGUOUS : 0, visible >> PAGE_SHIFT);
+		pddgpu_bo_add_vram(pdev, placement, flags);
 	if (fit & PDDGPU_GEM_DOMAIN_GTT)
 		pddgpu_bo_add_place(placement, TTM_PL_TT, 0,
 				    PDDGPU_BO_PLACE_END);
@@ -143,18 +160,68 @@ int pddgpu_bo_placement_init(struct pddgpu_device *pdev,
 	return 0;
 }
 
+/**
+ * pddgpu_bo_is_visible() - can the CPU reach a buffer where it is?
+ * @bo: the buffer, reserved
+ *
+ * Return: false when some of it lies in the invisible part of VRAM.
+ */
+bool pddgpu_bo_is_visible(const struct pddgpu_bo *bo)
+{
+	struct ttm_resource *res = bo->tbo.resource;
+
+	return res->mem_type != TTM_PL_VRAM ||
+	       to_pddgpu_vram_resource(res)->visible >= res->size;
+}
+
+/**
+ * pddgpu_bo_make_visible() - bring a buffer to where the CPU reaches it
+ * @pdev: the device, inside drm_dev_enter()
+ * @bo: the buffer, reserved
+ * @ctx: how to wait
+ *
+ * Into the visible part of VRAM, or where that is full into the GTT, also when it
+ * may live in VRAM alone; only when neither has room are others evicted for it.
+ *
+ * Return: 0; -EBUSY when it is pinned, -E2BIG when it fits nowhere, -ENOMEM.
+ */
+int pddgpu_bo_make_visible(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+			   struct ttm_operation_ctx *ctx)
+{
+	struct pddgpu_bo_placement placement;
+	u32 i;
+	int ret;
+
+	if (pddgpu_bo_is_visible(bo))
+		return 0;
+	if (bo->tbo.pin_count)
+		return -EBUSY;
+	ret = pddgpu_bo_placement_init(pdev, &placement, bo->tbo.base.size,
+				       (u64)bo->tbo.page_alignment << PAGE_SHIFT,
+				       bo->domains | PDDGPU_GEM_DOMAIN_GTT,
+				       bo->flags | PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED);
+	if (ret)
+		return ret;
+	for (i = 0; i < placement.base.num_placement; i++)
+		placement.places[i].flags &= ~TTM_PL_FLAG_FALLBACK;
+	bo->settle = true;
+	ret = ttm_bo_validate(&bo->tbo, &placement.base, ctx);
+	bo->settle = false;
+	return ret;
+}
+
 /*
  * Could a buffer ever be placed? -EINVAL for a size of 0 or an alignment that is
  * no power of two or larger than every named domain; -E2BIG for a size that fits
  * none of them even when they are empty.
  */
 static int pddgpu_bo_check_size(struct pddgpu_device *pdev, u64 size,
-				u64 alignment, u32 domains)
+				u64 alignment, u32 domains, u32 flags)
 {
 	if (!size || (alignment && !is_power_of_2(alignment)) ||
-	    !pddgpu_bo_domains_that_fit(pdev, 0, alignment, domains))
+	    !pddgpu_bo_domains_that_fit(pdev, 0, alignment, domains, flags))
 		return -EINVAL;
-	return pddgpu_bo_domains_that_fit(pdev, size, alignment, domains) ? 0 : -E2BIG;
+	return pddgpu_bo_domains_that_fit(pdev, size, alignment, domains, flags) ? 0 : -E2BIG;
 }
 
 /**
@@ -371,7 +438,7 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 	int ret;
 
 	ret = pddgpu_bo_check_size(pdev, param->size, param->alignment,
-				   param->domains);
+				   param->domains, param->flags);
 	while (!ret) {
 		pddgpu_bo_search_begin(pdev, &search);
 		bo = pddgpu_bo_try_create(pdev, param);
@@ -418,6 +485,7 @@ static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev,
 	 * One after the other: given them all at once, TTM would leave it in the
 	 * last of them rather than look for room in the second.
 	 */
+	bo->settle = true;
 	for (domain = PDDGPU_GEM_DOMAIN_VRAM; domain; domain >>= 1) {
 		if (!(domains & domain))
 			continue;
@@ -425,6 +493,7 @@ static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev,
 		if (ret != -ENOMEM && ret != -E2BIG)
 			break;
 	}
+	bo->settle = false;
 	if (ret)
 		goto out_unreserve;
 	bo->domains = domains;
@@ -455,7 +524,8 @@ int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 	int ret;
 
 	ret = pddgpu_bo_check_size(pdev, bo->tbo.base.size,
-				   (u64)bo->tbo.page_alignment << PAGE_SHIFT, domains);
+				   (u64)bo->tbo.page_alignment << PAGE_SHIFT, domains,
+				   bo->flags);
 	while (!ret) {
 		pddgpu_bo_search_begin(pdev, &search);
 		ret = pddgpu_bo_try_set_domains(pdev, bo, domains, now);

@@ -29,6 +29,8 @@ struct pddgpu_bo {
 	u32 domains;
 	/** @flags: creation flags, PDDGPU_GEM_CREATE_*; constant */
 	u32 flags;
+	/** @settle: moves are to be over when they return */
+	bool settle;
 	/** @free_start: when its last user let go, for the statistics */
 	u64 free_start;
 	/** @created: it was made, so its end counts as a deallocation */
@@ -103,6 +105,9 @@ struct pddgpu_bo_placement {
 int pddgpu_bo_placement_init(struct pddgpu_device *pdev,
 			     struct pddgpu_bo_placement *placement, u64 size,
 			     u64 alignment, u32 domains, u32 flags);
+bool pddgpu_bo_is_visible(const struct pddgpu_bo *bo);
+int pddgpu_bo_make_visible(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+			   struct ttm_operation_ctx *ctx);
 struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 				   const struct pddgpu_bo_param *param);
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,

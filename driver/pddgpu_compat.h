@@ -10,6 +10,7 @@
 #include <drm/drm_buddy.h>
 #include <drm/drm_device.h>
 #include <drm/drm_print.h>
+#include <drm/gpu_scheduler.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_tt.h>
@@ -28,6 +29,7 @@
 #define gpu_buddy_block_offset		drm_buddy_block_offset
 #define gpu_buddy_block_size		drm_buddy_block_size
 #define GPU_BUDDY_RANGE_ALLOCATION	DRM_BUDDY_RANGE_ALLOCATION
+#define GPU_BUDDY_TOPDOWN_ALLOCATION	DRM_BUDDY_TOPDOWN_ALLOCATION
 #define GPU_BUDDY_CONTIGUOUS_ALLOCATION	DRM_BUDDY_CONTIGUOUS_ALLOCATION
 #endif
 
@@ -80,6 +82,41 @@ static inline int pddgpu_ttm_populate(struct ttm_buffer_object *tbo,
 	return ttm_bo_populate(tbo, ctx);
 #else
 	return ttm_tt_populate(tbo->bdev, tbo->ttm, ctx);
+#endif
+}
+
+/* drm_sched_init() took a structure with 6.15 */
+static inline int pddgpu_sched_init(struct drm_gpu_scheduler *sched,
+				    const struct drm_sched_backend_ops *ops,
+				    u32 credits, long timeout, const char *name,
+				    struct device *dev)
+{
+#ifdef PDDGPU_HAVE_SCHED_INIT_ARGS
+	const struct drm_sched_init_args args = {
+		.ops = ops,
+		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
+		.credit_limit = credits,
+		.timeout = timeout,
+		.name = name,
+		.dev = dev,
+	};
+
+	return drm_sched_init(sched, &args);
+#else
+	return drm_sched_init(sched, ops, NULL, DRM_SCHED_PRIORITY_COUNT, credits, 0,
+			      timeout, NULL, NULL, name, dev);
+#endif
+}
+
+/* drm_sched_job_init() took the client's id with 6.17 */
+static inline int pddgpu_sched_job_init(struct drm_sched_job *job,
+					struct drm_sched_entity *entity, u32 credits,
+					void *owner, u64 client_id)
+{
+#ifdef PDDGPU_HAVE_SCHED_CLIENT_ID
+	return drm_sched_job_init(job, entity, credits, owner, client_id);
+#else
+	return drm_sched_job_init(job, entity, credits, owner);
 #endif
 }
 

@@ -133,6 +133,11 @@ static int confirmed_age_set(struct pddgpu_device *pdev, u64 ms)
 	return pddgpu_leak_set_age(pdev->leaks, PDDGPU_LEAK_CONFIRMED, ms);
 }
 
+static u64 leak_object_bytes_get(struct pddgpu_device *pdev)
+{
+	return sizeof(struct pddgpu_leak_node);
+}
+
 static int retry_set(u32 *setting, u64 value, u32 max)
 {
 	if (value > max)
@@ -339,6 +344,7 @@ static const struct pddgpu_debugfs_file debugfs_files[] = {
 	{ "leak_confirmed_age", .get = confirmed_age_get, .set = confirmed_age_set },
 	{ "leak_monitor_enabled", .get = pddgpu_memory_stats_get_leak_monitor_enabled,
 	  .set = pddgpu_memory_stats_set_leak_monitor_enabled },
+	{ "leak_object_bytes", .get = leak_object_bytes_get },
 	{ "vram_retry_count", .get = vram_retry_count_get, .set = vram_retry_count_set },
 	{ "vram_retry_delay", .get = vram_retry_delay_get, .set = vram_retry_delay_set },
 	{ "gtt_retry_count", .get = gtt_retry_count_get, .set = gtt_retry_count_set },

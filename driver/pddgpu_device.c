@@ -9,12 +9,16 @@
 #include "pddgpu_chip.h"
 #include "pddgpu_debugfs.h"
 #include "pddgpu_device.h"
+#include "pddgpu_engine.h"
 #include "pddgpu_gart.h"
 #include "pddgpu_gem.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_hw.h"
+#include "pddgpu_irq.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_monitor.h"
+#include "pddgpu_move.h"
+#include "pddgpu_paging.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_vram_mgr.h"
@@ -71,10 +75,75 @@ static int pddgpu_device_init_memory(struct pddgpu_device *pdev)
 				  pdev->system_limit);
 	if (ret)
 		return ret;
+	ret = pddgpu_ttm_init_evict(pdev);
+	if (ret)
+		return ret;
 	pdev->gart = pddgpu_gart_init(drm, pdev->hw, chip, pdev->vram_mgr);
 	if (IS_ERR(pdev->gart))
 		return PTR_ERR(pdev->gart);
 	return drmm_add_action_or_reset(drm, pddgpu_device_drain, pdev);
+}
+
+static void pddgpu_device_fences(void *data, u32 engine)
+{
+	struct pddgpu_device *pdev = data;
+
+	pddgpu_engine_signal(pdev->engine[engine]);
+}
+
+static void pddgpu_device_fault(void *data, u32 engine, u32 status, u64 addr)
+{
+	struct pddgpu_device *pdev = data;
+
+	pddgpu_engine_fault(pdev->engine[engine], status, addr);
+}
+
+static int pddgpu_device_init_engines(struct pddgpu_device *pdev, struct pci_dev *pci)
+{
+	const struct pddgpu_irq_handler handler = {
+		.fences = pddgpu_device_fences,
+		.fault = pddgpu_device_fault,
+		.data = pdev,
+	};
+	struct drm_device *drm = &pdev->drm;
+	u64 offset;
+	int ret;
+	u32 i;
+
+	ret = pddgpu_vram_mgr_reserve(pdev->vram_mgr, PDDGPU_IRQ_RING_SIZE, PAGE_SIZE,
+				      &offset);
+	if (ret)
+		return ret;
+	pdev->irq = pddgpu_irq_init(drm, pdev->hw, pci, pdev->chip->vram_start, offset);
+	if (IS_ERR(pdev->irq))
+		return PTR_ERR(pdev->irq);
+	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++) {
+		ret = pddgpu_vram_mgr_reserve(pdev->vram_mgr, PDDGPU_ENGINE_VRAM_SIZE,
+					      PAGE_SIZE, &offset);
+		if (ret)
+			return ret;
+		pdev->engine[i] = pddgpu_engine_init(drm, pdev->hw, pdev->chip,
+						     pdev->gart, i, offset);
+		if (IS_ERR(pdev->engine[i]))
+			return PTR_ERR(pdev->engine[i]);
+	}
+	ret = pddgpu_move_init(pdev);
+	if (ret)
+		return ret;
+	ret = pddgpu_paging_init(pdev);
+	if (ret)
+		return ret;
+
+	ret = pddgpu_irq_start(pdev->irq, &handler);
+	if (ret)
+		return ret;
+	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
+		pddgpu_engine_start(pdev->engine[i]);
+	/* Tells too that the rings have been taken over */
+	ret = pddgpu_hw_flush_tlb(pdev->hw);
+	if (ret)
+		pddgpu_irq_stop(pdev->irq);
+	return ret;
 }
 
 /**
@@ -111,6 +180,9 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 	ret = pddgpu_monitor_init(pdev);
 	if (ret)
 		return ret;
+	ret = pddgpu_device_init_engines(pdev, pci);
+	if (ret)
+		return ret;
 
 	atomic_set_release(&pdev->state, PDDGPU_DEVICE_STATE_READY);
 	drm_info(&pdev->drm, "PDDGPU: %s: VRAM %llu MB (%llu MB visible), GTT %llu MB\n",
@@ -125,16 +197,21 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
  * @pdev: the device, registered
  *
  * In this order: no new users, and those inside leave; nothing runs by itself
- * any more; the chip stops reaching memory; the pages are unmapped for it. The
- * buffers stay until their users close them.
+ * any more; the chip stops reaching memory, and nobody waits for it; the pages
+ * are unmapped for it. The buffers stay until their users close them.
  */
 void pddgpu_device_unplug(struct pddgpu_device *pdev)
 {
+	u32 i;
+
 	pddgpu_debugfs_unlink(pdev);
 	atomic_set_release(&pdev->state, PDDGPU_DEVICE_STATE_SHUTDOWN);
 	drm_dev_unplug(&pdev->drm);
 	pddgpu_monitor_stop(pdev);
 	pddgpu_device_quiesce(pdev);
+	pddgpu_irq_stop(pdev->irq);
+	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
+		pddgpu_engine_stop(pdev->engine[i]);
 	pddgpu_gart_unplug(pdev->gart);
 }
 

@@ -10,6 +10,8 @@
 
 #include <drm/pddgpu_drm.h>
 
+#include <pddgpu_regs.h>
+
 struct drm_gem_object_funcs;
 struct pci_dev;
 struct pddgpu_hw;
@@ -19,7 +21,12 @@ struct pddgpu_leak_tracker;
 struct pddgpu_vram_mgr;
 struct pddgpu_gtt_mgr;
 struct pddgpu_gart;
+struct pddgpu_engine;
+struct pddgpu_evict;
+struct pddgpu_irq;
 struct pddgpu_monitor;
+struct pddgpu_mover;
+struct pddgpu_paging;
 
 /**
  * struct pddgpu_device - a card
@@ -50,6 +57,16 @@ struct pddgpu_device {
 	struct pddgpu_gtt_mgr *gtt_mgr;
 	/** @gart: page tables of the GTT aperture */
 	struct pddgpu_gart *gart;
+	/** @evict: where victims go; constant */
+	const struct pddgpu_evict *evict;
+	/** @irq: the interrupt ring */
+	struct pddgpu_irq *irq;
+	/** @engine: the copy engines, by PDDGPU_ENGINE_* */
+	struct pddgpu_engine *engine[PDDGPU_ENGINE_COUNT];
+	/** @mover: the driver's own queue for the paging engine */
+	struct pddgpu_mover *mover;
+	/** @paging: the window for what has no place in the aperture */
+	struct pddgpu_paging *paging;
 	/** @gem_funcs: what GEM calls on a buffer; constant */
 	const struct drm_gem_object_funcs *gem_funcs;
 	/** @system_limit: bytes of system memory that buffers may hold; constant */

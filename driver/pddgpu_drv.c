@@ -17,6 +17,7 @@
 #include "pddgpu_monitor.h"
 #include "pddgpu_prime.h"
 #include "pddgpu_query.h"
+#include "pddgpu_submit.h"
 
 #define PDDGPU_IOCTL(name, func) \
 	DRM_IOCTL_DEF_DRV(PDDGPU_##name, func, DRM_RENDER_ALLOW)
@@ -26,7 +27,9 @@ static const struct drm_ioctl_desc pddgpu_ioctls[] = {
 	PDDGPU_IOCTL(GEM_MAP, pddgpu_gem_map_ioctl),
 	PDDGPU_IOCTL(GEM_INFO, pddgpu_gem_info_ioctl),
 	PDDGPU_IOCTL(GEM_DESTROY, pddgpu_gem_destroy_ioctl),
+	PDDGPU_IOCTL(GEM_WAIT, pddgpu_gem_wait_ioctl),
 	PDDGPU_IOCTL(GEM_SET_DOMAIN, pddgpu_gem_set_domain_ioctl),
+	PDDGPU_IOCTL(SUBMIT, pddgpu_submit_ioctl),
 	PDDGPU_IOCTL(QUERY, pddgpu_query_ioctl),
 };
 
@@ -83,7 +86,8 @@ static void pddgpu_drv_debugfs_init(struct drm_minor *minor)
 }
 
 static const struct drm_driver pddgpu_drm_driver = {
-	.driver_features = DRIVER_GEM | DRIVER_RENDER,
+	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ |
+			   DRIVER_SYNCOBJ_TIMELINE,
 	.open = pddgpu_gem_file_open,
 	.postclose = pddgpu_gem_file_close,
 	.gem_prime_import_sg_table = pddgpu_prime_import_sg_table,

@@ -46,8 +46,10 @@ struct pddgpu_gart {
 	u64 l2_offset;
 	/** @l3_offset: of the level-3 tables in VRAM */
 	u64 l3_offset;
-	/** @lock: guards the tables and @bindings; TLB flushes are under it */
+	/** @lock: guards the tables and @bindings */
 	struct mutex lock;
+	/** @generation: grows with every change of an entry; see pddgpu_gart_generation() */
+	atomic64_t generation;
 	/** @bindings: everything that is bound */
 	struct list_head bindings;
 };
@@ -123,11 +125,12 @@ static int pddgpu_gart_check_sgt(struct sg_table *sgt, u64 count)
 }
 
 /*
- * Write the entries of @count pages, or take them back with @flags 0, and make
- * the chip see it: it may hold what was there before, the dummy page or these.
+ * Write the entries of @count pages, or take them back with @flags 0. The chip
+ * may hold what was there before: no job that is written into a ring from now
+ * on sees that.
  */
-static int pddgpu_gart_write_sgt(struct pddgpu_gart *gart, u64 page, u64 count,
-				 struct sg_table *sgt, u64 flags)
+static void pddgpu_gart_write_sgt(struct pddgpu_gart *gart, u64 page, u64 count,
+				  struct sg_table *sgt, u64 flags)
 {
 	struct scatterlist *sg;
 	int i;
@@ -144,7 +147,9 @@ static int pddgpu_gart_write_sgt(struct pddgpu_gart *gart, u64 page, u64 count,
 		if (!count)
 			break;
 	}
-	return pddgpu_hw_flush_tlb(gart->hw);
+	/* Write-combined: what is counted is also there */
+	wmb();
+	atomic64_inc(&gart->generation);
 }
 
 /**
@@ -159,7 +164,7 @@ static int pddgpu_gart_write_sgt(struct pddgpu_gart *gart, u64 page, u64 count,
  * May sleep; takes the GART's lock.
  *
  * Return: 0, -EINVAL for addresses that cannot be mapped, -ENODEV when the card
- * is gone, -ETIMEDOUT. On failure nothing is mapped.
+ * is gone. On failure nothing is mapped.
  */
 int pddgpu_gart_bind_sgt(struct pddgpu_gart *gart,
 			 struct pddgpu_gart_binding *binding, u64 first_page,
@@ -180,12 +185,8 @@ int pddgpu_gart_bind_sgt(struct pddgpu_gart *gart,
 		ret = -ENODEV;
 		goto out_unlock;
 	}
-	ret = pddgpu_gart_write_sgt(gart, first_page, count, sgt, flags);
-	if (ret)
-		pddgpu_gart_write_sgt(gart, first_page, count, sgt, 0);
+	pddgpu_gart_write_sgt(gart, first_page, count, sgt, flags);
 	drm_dev_exit(idx);
-	if (ret)
-		goto out_unlock;
 
 	binding->sgt = sgt;
 	binding->first_page = first_page;
@@ -279,8 +280,11 @@ static void pddgpu_gart_drop(struct pddgpu_gart *gart,
  * @gart: the GART
  * @binding: bound or not
  *
- * When it returns the chip reaches the pages no more, and the TLB holds nothing
- * of them. After unplug it only forgets. May sleep; takes the GART's lock.
+ * The caller has waited for the fences of all jobs that use the pages. Those in
+ * the rings use others, and those written from now on begin with a TLB flush;
+ * an engine reaches for what its packets name and for nothing else. So when
+ * this returns the chip reaches the pages no more, though its TLB may still
+ * hold them. After unplug it only forgets. May sleep; takes the GART's lock.
  */
 void pddgpu_gart_unbind(struct pddgpu_gart *gart,
 			struct pddgpu_gart_binding *binding)
@@ -291,7 +295,6 @@ void pddgpu_gart_unbind(struct pddgpu_gart *gart,
 	if (!binding->sgt)
 		goto out_unlock;
 	if (drm_dev_enter(gart->drm, &idx)) {
-		/* A card that does not answer to the flush is reported there */
 		pddgpu_gart_write_sgt(gart, binding->first_page, binding->pages,
 				      binding->sgt, 0);
 		drm_dev_exit(idx);
@@ -299,6 +302,95 @@ void pddgpu_gart_unbind(struct pddgpu_gart *gart,
 	pddgpu_gart_drop(gart, binding);
 out_unlock:
 	mutex_unlock(&gart->lock);
+}
+
+/**
+ * pddgpu_gart_generation() - what the page tables are like now
+ * @gart: the GART
+ *
+ * A number that grows whenever an entry has changed. An engine that last
+ * flushed its TLB at another one may hold stale translations. Many changes cost
+ * one flush that way, and nobody waits for it.
+ *
+ * Return: the number.
+ */
+u64 pddgpu_gart_generation(struct pddgpu_gart *gart)
+{
+	return atomic64_read(&gart->generation);
+}
+
+/**
+ * pddgpu_gart_page() - the system page behind an address of the aperture
+ * @gart: the GART
+ * @addr: GPU address
+ *
+ * Takes the GART's lock.
+ *
+ * Return: the page, as long as it is bound; NULL where none is, or where it is
+ * another device's.
+ */
+struct page *pddgpu_gart_page(struct pddgpu_gart *gart, u64 addr)
+{
+	u64 number = (addr - gart->chip->gtt_start) >> PAGE_SHIFT;
+	struct pddgpu_gart_binding *binding;
+	struct sg_page_iter iter;
+	struct page *page = NULL;
+
+	mutex_lock(&gart->lock);
+	list_for_each_entry(binding, &gart->bindings, link) {
+		if (number < binding->first_page ||
+		    number - binding->first_page >= binding->pages)
+			continue;
+		if (!binding->owns_sgt)
+			break;
+		__sg_page_iter_start(&iter, binding->sgt->sgl, binding->sgt->orig_nents,
+				     number - binding->first_page);
+		if (__sg_page_iter_next(&iter))
+			page = sg_page_iter_page(&iter);
+		break;
+	}
+	mutex_unlock(&gart->lock);
+	return page;
+}
+
+/**
+ * pddgpu_gart_read_entries() - the page table entries for an address
+ * @gart: the GART
+ * @addr: GPU address
+ * @entries: filled in, from level 1 on; room for PDDGPU_GART_LEVELS
+ *
+ * As they are read back from the chip, for a report: they may be about to
+ * change. Takes no lock; the registers are mapped.
+ *
+ * Return: how many there are; one that leads nowhere is the last.
+ */
+u32 pddgpu_gart_read_entries(struct pddgpu_gart *gart, u64 addr, u64 *entries)
+{
+	const u32 index[PDDGPU_GART_LEVELS] = {
+		PDDGPU_MMU_L1_INDEX(addr), PDDGPU_MMU_L2_INDEX(addr),
+		PDDGPU_MMU_L3_INDEX(addr),
+	};
+	u32 level = 0;
+	u64 table;
+
+	/* VRAM has no page tables */
+	if (addr < gart->chip->gtt_start || addr - gart->chip->gtt_start >= gart->chip->gtt_size)
+		return 0;
+	entries[level++] = pddgpu_hw_read64(gart->hw, PDDGPU_MMIO_MMU_START_ADDRESS +
+					    index[0] * PDDGPU_MMU_ENTRY_SIZE);
+	while (level < PDDGPU_GART_LEVELS) {
+		u64 entry = entries[level - 1];
+
+		table = entry & PDDGPU_PTE_ADDR_MASK;
+		if (!(entry & PDDGPU_PTE_VALID) ||
+		    entry & (PDDGPU_PTE_LEAF | PDDGPU_PTE_SYSTEM) ||
+		    table >= gart->chip->vram_visible_size)
+			break;
+		entries[level] = readq(pddgpu_hw_vram(gart->hw) + table +
+				       index[level] * PDDGPU_MMU_ENTRY_SIZE);
+		level++;
+	}
+	return level;
 }
 
 /**

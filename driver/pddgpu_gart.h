@@ -35,6 +35,9 @@ struct pddgpu_gart_binding {
 	bool owns_sgt;
 };
 
+/* Levels of the page tables */
+#define PDDGPU_GART_LEVELS	3
+
 struct pddgpu_gart *pddgpu_gart_init(struct drm_device *drm, struct pddgpu_hw *hw,
 				     const struct pddgpu_chip *chip,
 				     struct pddgpu_vram_mgr *vram_mgr);
@@ -47,6 +50,9 @@ int pddgpu_gart_bind_sgt(struct pddgpu_gart *gart,
 			 struct sg_table *sgt, u32 count, bool snooped);
 void pddgpu_gart_unbind(struct pddgpu_gart *gart,
 			struct pddgpu_gart_binding *binding);
+u64 pddgpu_gart_generation(struct pddgpu_gart *gart);
+struct page *pddgpu_gart_page(struct pddgpu_gart *gart, u64 addr);
+u32 pddgpu_gart_read_entries(struct pddgpu_gart *gart, u64 addr, u64 *entries);
 void pddgpu_gart_unplug(struct pddgpu_gart *gart);
 
 #endif /* PDDGPU_GART_H */

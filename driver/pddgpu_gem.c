@@ -12,6 +12,8 @@
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
+#include "pddgpu_engine.h"
+#include "pddgpu_file.h"
 #include "pddgpu_gem.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_prime.h"
@@ -19,19 +21,6 @@
 
 /* dma_buf_mmap(); MODULE_IMPORT_NS() took a word before 6.13, a string since */
 MODULE_INFO(import_ns, "DMA_BUF");
-
-/**
- * struct pddgpu_file - an open file
- */
-struct pddgpu_file {
-	/** @lock: guards @owner */
-	struct mutex lock;
-	/**
-	 * @owner: who used the file last to allocate; kept, since it is nearly
-	 * always the same process. NULL before the first allocation.
-	 */
-	struct pddgpu_leak_owner *owner;
-};
 
 /**
  * pddgpu_gem_file_open() - the DRM driver's open callback
@@ -42,11 +31,21 @@ struct pddgpu_file {
  */
 int pddgpu_gem_file_open(struct drm_device *drm, struct drm_file *file)
 {
+	struct drm_gpu_scheduler *sched =
+		pddgpu_engine_sched(to_pddgpu(drm)->engine[PDDGPU_ENGINE_USER]);
 	struct pddgpu_file *pfile = kzalloc(sizeof(*pfile), GFP_KERNEL);
+	int ret;
 
 	if (!pfile)
 		return -ENOMEM;
+	ret = drm_sched_entity_init(&pfile->entity, DRM_SCHED_PRIORITY_NORMAL, &sched,
+				    1, NULL);
+	if (ret) {
+		kfree(pfile);
+		return ret;
+	}
 	mutex_init(&pfile->lock);
+	mutex_init(&pfile->submit_lock);
 	file->driver_priv = pfile;
 	return 0;
 }
@@ -58,9 +57,12 @@ int pddgpu_gem_file_open(struct drm_device *drm, struct drm_file *file)
  */
 void pddgpu_gem_file_close(struct drm_device *drm, struct drm_file *file)
 {
-	struct pddgpu_file *pfile = file->driver_priv;
+	struct pddgpu_file *pfile = to_pddgpu_file(file);
 
+	/* What was submitted runs to its end, unless the process was killed */
+	drm_sched_entity_destroy(&pfile->entity);
 	pddgpu_leak_owner_put(pfile->owner);
+	mutex_destroy(&pfile->submit_lock);
 	mutex_destroy(&pfile->lock);
 	kfree(pfile);
 }
@@ -71,7 +73,7 @@ void pddgpu_gem_file_close(struct drm_device *drm, struct drm_file *file)
  */
 static struct pddgpu_leak_owner *pddgpu_gem_owner(struct drm_file *file)
 {
-	struct pddgpu_file *pfile = file->driver_priv;
+	struct pddgpu_file *pfile = to_pddgpu_file(file);
 	struct pddgpu_leak_owner *owner;
 
 	mutex_lock(&pfile->lock);

@@ -44,9 +44,11 @@ struct pddgpu_gtt_mgr {
 	spinlock_t lock;
 	/** @mm: the aperture, in pages */
 	struct drm_mm mm;
+	/** @reserved: what the driver keeps for itself; allocated once at most */
+	struct drm_mm_node reserved;
 	/** @aperture_pages: the aperture's size in pages; constant */
 	u64 aperture_pages;
-	/** @limit: bytes that buffers may use: what the system gives; constant */
+	/** @limit: bytes that buffers may use: what the system gives; constant with users */
 	u64 limit;
 	/** @retry: what to do about a transient failure */
 	struct pddgpu_retry retry;
@@ -204,6 +206,8 @@ static void pddgpu_gtt_mgr_fini(struct drm_device *drm, void *arg)
 
 	ttm_resource_manager_set_used(&mgr->manager, false);
 	drm_WARN_ON(drm, ttm_resource_manager_evict_all(mgr->ttm, &mgr->manager));
+	if (drm_mm_node_allocated(&mgr->reserved))
+		drm_mm_remove_node(&mgr->reserved);
 	drm_mm_takedown(&mgr->mm);
 	ttm_resource_manager_cleanup(&mgr->manager);
 	ttm_set_driver_manager(mgr->ttm, TTM_PL_TT, NULL);
@@ -262,6 +266,35 @@ int pddgpu_gtt_mgr_init(struct pddgpu_gtt_mgr *mgr, struct drm_device *drm,
 bool pddgpu_gtt_has_address(struct ttm_resource *res)
 {
 	return drm_mm_node_allocated(&to_pddgpu_gtt_resource(res)->node);
+}
+
+/**
+ * pddgpu_gtt_mgr_reserve() - take addresses for the driver itself
+ * @mgr: the manager
+ * @pages: how many
+ * @align: in pages
+ * @first_page: out: the first page's number in the aperture
+ *
+ * Once, before there are users; from the end of the aperture. The manager is the
+ * smaller for it until its end.
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int pddgpu_gtt_mgr_reserve(struct pddgpu_gtt_mgr *mgr, u64 pages, u64 align,
+			   u64 *first_page)
+{
+	int ret;
+
+	spin_lock(&mgr->lock);
+	ret = drm_mm_insert_node_in_range(&mgr->mm, &mgr->reserved, pages, align, 0, 0,
+					  mgr->aperture_pages, DRM_MM_INSERT_HIGH);
+	spin_unlock(&mgr->lock);
+	if (ret)
+		return ret;
+	*first_page = mgr->reserved.start;
+	mgr->limit = min(mgr->limit, (mgr->aperture_pages - pages) << PAGE_SHIFT);
+	mgr->manager.size = mgr->limit;
+	return 0;
 }
 
 /**

@@ -19,6 +19,8 @@ struct pddgpu_gtt_mgr *pddgpu_gtt_mgr_create(struct drm_device *drm);
 int pddgpu_gtt_mgr_init(struct pddgpu_gtt_mgr *mgr, struct drm_device *drm,
 			struct ttm_device *ttm, u64 aperture, u64 limit);
 
+int pddgpu_gtt_mgr_reserve(struct pddgpu_gtt_mgr *mgr, u64 pages, u64 align,
+			   u64 *first_page);
 bool pddgpu_gtt_mgr_has_room(struct pddgpu_gtt_mgr *mgr, u64 pages, u64 align);
 bool pddgpu_gtt_has_address(struct ttm_resource *res);
 struct ttm_resource_manager *pddgpu_gtt_mgr_to_ttm(struct pddgpu_gtt_mgr *mgr);

@@ -137,6 +137,31 @@ static int pddgpu_hw_request_failed(struct pddgpu_hw *hw, const char *what)
 	return -ETIMEDOUT;
 }
 
+/* Ask for a reset and wait until the device has taken the request back. */
+static int pddgpu_hw_request_reset(struct pddgpu_hw *hw, u32 bit, const char *what)
+{
+	u32 value;
+	int ret;
+
+	mutex_lock(&hw->request_lock);
+	pddgpu_hw_write(hw, PDDGPU_RESET, bit);
+	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
+	ret = readl_poll_timeout(hw->regs + PDDGPU_RESET, value,
+				 !(value & bit) || value == U32_MAX,
+				 PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US);
+	hw->silent = ret;
+	mutex_unlock(&hw->request_lock);
+	if (ret || value == U32_MAX)
+		return pddgpu_hw_request_failed(hw, what);
+
+	value = pddgpu_hw_read(hw, PDDGPU_STATUS);
+	if (value & PDDGPU_STATUS_RESET_FAILED || !(value & PDDGPU_STATUS_READY)) {
+		drm_err(hw->drm, "PDDGPU: %s failed, status %#x\n", what, value);
+		return -EIO;
+	}
+	return 0;
+}
+
 /**
  * pddgpu_hw_reset() - bring the chip to its power-on state
  * @hw: the card
@@ -149,26 +174,24 @@ static int pddgpu_hw_request_failed(struct pddgpu_hw *hw, const char *what)
  */
 int pddgpu_hw_reset(struct pddgpu_hw *hw)
 {
-	u32 value;
-	int ret;
+	return pddgpu_hw_request_reset(hw, PDDGPU_RESET_CHIP, "reset");
+}
 
-	mutex_lock(&hw->request_lock);
-	pddgpu_hw_write(hw, PDDGPU_RESET, PDDGPU_RESET_CHIP);
-	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
-	ret = readl_poll_timeout(hw->regs + PDDGPU_RESET, value,
-				 !(value & PDDGPU_RESET_CHIP) || value == U32_MAX,
-				 PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US);
-	hw->silent = ret;
-	mutex_unlock(&hw->request_lock);
-	if (ret || value == U32_MAX)
-		return pddgpu_hw_request_failed(hw, "reset");
-
-	value = pddgpu_hw_read(hw, PDDGPU_STATUS);
-	if (value & PDDGPU_STATUS_RESET_FAILED || !(value & PDDGPU_STATUS_READY)) {
-		drm_err(hw->drm, "PDDGPU: reset failed, status %#x\n", value);
-		return -EIO;
-	}
-	return 0;
+/**
+ * pddgpu_hw_reset_engine() - bring an engine to its power-on state
+ * @hw: the card
+ * @engine: its number
+ *
+ * What it was doing is dropped, its ring is off afterwards, and a fault is
+ * acknowledged. May sleep; takes the request lock.
+ *
+ * Return: as pddgpu_hw_reset().
+ */
+int pddgpu_hw_reset_engine(struct pddgpu_hw *hw, u32 engine)
+{
+	pddgpu_hw_write(hw, PDDGPU_CP_RING_CTRL(engine), 0);
+	pddgpu_hw_write(hw, PDDGPU_FAULT_ACK, 1);
+	return pddgpu_hw_request_reset(hw, PDDGPU_RESET_ENGINE(engine), "engine reset");
 }
 
 /**

@@ -23,6 +23,7 @@ void pddgpu_hw_doorbell(struct pddgpu_hw *hw, u32 number);
 
 bool pddgpu_hw_present(struct pddgpu_hw *hw);
 int pddgpu_hw_reset(struct pddgpu_hw *hw);
+int pddgpu_hw_reset_engine(struct pddgpu_hw *hw, u32 engine);
 int pddgpu_hw_enable_memory(struct pddgpu_hw *hw);
 int pddgpu_hw_flush_tlb(struct pddgpu_hw *hw);
 

@@ -37,8 +37,10 @@
  * its owner, which is put after the lock is released.
  */
 #include <linux/err.h>
+#include <linux/jump_label.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/time64.h>
 
@@ -47,6 +49,30 @@
 #include <drm/drm_print.h>
 
 #include "pddgpu_leak_internal.h"
+
+/* To see what tracking costs; read once, so that a buffer is tracked or not */
+static DEFINE_STATIC_KEY_TRUE(tracking_key);
+static bool tracking = true;
+
+static int tracking_set(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_bool(val, kp);
+
+	if (ret)
+		return ret;
+	if (tracking)
+		static_branch_enable(&tracking_key);
+	else
+		static_branch_disable(&tracking_key);
+	return 0;
+}
+
+static const struct kernel_param_ops tracking_ops = {
+	.set = tracking_set,
+	.get = param_get_bool,
+};
+module_param_cb(tracking, &tracking_ops, &tracking, 0444);
+MODULE_PARM_DESC(tracking, "Track every buffer, for the leak monitor (default: true)");
 
 static void count_add(struct pddgpu_leak_count *count, u64 bytes)
 {
@@ -113,12 +139,15 @@ struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm)
  * pddgpu_leak_owner_create() - name the current process as an owner
  * @client_id: the DRM client it allocates through
  *
- * Return: an owner with one reference, or NULL when there is no memory for it.
+ * Return: an owner with one reference, or NULL when there is no memory for it,
+ * or nothing is tracked.
  */
 struct pddgpu_leak_owner *pddgpu_leak_owner_create(u64 client_id)
 {
 	struct pddgpu_leak_owner *owner;
 
+	if (!static_branch_likely(&tracking_key))
+		return NULL;
 	owner = kzalloc(sizeof(*owner), GFP_KERNEL);
 	if (!owner)
 		return NULL;
@@ -214,6 +243,8 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
 {
 	struct pddgpu_leak_stack stack;
 
+	if (!static_branch_likely(&tracking_key))
+		return;
 	if (drm_WARN_ON_ONCE(tracker->drm, node->birth))
 		return;
 
@@ -245,7 +276,7 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
  */
 static bool leak_tracked(const struct pddgpu_leak_node *node)
 {
-	return node->birth;
+	return static_branch_likely(&tracking_key) && node->birth;
 }
 
 static void leak_set_state(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,

@@ -1,105 +1,268 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Moves go by the CPU, block by block, through the visible window: VRAM may be
- * scattered, so TTM's own linear copy would corrupt it.
+ * Moves are the paging engine's: it copies between VRAM and the aperture while
+ * the buffer already counts as moved, and a fence in its reservation says when
+ * it is. The CPU copies what has no address for the engine, what is too little
+ * to be worth a job, and everything when no job can be made.
  */
-#include <linux/highmem.h>
-#include <linux/io.h>
-#include <linux/sched.h>
+#include <linux/dma-resv.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
 #include <drm/ttm/ttm_bo.h>
 
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
+#include "pddgpu_copy.h"
 #include "pddgpu_device.h"
-#include "pddgpu_hw.h"
+#include "pddgpu_engine.h"
+#include "pddgpu_job.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_move.h"
-#include "pddgpu_res_cursor.h"
+#include "pddgpu_paging.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_ttm.h"
-#include "pddgpu_vram_mgr.h"
+#include "pddgpu_walk.h"
 
-/* Between two looks at whether somebody else wants the CPU */
-#define PDDGPU_MOVE_CHUNK	SZ_1M
+/* Below this the CPU has cleared it before a job is made */
+#define PDDGPU_MOVE_CPU_CLEAR	SZ_128K
+/* The same for copying from and to pages without an address */
+#define PDDGPU_MOVE_CPU_COPY	SZ_64K
 
-static bool pddgpu_move_reachable(struct ttm_resource *res)
+/* What happens anyway when there is no memory for a job */
+static bool cpu_moves;
+module_param(cpu_moves, bool, 0644);
+MODULE_PARM_DESC(cpu_moves, "Let the CPU move buffers, not the engine (default: false)");
+
+/**
+ * struct pddgpu_mover - the driver's own queue for the paging engine
+ */
+struct pddgpu_mover {
+	/** @lock: one batch at a time; taken last, sleeps */
+	struct mutex lock;
+	/** @entity: the queue */
+	struct drm_sched_entity entity;
+};
+
+static void pddgpu_move_fini(struct drm_device *drm, void *arg)
 {
-	return to_pddgpu_vram_resource(res)->visible >= res->size;
+	struct pddgpu_mover *mover = arg;
+
+	drm_sched_entity_destroy(&mover->entity);
 }
 
-static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_resource *res)
+/**
+ * pddgpu_move_init() - make the driver's queue for the paging engine
+ * @pdev: the device, with its engines
+ *
+ * Return: 0 or an errno; ended with the DRM device.
+ */
+int pddgpu_move_init(struct pddgpu_device *pdev)
 {
-	void __iomem *vram = pddgpu_hw_vram(pdev->hw);
-	struct pddgpu_res_cursor cur;
+	struct drm_gpu_scheduler *sched =
+		pddgpu_engine_sched(pdev->engine[PDDGPU_ENGINE_PAGING]);
+	struct pddgpu_mover *mover;
+	int ret;
 
-	if (!pddgpu_move_reachable(res))
-		return -EINVAL;
-
-	pddgpu_res_first(res, 0, res->size, &cur);
-	while (cur.remaining) {
-		u64 bytes = min_t(u64, cur.size, PDDGPU_MOVE_CHUNK);
-
-		memset_io(vram + cur.offset, 0, bytes);
-		pddgpu_res_next(&cur, bytes);
-		cond_resched();
-	}
-	return 0;
-}
-
-static int pddgpu_move_copy_pages(struct pddgpu_device *pdev,
-				  struct ttm_resource *res, struct ttm_tt *tt,
-				  bool to_vram)
-{
-	void __iomem *vram = pddgpu_hw_vram(pdev->hw);
-	struct pddgpu_res_cursor cur;
-	u32 page;
-
-	if (!pddgpu_move_reachable(res))
-		return -EINVAL;
-
-	/* Blocks are whole pages, so a page is never split */
-	pddgpu_res_first(res, 0, res->size, &cur);
-	for (page = 0; cur.remaining; page++) {
-		void *mem = kmap_local_page(tt->pages[page]);
-
-		if (to_vram)
-			memcpy_toio(vram + cur.offset, mem, PAGE_SIZE);
-		else
-			memcpy_fromio(mem, vram + cur.offset, PAGE_SIZE);
-		kunmap_local(mem);
-		pddgpu_res_next(&cur, PAGE_SIZE);
-		cond_resched();
-	}
-	return 0;
-}
-
-static int pddgpu_move_copy_vram(struct pddgpu_device *pdev,
-				 struct ttm_resource *from, struct ttm_resource *to)
-{
-	void __iomem *vram = pddgpu_hw_vram(pdev->hw);
-	struct pddgpu_res_cursor src, dst;
-	void *bounce;
-
-	if (!pddgpu_move_reachable(from) || !pddgpu_move_reachable(to))
-		return -EINVAL;
-	bounce = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	if (!bounce)
+	mover = drmm_kzalloc(&pdev->drm, sizeof(*mover), GFP_KERNEL);
+	if (!mover)
 		return -ENOMEM;
+	ret = drmm_mutex_init(&pdev->drm, &mover->lock);
+	if (ret)
+		return ret;
+	ret = drm_sched_entity_init(&mover->entity, DRM_SCHED_PRIORITY_KERNEL,
+				    &sched, 1, NULL);
+	if (ret)
+		return ret;
+	pdev->mover = mover;
+	return drmm_add_action_or_reset(&pdev->drm, pddgpu_move_fini, mover);
+}
 
-	pddgpu_res_first(from, 0, from->size, &src);
-	pddgpu_res_first(to, 0, to->size, &dst);
-	while (src.remaining) {
-		memcpy_fromio(bounce, vram + src.offset, PAGE_SIZE);
-		memcpy_toio(vram + dst.offset, bounce, PAGE_SIZE);
-		pddgpu_res_next(&src, PAGE_SIZE);
-		pddgpu_res_next(&dst, PAGE_SIZE);
-		cond_resched();
+static int pddgpu_move_add_copies(struct pddgpu_device *pdev, struct pddgpu_batch *batch,
+				  struct ttm_resource *from, struct ttm_resource *to)
+{
+	struct pddgpu_walk src, dst;
+	u64 left = to->size;
+	int ret = 0;
+
+	pddgpu_walk_first(pdev, from, 0, left, &src);
+	pddgpu_walk_first(pdev, to, 0, left, &dst);
+	while (left && !ret) {
+		u64 bytes = min(src.size, dst.size);
+
+		ret = pddgpu_batch_copy(batch, dst.addr, src.addr, bytes);
+		pddgpu_walk_next(&src, bytes);
+		pddgpu_walk_next(&dst, bytes);
+		left -= bytes;
 	}
-	kfree(bounce);
+	return ret;
+}
+
+static int pddgpu_move_add_fills(struct pddgpu_device *pdev, struct pddgpu_batch *batch,
+				 struct ttm_resource *to)
+{
+	struct pddgpu_walk walk;
+	u64 left = to->size;
+	int ret = 0;
+
+	pddgpu_walk_first(pdev, to, 0, left, &walk);
+	while (left && !ret) {
+		u64 bytes = walk.size;
+
+		ret = pddgpu_batch_fill(batch, walk.addr, bytes, 0);
+		pddgpu_walk_next(&walk, bytes);
+		left -= bytes;
+	}
+	return ret;
+}
+
+/**
+ * pddgpu_move_batch_begin() - begin work for the paging engine
+ * @pdev: the device
+ * @batch: filled in
+ *
+ * Takes the lock of the driver's queue, and keeps it when it succeeds.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pddgpu_move_batch_begin(struct pddgpu_device *pdev, struct pddgpu_batch *batch)
+{
+	struct pddgpu_mover *mover = pdev->mover;
+	int ret;
+
+	if (READ_ONCE(cpu_moves))
+		return -ENOMEM;
+	mutex_lock(&mover->lock);
+	ret = pddgpu_batch_begin(batch, pdev->engine[PDDGPU_ENGINE_PAGING],
+				 &mover->entity, 0, true);
+	if (ret)
+		mutex_unlock(&mover->lock);
+	return ret;
+}
+
+/**
+ * pddgpu_move_batch_end() - let the paging engine work, or not
+ * @pdev: the device
+ * @batch: the batch
+ * @error: not 0: give it up
+ *
+ * Gives the queue's lock back.
+ *
+ * Return: the fence, with a reference; NULL after an error.
+ */
+struct dma_fence *pddgpu_move_batch_end(struct pddgpu_device *pdev,
+					struct pddgpu_batch *batch, int error)
+{
+	struct dma_fence *fence = NULL;
+
+	if (error)
+		pddgpu_batch_abort(batch);
+	else
+		fence = pddgpu_batch_end(batch);
+	mutex_unlock(&pdev->mover->lock);
+	return fence;
+}
+
+/*
+ * Queue a copy to @to, or a fill with zeros where there is nothing to copy,
+ * behind all that is going on with the buffer. Returns its fence.
+ */
+static struct dma_fence *pddgpu_move_queue(struct pddgpu_device *pdev,
+					   struct ttm_buffer_object *tbo,
+					   struct ttm_resource *from,
+					   struct ttm_resource *to)
+{
+	struct dma_fence *fence;
+	struct pddgpu_batch batch;
+	int ret;
+
+	ret = pddgpu_move_batch_begin(pdev, &batch);
+	if (ret)
+		return ERR_PTR(ret);
+	ret = pddgpu_batch_wait_all(&batch, tbo->base.resv);
+	if (!ret && from)
+		ret = pddgpu_move_add_copies(pdev, &batch, from, to);
+	else if (!ret)
+		ret = pddgpu_move_add_fills(pdev, &batch, to);
+	fence = pddgpu_move_batch_end(pdev, &batch, ret);
+	return ret ? ERR_PTR(ret) : fence;
+}
+
+/* A buffer's first place in VRAM: zeros. */
+static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
+			     struct ttm_operation_ctx *ctx, struct ttm_resource *to)
+{
+	struct dma_fence *fence;
+	int ret;
+
+	if (to->size <= PDDGPU_MOVE_CPU_CLEAR &&
+	    dma_resv_test_signaled(tbo->base.resv, DMA_RESV_USAGE_BOOKKEEP) &&
+	    !pddgpu_copy_clear(pdev, to)) {
+		ttm_bo_move_null(tbo, to);
+		return 0;
+	}
+
+	ret = dma_resv_reserve_fences(tbo->base.resv, 1);
+	if (ret)
+		return ret;
+	fence = pddgpu_move_queue(pdev, tbo, NULL, to);
+	if (IS_ERR(fence)) {
+		ret = ttm_bo_wait_ctx(tbo, ctx);
+		/* What the CPU does not reach waits for better times */
+		if (!ret && pddgpu_copy_clear(pdev, to))
+			ret = -ENOMEM;
+		if (ret)
+			return ret;
+	} else {
+		dma_resv_add_fence(tbo->base.resv, fence, DMA_RESV_USAGE_KERNEL);
+		/*
+		 * Until it is known to be clear nobody gets it; and whoever frees
+		 * it again gets the room back at once. No signal ends this: the
+		 * engine would go on filling what then is another's.
+		 */
+		dma_fence_wait(fence, false);
+		if (fence->error && pddgpu_copy_clear(pdev, to))
+			ret = fence->error;
+		dma_fence_put(fence);
+		if (ret)
+			return ret;
+	}
+	ttm_bo_move_null(tbo, to);
 	return 0;
+}
+
+/* Through the window, or by the CPU what is little, or when that fails. */
+static int pddgpu_move_pages(struct pddgpu_device *pdev, struct ttm_resource *vram,
+			     struct ttm_tt *tt, bool to_vram)
+{
+	int ret;
+
+	if (vram->size <= PDDGPU_MOVE_CPU_COPY &&
+	    !pddgpu_copy_pages(pdev, vram, tt, to_vram))
+		return 0;
+	ret = pddgpu_paging_copy(pdev, vram, tt, to_vram);
+	if (ret && !pddgpu_copy_pages(pdev, vram, tt, to_vram))
+		ret = 0;
+	return ret;
+}
+
+/* Fill VRAM with zeros, and be done when it returns. */
+static int pddgpu_move_clear_now(struct pddgpu_device *pdev,
+				 struct ttm_buffer_object *tbo, struct ttm_resource *to)
+{
+	struct dma_fence *fence = pddgpu_move_queue(pdev, tbo, NULL, to);
+	int ret;
+
+	if (IS_ERR(fence))
+		return pddgpu_copy_clear(pdev, to);
+	dma_fence_wait(fence, false);
+	ret = fence->error;
+	dma_fence_put(fence);
+	return ret && pddgpu_copy_clear(pdev, to) ? ret : 0;
 }
 
 /* System pages to VRAM: pages that never were are zeros, and so is swap. */
@@ -112,12 +275,12 @@ static int pddgpu_move_into_vram(struct pddgpu_device *pdev,
 
 	if (!ttm_tt_is_populated(tbo->ttm)) {
 		if (!(tbo->ttm->page_flags & TTM_TT_FLAG_SWAPPED))
-			return pddgpu_move_clear(pdev, to);
+			return pddgpu_move_clear_now(pdev, tbo, to);
 		ret = pddgpu_ttm_populate(tbo, ctx);
 		if (ret)
 			return ret;
 	}
-	return pddgpu_move_copy_pages(pdev, to, tbo->ttm, true);
+	return pddgpu_move_pages(pdev, to, tbo->ttm, true);
 }
 
 static int pddgpu_move_out_of_vram(struct pddgpu_device *pdev,
@@ -131,58 +294,121 @@ static int pddgpu_move_out_of_vram(struct pddgpu_device *pdev,
 	ret = pddgpu_ttm_populate(tbo, ctx);
 	if (ret)
 		return ret;
-	ret = pddgpu_move_copy_pages(pdev, tbo->resource, tbo->ttm, false);
-	if (!ret && to->mem_type == TTM_PL_TT)
-		ret = pddgpu_ttm_bind(pdev, tbo, to);
+	return pddgpu_move_pages(pdev, tbo->resource, tbo->ttm, false);
+}
+
+/* Where one side has no address, or no job can be made: done when it returns. */
+static int pddgpu_move_now(struct pddgpu_device *pdev,
+			   struct ttm_buffer_object *tbo,
+			   struct ttm_operation_ctx *ctx,
+			   struct ttm_resource *to)
+{
+	int ret;
+
+	ret = ttm_bo_wait_ctx(tbo, ctx);
+	if (ret)
+		return ret;
+	if (tbo->resource->mem_type != TTM_PL_VRAM)
+		ret = pddgpu_move_into_vram(pdev, tbo, ctx, to);
+	else if (to->mem_type == TTM_PL_VRAM)
+		ret = pddgpu_copy_vram(pdev, tbo->resource, to);
+	else
+		ret = pddgpu_move_out_of_vram(pdev, tbo, ctx, to);
+	if (!ret)
+		ttm_bo_move_sync_cleanup(tbo, to);
 	return ret;
 }
 
-/* Move content that is, or will be, in VRAM. */
-static int pddgpu_move_content(struct pddgpu_device *pdev,
-			       struct ttm_buffer_object *tbo,
-			       struct ttm_operation_ctx *ctx,
-			       struct ttm_resource *to)
+/* Content that is, or will be, in VRAM; system pages have their place already. */
+static int pddgpu_move_copy(struct pddgpu_device *pdev,
+			    struct ttm_buffer_object *tbo, bool evict,
+			    struct ttm_operation_ctx *ctx, struct ttm_resource *to)
 {
+	struct dma_fence *fence;
+	int ret;
+
+	if (!pddgpu_walk_possible(tbo->resource) || !pddgpu_walk_possible(to))
+		return pddgpu_move_now(pdev, tbo, ctx, to);
+
+	ret = dma_resv_reserve_fences(tbo->base.resv, 1);
+	if (ret)
+		return ret;
+	fence = pddgpu_move_queue(pdev, tbo, tbo->resource, to);
+	if (IS_ERR(fence))
+		return pddgpu_move_now(pdev, tbo, ctx, to);
+
+	/*
+	 * Who asked for the move itself gets it done, and the old place back; a
+	 * signal makes it one of those that go on by themselves.
+	 */
+	if (to_pddgpu_bo(tbo)->settle && !dma_fence_wait(fence, true)) {
+		ret = fence->error;
+		dma_fence_put(fence);
+		/* The content is where it was still */
+		if (ret)
+			return pddgpu_move_now(pdev, tbo, ctx, to);
+		ttm_bo_move_sync_cleanup(tbo, to);
+		return 0;
+	}
+
+	ret = ttm_bo_move_accel_cleanup(tbo, fence, evict, true, to);
+	if (ret) {
+		/* No memory to remember the old place in: finish now */
+		dma_fence_wait(fence, false);
+		ttm_bo_move_sync_cleanup(tbo, to);
+		ret = 0;
+	}
+	dma_fence_put(fence);
+	return ret;
+}
+
+static int pddgpu_move_content(struct pddgpu_device *pdev,
+			       struct ttm_buffer_object *tbo, bool evict,
+			       struct ttm_operation_ctx *ctx, struct ttm_resource *to)
+{
+	bool bind = tbo->resource && to->mem_type == TTM_PL_TT;
 	int ret, idx;
 
 	if (!drm_dev_enter(&pdev->drm, &idx))
 		return -ENODEV;
 
-	if (!tbo->resource)
-		ret = pddgpu_move_clear(pdev, to);
-	else if (tbo->resource->mem_type != TTM_PL_VRAM)
-		ret = pddgpu_move_into_vram(pdev, tbo, ctx, to);
-	else if (to->mem_type == TTM_PL_VRAM)
-		ret = pddgpu_move_copy_vram(pdev, tbo->resource, to);
-	else
-		ret = pddgpu_move_out_of_vram(pdev, tbo, ctx, to);
-
+	ret = bind ? pddgpu_ttm_bind(pdev, tbo, to) : 0;
+	if (!ret && !tbo->resource)
+		ret = pddgpu_move_clear(pdev, tbo, ctx, to);
+	else if (!ret)
+		ret = pddgpu_move_copy(pdev, tbo, evict, ctx, to);
+	if (ret && bind)
+		pddgpu_ttm_unbind(pdev, tbo->ttm);
 	drm_dev_exit(idx);
-	if (ret)
-		return ret;
-
-	if (tbo->resource)
-		ttm_bo_move_sync_cleanup(tbo, to);
-	else
-		ttm_bo_move_null(tbo, to);
-	return 0;
+	return ret;
 }
 
 /* The pages stay where they are: only their place in the aperture changes. */
 static int pddgpu_move_address(struct pddgpu_device *pdev,
 			       struct ttm_buffer_object *tbo,
+			       struct ttm_operation_ctx *ctx,
 			       struct ttm_resource *to)
 {
 	struct ttm_resource *from = tbo->resource;
+	bool was_bound = from && from->mem_type == TTM_PL_TT;
 	int ret;
 
-	if (from && from->mem_type == TTM_PL_TT)
+	/*
+	 * An engine may be at work at the old place. An imported buffer may be
+	 * busy for long, and its importer holds locks that every creation wants;
+	 * but its first placement touches nothing.
+	 */
+	ret = from ? ttm_bo_wait_ctx(tbo, ctx) : 0;
+	if (ret)
+		return ret;
+
+	if (was_bound)
 		pddgpu_ttm_unbind(pdev, tbo->ttm);
 	if (to->mem_type == TTM_PL_TT) {
 		ret = pddgpu_ttm_bind(pdev, tbo, to);
 		if (ret) {
 			/* Back to the old place; where even that fails the card is gone */
-			if (from && from->mem_type == TTM_PL_TT)
+			if (was_bound)
 				pddgpu_ttm_bind(pdev, tbo, from);
 			return ret;
 		}
@@ -197,10 +423,11 @@ static int pddgpu_move_address(struct pddgpu_device *pdev,
  * @evict: to make room for another buffer
  * @ctx: how to wait
  * @new_mem: where to; the buffer's own when it succeeds
- * @hop: not used: the CPU reaches everything in one go
+ * @hop: not used: the CPU reaches what the engine does not
  *
- * Return: 0, or an errno and the buffer is where it was: -EBUSY when it is
- * pinned, -ENOMEM, -ENODEV when the card is gone.
+ * Return: 0, and fences in the reservation say when the content is there; or an
+ * errno and the buffer is where it was: -EBUSY when it is pinned, -ENOMEM,
+ * -ENODEV when the card is gone.
  */
 int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 		   struct ttm_operation_ctx *ctx, struct ttm_resource *new_mem,
@@ -215,22 +442,14 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 
 	if (tbo->pin_count)
 		return -EBUSY;
-	/*
-	 * The first placement touches nothing that others could be at work on.
-	 * An imported buffer may be busy for long, and its importer holds locks
-	 * that every creation wants.
-	 */
-	ret = first ? 0 : ttm_bo_wait_ctx(tbo, ctx);
-	if (ret)
-		return ret;
 
 	content = new_mem->mem_type == TTM_PL_VRAM ||
 		  (!first && tbo->resource->mem_type == TTM_PL_VRAM);
 	start = pddgpu_memory_stats_move_start(pdev->stats);
 	if (content)
-		ret = pddgpu_move_content(pdev, tbo, ctx, new_mem);
+		ret = pddgpu_move_content(pdev, tbo, evict, ctx, new_mem);
 	else
-		ret = pddgpu_move_address(pdev, tbo, new_mem);
+		ret = pddgpu_move_address(pdev, tbo, ctx, new_mem);
 
 	/* The first placement is part of the allocation, not a move */
 	if (!first) {
@@ -241,38 +460,4 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 					       pddgpu_bo_domain(new_mem));
 	}
 	return ret;
-}
-
-/**
- * pddgpu_move_access_vram() - read or write a buffer's VRAM by the CPU
- * @pdev: the device, inside drm_dev_enter()
- * @res: a resource of the VRAM manager; the buffer is reserved
- * @offset: byte of the buffer
- * @buf: the other side
- * @len: bytes; @offset + @len lies within the buffer
- * @write: to VRAM
- *
- * Return: 0, or -EINVAL where the CPU does not reach.
- */
-int pddgpu_move_access_vram(struct pddgpu_device *pdev, struct ttm_resource *res,
-			    u64 offset, void *buf, u64 len, bool write)
-{
-	void __iomem *vram = pddgpu_hw_vram(pdev->hw);
-	struct pddgpu_res_cursor cur;
-
-	if (!pddgpu_move_reachable(res))
-		return -EINVAL;
-
-	pddgpu_res_first(res, offset, len, &cur);
-	while (cur.remaining) {
-		u64 bytes = cur.size;
-
-		if (write)
-			memcpy_toio(vram + cur.offset, buf, bytes);
-		else
-			memcpy_fromio(buf, vram + cur.offset, bytes);
-		buf += bytes;
-		pddgpu_res_next(&cur, bytes);
-	}
-	return 0;
 }

@@ -38,7 +38,11 @@ static int pddgpu_prime_to_system(struct pddgpu_bo *bo)
 	if (ret)
 		return ret;
 	/* In the CPU domain it may have been swapped out */
-	return pddgpu_ttm_populate(&bo->tbo, &ctx);
+	ret = pddgpu_ttm_populate(&bo->tbo, &ctx);
+	if (ret)
+		return ret;
+	/* Not everybody who shares it looks at fences */
+	return ttm_bo_wait_ctx(&bo->tbo, &ctx);
 }
 
 /**
@@ -102,8 +106,8 @@ struct sg_table *pddgpu_prime_get_sg_table(struct drm_gem_object *obj)
  * @obj: the buffer, reserved
  * @map: out: the mapping
  *
- * VRAM is mapped in place where it is one range; scattered, the buffer moves to
- * system pages first.
+ * VRAM is mapped in place where it is one range and visible; else the buffer
+ * moves to system pages first.
  *
  * Return: 0; -EACCES for a buffer made without CPU access; -EOPNOTSUPP when it
  * is scattered and may live in VRAM only; -ENOMEM, -ERESTARTSYS, -ENODEV.
@@ -111,7 +115,8 @@ struct sg_table *pddgpu_prime_get_sg_table(struct drm_gem_object *obj)
 int pddgpu_prime_vmap(struct drm_gem_object *obj, struct iosys_map *map)
 {
 	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
-	int ret = 0, idx;
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	int ret, idx;
 
 	dma_resv_assert_held(obj->resv);
 
@@ -122,8 +127,10 @@ int pddgpu_prime_vmap(struct drm_gem_object *obj, struct iosys_map *map)
 	if (!drm_dev_enter(obj->dev, &idx))
 		return -ENODEV;
 
-	if (bo->tbo.resource->mem_type == TTM_PL_VRAM &&
-	    !to_pddgpu_vram_resource(bo->tbo.resource)->contiguous)
+	ret = ttm_bo_wait_ctx(&bo->tbo, &ctx);
+	if (!ret && bo->tbo.resource->mem_type == TTM_PL_VRAM &&
+	    !(to_pddgpu_vram_resource(bo->tbo.resource)->contiguous &&
+	      pddgpu_bo_is_visible(bo)))
 		ret = pddgpu_prime_to_system(bo);
 	if (!ret)
 		ret = ttm_bo_vmap(&bo->tbo, map);

@@ -8,8 +8,10 @@
  * subtract them.
  */
 #include <linux/bitops.h>
+#include <linux/jump_label.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -22,6 +24,30 @@
 #include <drm/pddgpu_drm.h>
 
 #include "pddgpu_stats.h"
+
+/* To see what counting costs; read once, so that a start has its end */
+static DEFINE_STATIC_KEY_TRUE(stats_key);
+static bool stats_on = true;
+
+static int stats_set(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_bool(val, kp);
+
+	if (ret)
+		return ret;
+	if (stats_on)
+		static_branch_enable(&stats_key);
+	else
+		static_branch_disable(&stats_key);
+	return 0;
+}
+
+static const struct kernel_param_ops stats_ops = {
+	.set = stats_set,
+	.get = param_get_bool,
+};
+module_param_cb(stats, &stats_ops, &stats_on, 0444);
+MODULE_PARM_DESC(stats, "Count and time what happens to buffers (default: true)");
 
 /*
  * A later event stands before the one that it presupposes. Readers add up in
@@ -191,7 +217,7 @@ static void count_time(struct pddgpu_stats_cpu *cpu, enum pddgpu_stats_operation
  */
 u64 pddgpu_memory_stats_alloc_start(struct pddgpu_stats *stats)
 {
-	return ktime_get_ns();
+	return static_branch_likely(&stats_key) ? ktime_get_ns() : 0;
 }
 
 /**
@@ -203,9 +229,12 @@ u64 pddgpu_memory_stats_alloc_start(struct pddgpu_stats *stats)
  */
 void pddgpu_memory_stats_alloc_end(struct pddgpu_stats *stats, u64 start, int result)
 {
-	u64 ns = ktime_get_ns() - start;
 	struct pddgpu_stats_cpu *cpu;
+	u64 ns;
 
+	if (!static_branch_likely(&stats_key))
+		return;
+	ns = ktime_get_ns() - start;
 	if (result && result != -ENOMEM && result != -ENOSPC && result != -E2BIG)
 		return;
 
@@ -225,7 +254,7 @@ void pddgpu_memory_stats_alloc_end(struct pddgpu_stats *stats, u64 start, int re
  */
 u64 pddgpu_memory_stats_free_start(struct pddgpu_stats *stats)
 {
-	return ktime_get_ns();
+	return static_branch_likely(&stats_key) ? ktime_get_ns() : 0;
 }
 
 /**
@@ -235,9 +264,13 @@ u64 pddgpu_memory_stats_free_start(struct pddgpu_stats *stats)
  */
 void pddgpu_memory_stats_free_end(struct pddgpu_stats *stats, u64 start)
 {
-	u64 ns = ktime_get_ns() - start;
-	struct pddgpu_stats_cpu *cpu = stats_begin(stats);
+	struct pddgpu_stats_cpu *cpu;
+	u64 ns;
 
+	if (!static_branch_likely(&stats_key))
+		return;
+	ns = ktime_get_ns() - start;
+	cpu = stats_begin(stats);
 	count_time(cpu, PDDGPU_STATS_OP_FREE, ns);
 	stats_end(stats, cpu);
 }
@@ -250,7 +283,7 @@ void pddgpu_memory_stats_free_end(struct pddgpu_stats *stats, u64 start)
  */
 u64 pddgpu_memory_stats_move_start(struct pddgpu_stats *stats)
 {
-	return ktime_get_ns();
+	return static_branch_likely(&stats_key) ? ktime_get_ns() : 0;
 }
 
 /**
@@ -264,12 +297,13 @@ u64 pddgpu_memory_stats_move_start(struct pddgpu_stats *stats)
 void pddgpu_memory_stats_move_end(struct pddgpu_stats *stats, u64 start, u64 bytes,
 				  bool evict, int result)
 {
-	u64 ns = ktime_get_ns() - start;
 	struct pddgpu_stats_cpu *cpu;
+	u64 ns;
 
-	if (result)
+	if (!static_branch_likely(&stats_key) || result)
 		return;
 
+	ns = ktime_get_ns() - start;
 	cpu = stats_begin(stats);
 	u64_stats_inc(&cpu->value[PDDGPU_STATS_MOVES]);
 	u64_stats_add(&cpu->value[PDDGPU_STATS_BYTES_MOVED], bytes);
@@ -309,8 +343,11 @@ void pddgpu_memory_stats_swap_in(struct pddgpu_stats *stats)
 void pddgpu_memory_stats_batch_update(struct pddgpu_stats *stats,
 				      const struct pddgpu_memory_stats_batch *batch)
 {
-	struct pddgpu_stats_cpu *cpu = stats_begin(stats);
+	struct pddgpu_stats_cpu *cpu;
 
+	if (!static_branch_likely(&stats_key))
+		return;
+	cpu = stats_begin(stats);
 	u64_stats_add(&cpu->value[PDDGPU_STATS_FAILED_ALLOCATIONS], batch->failed_allocations);
 	u64_stats_add(&cpu->value[PDDGPU_STATS_MOVES], batch->moves);
 	u64_stats_add(&cpu->value[PDDGPU_STATS_EVICTIONS], batch->evictions);

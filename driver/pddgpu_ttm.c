@@ -9,6 +9,7 @@
 
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
+#include "pddgpu_copy.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_hw.h"
@@ -174,6 +175,19 @@ static bool pddgpu_ttm_has_room(struct pddgpu_device *pdev,
 				       bo->tbo.page_alignment);
 }
 
+static u32 pddgpu_ttm_visible_pages(struct pddgpu_device *pdev)
+{
+	return pddgpu_vram_mgr_visible_size(pdev->vram_mgr) >> PAGE_SHIFT;
+}
+
+/* Could a buffer give up the visible part of VRAM for the invisible one? */
+static bool pddgpu_ttm_can_hide(struct pddgpu_device *pdev, const struct pddgpu_bo *bo)
+{
+	return !(bo->flags & PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED) &&
+	       to_pddgpu_vram_resource(bo->tbo.resource)->visible &&
+	       pddgpu_vram_mgr_invisible_free(pdev->vram_mgr) >= bo->tbo.base.size;
+}
+
 /* A place of the driver's own has an end; TTM's, for swapping out, has none. */
 static bool pddgpu_ttm_place_is_swap(const struct ttm_place *place)
 {
@@ -202,6 +216,9 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 	case TTM_PL_SYSTEM:
 		return false;
 	case TTM_PL_VRAM:
+		if (pddgpu_ttm_can_hide(pdev, bo) &&
+		    place->lpfn <= pddgpu_ttm_visible_pages(pdev))
+			break;
 		if (!(bo->domains & (PDDGPU_GEM_DOMAIN_GTT | PDDGPU_GEM_DOMAIN_CPU)) ||
 		    !pddgpu_ttm_has_room(pdev, bo))
 			return false;
@@ -217,42 +234,95 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 	return ttm_bo_eviction_valuable(tbo, place);
 }
 
-static const struct ttm_place pddgpu_evict_gtt_only[] = {
-	{ .mem_type = TTM_PL_TT, .lpfn = PDDGPU_BO_PLACE_END },
+/**
+ * struct pddgpu_evict - where victims go, in order
+ *
+ * TTM keeps a pointer, so they outlive the call. In each the first place is the
+ * invisible part of VRAM, for those who need not be visible.
+ */
+struct pddgpu_evict {
+	/** @nowhere: nowhere else: the buffer may live in VRAM alone */
+	struct ttm_place nowhere[1];
+	/** @gtt: to the aperture */
+	struct ttm_place gtt[2];
+	/** @system: to pages without a place in it */
+	struct ttm_place system[2];
+	/** @anywhere: where the whole of VRAM is emptied, domains don't count */
+	struct ttm_place anywhere[3];
 };
 
-static const struct ttm_place pddgpu_evict_system_only[] = {
-	{ .mem_type = TTM_PL_SYSTEM },
-};
+/**
+ * pddgpu_ttm_init_evict() - say where victims go
+ * @pdev: the device, with its managers, and without buffers
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pddgpu_ttm_init_evict(struct pddgpu_device *pdev)
+{
+	const struct ttm_place hidden = {
+		.mem_type = TTM_PL_VRAM,
+		.fpfn = pddgpu_ttm_visible_pages(pdev),
+		.lpfn = pddgpu_vram_mgr_size(pdev->vram_mgr) >> PAGE_SHIFT,
+	};
+	const struct ttm_place gtt = {
+		.mem_type = TTM_PL_TT,
+		.lpfn = PDDGPU_BO_PLACE_END,
+	};
+	const struct ttm_place system = {
+		.mem_type = TTM_PL_SYSTEM,
+		.flags = TTM_PL_FLAG_FALLBACK,
+	};
+	struct pddgpu_evict *evict;
 
-/* Where the whole of VRAM is emptied, a buffer's domains don't count */
-static const struct ttm_place pddgpu_evict_anywhere[] = {
-	{ .mem_type = TTM_PL_TT, .lpfn = PDDGPU_BO_PLACE_END },
-	{ .mem_type = TTM_PL_SYSTEM, .flags = TTM_PL_FLAG_FALLBACK },
-};
+	evict = drmm_kzalloc(&pdev->drm, sizeof(*evict), GFP_KERNEL);
+	if (!evict)
+		return -ENOMEM;
+	evict->nowhere[0] = hidden;
+	evict->gtt[0] = hidden;
+	evict->gtt[1] = gtt;
+	evict->system[0] = hidden;
+	evict->system[1] = system;
+	evict->system[1].flags = 0;
+	evict->anywhere[0] = hidden;
+	evict->anywhere[1] = gtt;
+	evict->anywhere[2] = system;
+	pdev->evict = evict;
+	return 0;
+}
 
 static void pddgpu_ttm_evict_flags(struct ttm_buffer_object *tbo,
 				   struct ttm_placement *placement)
 {
-	u32 domains = pddgpu_bo_is_ours(tbo) ? to_pddgpu_bo(tbo)->domains : 0;
+	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
+	const struct pddgpu_evict *evict = pdev->evict;
+	bool ours = pddgpu_bo_is_ours(tbo);
+	u32 domains = ours ? to_pddgpu_bo(tbo)->domains : 0;
 
-	pddgpu_bo_search_evicts(ttm_to_pddgpu(tbo->bdev));
-	placement->placement = pddgpu_evict_system_only;
-	placement->num_placement = ARRAY_SIZE(pddgpu_evict_system_only);
+	pddgpu_bo_search_evicts(pdev);
+	placement->placement = &evict->system[1];
+	placement->num_placement = 1;
 	if (tbo->resource->mem_type != TTM_PL_VRAM)
 		return;
 
-	switch (domains & (PDDGPU_GEM_DOMAIN_GTT | PDDGPU_GEM_DOMAIN_CPU)) {
-	case PDDGPU_GEM_DOMAIN_GTT:
-		placement->placement = pddgpu_evict_gtt_only;
-		placement->num_placement = ARRAY_SIZE(pddgpu_evict_gtt_only);
+	switch (domains & PDDGPU_GEM_DOMAIN_MASK) {
+	case PDDGPU_GEM_DOMAIN_VRAM | PDDGPU_GEM_DOMAIN_GTT:
+		placement->placement = &evict->gtt[1];
 		break;
-	case PDDGPU_GEM_DOMAIN_CPU:
+	case PDDGPU_GEM_DOMAIN_VRAM | PDDGPU_GEM_DOMAIN_CPU:
 		break;
 	default:
-		placement->placement = pddgpu_evict_anywhere;
-		placement->num_placement = ARRAY_SIZE(pddgpu_evict_anywhere);
+		placement->placement = &evict->anywhere[1];
+		placement->num_placement = 2;
 		break;
+	}
+	/* The place before them; alone for who may live in VRAM alone */
+	if (ours && pddgpu_ttm_can_hide(pdev, to_pddgpu_bo(tbo))) {
+		placement->placement--;
+		placement->num_placement++;
+		if (domains == PDDGPU_GEM_DOMAIN_VRAM) {
+			placement->placement = evict->nowhere;
+			placement->num_placement = 1;
+		}
 	}
 }
 
@@ -300,19 +370,6 @@ static unsigned long pddgpu_ttm_io_mem_pfn(struct ttm_buffer_object *tbo,
 	return (pddgpu_hw_vram_phys(pdev->hw) + cur.offset) >> PAGE_SHIFT;
 }
 
-static int pddgpu_ttm_access_memory(struct ttm_buffer_object *tbo,
-				    unsigned long offset, void *buf, int len,
-				    int write)
-{
-	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
-	int ret;
-
-	if (tbo->resource->mem_type != TTM_PL_VRAM)
-		return -EIO;
-	ret = pddgpu_move_access_vram(pdev, tbo->resource, offset, buf, len, write);
-	return ret ? -EIO : len;
-}
-
 static const struct ttm_device_funcs pddgpu_ttm_funcs = {
 	.ttm_tt_create = pddgpu_ttm_tt_create,
 	.ttm_tt_populate = pddgpu_ttm_tt_populate,
@@ -325,7 +382,6 @@ static const struct ttm_device_funcs pddgpu_ttm_funcs = {
 	.release_notify = pddgpu_ttm_release_notify,
 	.io_mem_reserve = pddgpu_ttm_io_mem_reserve,
 	.io_mem_pfn = pddgpu_ttm_io_mem_pfn,
-	.access_memory = pddgpu_ttm_access_memory,
 };
 
 /*
@@ -348,6 +404,23 @@ static vm_fault_t pddgpu_ttm_fault_unplugged(struct vm_fault *vmf,
 				   vmf->vma->vm_page_prot);
 }
 
+/* What the CPU touches has to be where it reaches. */
+static vm_fault_t pddgpu_ttm_fault_visible(struct pddgpu_bo *bo)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+
+	switch (pddgpu_bo_make_visible(ttm_to_pddgpu(bo->tbo.bdev), bo, &ctx)) {
+	case 0:
+		return 0;
+	case -EINTR:
+	case -ERESTARTSYS:
+		/* The signal first, then the fault again */
+		return VM_FAULT_NOPAGE;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
+}
+
 static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 {
 	struct ttm_buffer_object *tbo = vmf->vma->vm_private_data;
@@ -359,8 +432,10 @@ static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 		return ret;
 
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
-					       TTM_BO_VM_NUM_PREFAULT);
+		ret = pddgpu_ttm_fault_visible(to_pddgpu_bo(tbo));
+		if (!ret)
+			ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
+						       TTM_BO_VM_NUM_PREFAULT);
 		drm_dev_exit(idx);
 	} else {
 		ret = pddgpu_ttm_fault_unplugged(vmf, to_pddgpu_bo(tbo));
@@ -375,17 +450,45 @@ static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+/* A debugger reads or writes: unlike TTM's own, not before a move is over. */
+static int pddgpu_ttm_access(struct ttm_buffer_object *tbo, u64 offset, void *buf,
+			     int len, int write)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	int ret;
+
+	ret = pddgpu_bo_make_visible(ttm_to_pddgpu(tbo->bdev), to_pddgpu_bo(tbo), &ctx);
+	if (!ret)
+		ret = ttm_bo_wait_ctx(tbo, &ctx);
+	if (ret)
+		return ret;
+	if (tbo->resource->mem_type == TTM_PL_VRAM)
+		return pddgpu_copy_access_vram(ttm_to_pddgpu(tbo->bdev), tbo->resource,
+					       offset, buf, len, write);
+	ret = pddgpu_ttm_populate(tbo, &ctx);
+	if (!ret)
+		pddgpu_copy_access_pages(tbo->ttm, offset, buf, len, write);
+	return ret;
+}
+
 static int pddgpu_ttm_vm_access(struct vm_area_struct *vma, unsigned long addr,
 				void *buf, int len, int write)
 {
 	struct ttm_buffer_object *tbo = vma->vm_private_data;
-	int ret, idx;
+	u64 offset = addr - vma->vm_start +
+		     ((vma->vm_pgoff - drm_vma_node_start(&tbo->base.vma_node)) << PAGE_SHIFT);
+	int ret = -EIO, idx;
 
+	if (len < 1 || offset > tbo->base.size || len > tbo->base.size - offset)
+		return -EIO;
 	if (!drm_dev_enter(tbo->base.dev, &idx))
 		return -EIO;
-	ret = ttm_bo_vm_access(vma, addr, buf, len, write);
+	if (!ttm_bo_reserve(tbo, true, false, NULL)) {
+		ret = pddgpu_ttm_access(tbo, offset, buf, len, write);
+		ttm_bo_unreserve(tbo);
+	}
 	drm_dev_exit(idx);
-	return ret;
+	return ret ? -EIO : len;
 }
 
 const struct vm_operations_struct pddgpu_ttm_vm_ops = {

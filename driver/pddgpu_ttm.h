@@ -31,6 +31,7 @@ static inline struct pddgpu_tt *to_pddgpu_tt(struct ttm_tt *tt)
 extern const struct vm_operations_struct pddgpu_ttm_vm_ops;
 
 int pddgpu_ttm_init(struct pddgpu_device *pdev);
+int pddgpu_ttm_init_evict(struct pddgpu_device *pdev);
 int pddgpu_ttm_bind(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
 		    struct ttm_resource *res);
 void pddgpu_ttm_unbind(struct pddgpu_device *pdev, struct ttm_tt *tt);

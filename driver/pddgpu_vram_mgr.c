@@ -65,6 +65,7 @@ struct pddgpu_vram_request {
 	u64 size;
 	u64 align;
 	bool contiguous;
+	bool topdown;
 };
 
 static int pddgpu_vram_try(struct pddgpu_vram_mgr *mgr,
@@ -75,6 +76,8 @@ static int pddgpu_vram_try(struct pddgpu_vram_mgr *mgr,
 
 	if (req->start || req->end != mgr->size)
 		flags |= GPU_BUDDY_RANGE_ALLOCATION;
+	else if (req->topdown)
+		flags |= GPU_BUDDY_TOPDOWN_ALLOCATION;
 	return pddgpu_buddy_alloc_blocks(&mgr->mm, req->start, req->end, req->size,
 					 min_block, blocks, flags);
 }
@@ -186,6 +189,7 @@ static int pddgpu_vram_mgr_alloc(struct ttm_resource_manager *man,
 		.end = place->lpfn ? (u64)place->lpfn << PAGE_SHIFT : mgr->size,
 		.align = max_t(u64, (u64)bo->page_alignment << PAGE_SHIFT, PAGE_SIZE),
 		.contiguous = place->flags & TTM_PL_FLAG_CONTIGUOUS,
+		.topdown = place->flags & TTM_PL_FLAG_TOPDOWN,
 	};
 	struct pddgpu_vram_resource *vres;
 	int ret;
@@ -490,4 +494,18 @@ u64 pddgpu_vram_mgr_visible_usage(struct pddgpu_vram_mgr *mgr)
 u64 pddgpu_vram_mgr_reserved(struct pddgpu_vram_mgr *mgr)
 {
 	return atomic64_read(&mgr->reserved);
+}
+
+/**
+ * pddgpu_vram_mgr_invisible_free() - how much of the invisible VRAM is free
+ * @mgr: the manager
+ *
+ * Return: bytes; an estimate while others allocate.
+ */
+u64 pddgpu_vram_mgr_invisible_free(struct pddgpu_vram_mgr *mgr)
+{
+	u64 used = pddgpu_vram_mgr_usage(mgr) - pddgpu_vram_mgr_visible_usage(mgr);
+	u64 all = mgr->size - mgr->visible_size;
+
+	return all - min(all, used);
 }

@@ -59,6 +59,7 @@ u64 pddgpu_vram_mgr_size(struct pddgpu_vram_mgr *mgr);
 u64 pddgpu_vram_mgr_usage(struct pddgpu_vram_mgr *mgr);
 u64 pddgpu_vram_mgr_visible_size(struct pddgpu_vram_mgr *mgr);
 u64 pddgpu_vram_mgr_visible_usage(struct pddgpu_vram_mgr *mgr);
+u64 pddgpu_vram_mgr_invisible_free(struct pddgpu_vram_mgr *mgr);
 u64 pddgpu_vram_mgr_reserved(struct pddgpu_vram_mgr *mgr);
 
 #endif /* PDDGPU_VRAM_MGR_H */

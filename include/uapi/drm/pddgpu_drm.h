@@ -51,7 +51,7 @@ extern "C" {
 #define PDDGPU_GEM_DOMAIN_MASK		0x7
 
 /* Creation flags */
-/* The CPU will map it: in VRAM it takes the visible part */
+/* The CPU will touch it: in VRAM it takes the visible part from the beginning */
 #define PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED	(1 << 0)
 /* No CPU will map it: GEM_MAP is refused with -EACCES */
 #define PDDGPU_GEM_CREATE_NO_CPU_ACCESS		(1 << 1)
@@ -154,6 +154,97 @@ struct drm_pddgpu_gem_set_domain {
 	__u32 flags;
 	/** @domain: out: the one domain it is in now */
 	__u32 domain;
+};
+
+/* GEM_WAIT: only for those who write it, so that it may be read; else for all */
+#define PDDGPU_GEM_WAIT_WRITERS	(1 << 0)
+#define PDDGPU_GEM_WAIT_MASK	0x1
+
+/**
+ * struct drm_pddgpu_gem_wait - wait until a buffer is idle
+ *
+ * For jobs that use it and for moves that are under way.
+ */
+struct drm_pddgpu_gem_wait {
+	/** @handle: in: the buffer */
+	__u32 handle;
+	/** @flags: in: PDDGPU_GEM_WAIT_* */
+	__u32 flags;
+	/**
+	 * @timeout_ns: in: when to stop waiting, on CLOCK_MONOTONIC; what lies
+	 * in the past only asks. -ETIME when it is busy still.
+	 */
+	__s64 timeout_ns;
+};
+
+/* What an operation does */
+#define PDDGPU_SUBMIT_COPY	1
+#define PDDGPU_SUBMIT_FILL	2
+
+/**
+ * struct drm_pddgpu_submit_op - an operation of a job
+ */
+struct drm_pddgpu_submit_op {
+	/** @opcode: in: PDDGPU_SUBMIT_* */
+	__u32 opcode;
+	/** @pattern: in: what to fill with; 0 for a copy */
+	__u32 pattern;
+	/** @dst_handle: in: the buffer that is written */
+	__u32 dst_handle;
+	/** @src_handle: in: the buffer that is read; 0 for a fill */
+	__u32 src_handle;
+	/** @dst_offset: in: byte in it; a multiple of 4 for a fill */
+	__u64 dst_offset;
+	/** @src_offset: in: byte in it; 0 for a fill */
+	__u64 src_offset;
+	/**
+	 * @bytes: in: how much, at least 1, within both buffers; a multiple of
+	 * 4 for a fill. A copy within a buffer may overlap itself: the result is
+	 * that of memmove().
+	 */
+	__u64 bytes;
+};
+
+/**
+ * struct drm_pddgpu_sync - a syncobj that a job waits for or signals
+ */
+struct drm_pddgpu_sync {
+	/** @handle: in: the syncobj */
+	__u32 handle;
+	/** @flags: in: must be zero */
+	__u32 flags;
+	/** @point: in: of its timeline; 0 for a binary one */
+	__u64 point;
+};
+
+/* Operations, and syncobjs each way, of one job */
+#define PDDGPU_SUBMIT_OPS_MAX	(1 << 20)
+#define PDDGPU_SUBMIT_SYNCS_MAX	1024
+
+/**
+ * struct drm_pddgpu_submit - let the copy engine do something
+ *
+ * The operations run in order, after all that used the buffers before, and
+ * whoever uses them later waits for it. The buffers may be in any domain but
+ * CPU alone; those that are there now come where the engine reaches them. If
+ * they do not fit in there together the answer is -ENOMEM and nothing runs. A
+ * job that fails on the way signals its syncobjs with an error.
+ */
+struct drm_pddgpu_submit {
+	/** @ops: in: pointer to @op_count struct drm_pddgpu_submit_op */
+	__u64 ops;
+	/** @wait_syncs: in: pointer to @wait_count struct drm_pddgpu_sync */
+	__u64 wait_syncs;
+	/** @signal_syncs: in: pointer to @signal_count struct drm_pddgpu_sync */
+	__u64 signal_syncs;
+	/** @op_count: in: up to PDDGPU_SUBMIT_OPS_MAX; more is -E2BIG */
+	__u32 op_count;
+	/** @wait_count: in: up to PDDGPU_SUBMIT_SYNCS_MAX */
+	__u32 wait_count;
+	/** @signal_count: in: up to PDDGPU_SUBMIT_SYNCS_MAX */
+	__u32 signal_count;
+	/** @flags: in: must be zero */
+	__u32 flags;
 };
 
 /* What QUERY answers */
@@ -341,6 +432,10 @@ struct drm_pddgpu_memory_stats {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_INFO, struct drm_pddgpu_gem_info)
 #define DRM_IOCTL_PDDGPU_GEM_DESTROY \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_DESTROY, struct drm_pddgpu_gem_destroy)
+#define DRM_IOCTL_PDDGPU_GEM_WAIT \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_WAIT, struct drm_pddgpu_gem_wait)
+#define DRM_IOCTL_PDDGPU_SUBMIT \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_PDDGPU_SUBMIT, struct drm_pddgpu_submit)
 #define DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_SET_DOMAIN, struct drm_pddgpu_gem_set_domain)
 #define DRM_IOCTL_PDDGPU_QUERY \

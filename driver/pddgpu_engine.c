@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An engine's scheduler runs one job after the other into the ring; the fence
+ * at a job's end signals it. Jobs that are in the ring are remembered, so that
+ * after a reset the ring is written anew: the job that hung is dropped, unless
+ * data depends on it, and the others run as if nothing had happened.
+ *
+ * An engine that cannot be reset is lost. Its jobs are then run by the CPU.
+ */
+#include <linux/io.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include <linux/timer.h>
+#include <linux/wait_bit.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include <pddgpu_packets.h>
+#include <pddgpu_regs.h>
+
+#include "pddgpu_chip.h"
+#include "pddgpu_compat.h"
+#include "pddgpu_coredump.h"
+#include "pddgpu_engine.h"
+#include "pddgpu_fence.h"
+#include "pddgpu_gart.h"
+#include "pddgpu_hw.h"
+#include "pddgpu_job.h"
+
+static_assert(sizeof(struct pddgpu_pkt_copy) == 32);
+static_assert(sizeof(struct pddgpu_pkt_fill) == 24);
+static_assert(sizeof(struct pddgpu_pkt_fence) == 24);
+static_assert(sizeof(struct pddgpu_pkt_tlb_flush) == 8);
+
+/* Room in the ring is counted in packets of this size, the largest */
+#define PDDGPU_ENGINE_CREDIT	sizeof(struct pddgpu_pkt_copy)
+/*
+ * A full ring would look empty, and the fence of the job before may not have
+ * been passed yet.
+ */
+#define PDDGPU_ENGINE_CREDITS	(PDDGPU_ENGINE_RING_SIZE / PDDGPU_ENGINE_CREDIT - 2)
+
+/* For the fences of interrupts that got lost */
+#define PDDGPU_ENGINE_POLL	msecs_to_jiffies(20)
+/* A job that hangs although data depends on it is tried so often */
+#define PDDGPU_ENGINE_ATTEMPTS	3
+
+static unsigned int job_timeout_ms = 5000;
+module_param(job_timeout_ms, uint, 0444);
+MODULE_PARM_DESC(job_timeout_ms, "time after which an engine's job is taken for hung");
+
+/**
+ * struct pddgpu_engine - a copy engine
+ */
+struct pddgpu_engine {
+	/** @drm: for messages and drm_dev_enter() */
+	struct drm_device *drm;
+	/** @hw: the card */
+	struct pddgpu_hw *hw;
+	/** @chip: where VRAM begins */
+	const struct pddgpu_chip *chip;
+	/** @gart: tells when translations have become stale */
+	struct pddgpu_gart *gart;
+	/** @index: its number; constant */
+	u32 index;
+	/** @name: for people; constant */
+	char name[16];
+	/** @ring_offset: of the ring in VRAM; constant */
+	u64 ring_offset;
+	/** @slot_offset: of the number that fences write, in VRAM; constant */
+	u64 slot_offset;
+	/**
+	 * @wptr: where the next packet goes. The scheduler's submission work
+	 * alone writes the ring; recovery does while that is stopped.
+	 */
+	u32 wptr;
+	/** @flushed: the GART's generation at the last TLB flush in the ring */
+	u64 flushed;
+	/** @lost: it does not answer any more; the CPU does its work */
+	bool lost;
+	/** @timeline: its fences */
+	struct pddgpu_timeline timeline;
+	/** @timeout: jiffies that a job may take; constant */
+	unsigned long timeout;
+	/** @timer: looks for fences whose interrupt was lost */
+	struct timer_list timer;
+	/** @lock: guards @jobs */
+	spinlock_t lock;
+	/** @jobs: jobs in the ring, oldest first */
+	struct list_head jobs;
+	/** @progress: jiffies when the job at work became it, at the latest */
+	unsigned long progress;
+	/** @reached: the number that was found when @progress was set */
+	u64 reached;
+	/** @fault_status: the last fault that it reported; 0 for none */
+	u32 fault_status;
+	/** @fault_addr: its address */
+	u64 fault_addr;
+	/** @coredump: where its last stop is kept */
+	struct pddgpu_coredump *coredump;
+	/**
+	 * @bounce: a page for the CPU's copies. Reclaim may wait for them, so it
+	 * is there already; whoever may write the ring may use it.
+	 */
+	void *bounce;
+	/** @alive: jobs that were handed over and have not been freed */
+	atomic_t alive;
+	/** @sched: the scheduler */
+	struct drm_gpu_scheduler sched;
+};
+
+static void pddgpu_engine_put(struct pddgpu_engine *engine, u64 value)
+{
+	writeq(value, pddgpu_hw_vram(engine->hw) + engine->ring_offset + engine->wptr);
+	engine->wptr = (engine->wptr + sizeof(value)) & (PDDGPU_ENGINE_RING_SIZE - 1);
+}
+
+/* Packets begin with their header and another dword. */
+static void pddgpu_engine_put_header(struct pddgpu_engine *engine, u32 opcode,
+				     u32 flags, size_t bytes, u32 second)
+{
+	pddgpu_engine_put(engine, (u64)second << 32 |
+			  PDDGPU_PKT_HEADER(opcode, flags, bytes / sizeof(u32)));
+}
+
+static void pddgpu_engine_put_op(struct pddgpu_engine *engine,
+				 const struct pddgpu_op *op)
+{
+	if (op->opcode == PDDGPU_OP_COPY) {
+		pddgpu_engine_put_header(engine, op->opcode, 0,
+					 sizeof(struct pddgpu_pkt_copy), 0);
+		pddgpu_engine_put(engine, op->src);
+	} else {
+		pddgpu_engine_put_header(engine, op->opcode, 0,
+					 sizeof(struct pddgpu_pkt_fill), op->pattern);
+	}
+	pddgpu_engine_put(engine, op->dst);
+	pddgpu_engine_put(engine, op->bytes);
+}
+
+/*
+ * Write a job into the ring. The engine caches translations: what has changed
+ * in the page tables since it last forgot them is seen by no job written after.
+ */
+static void pddgpu_engine_emit(struct pddgpu_engine *engine,
+			       const struct pddgpu_job *job, bool fence_only)
+{
+	u64 generation = pddgpu_gart_generation(engine->gart);
+	u32 i;
+
+	if (generation != engine->flushed) {
+		pddgpu_engine_put_header(engine, PDDGPU_OP_TLB_FLUSH, 0,
+					 sizeof(struct pddgpu_pkt_tlb_flush), 0);
+		engine->flushed = generation;
+	}
+	for (i = 0; i < job->count && !fence_only; i++)
+		pddgpu_engine_put_op(engine, &job->ops[i]);
+
+	pddgpu_engine_put_header(engine, PDDGPU_OP_FENCE, PDDGPU_FENCE_INTERRUPT,
+				 sizeof(struct pddgpu_pkt_fence), 0);
+	pddgpu_engine_put(engine, engine->chip->vram_start + engine->slot_offset);
+	pddgpu_engine_put(engine, job->fence->base.seqno);
+}
+
+/* Make the engine look at what was emitted. */
+static void pddgpu_engine_kick(struct pddgpu_engine *engine)
+{
+	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_WPTR(engine->index), engine->wptr);
+	pddgpu_hw_doorbell(engine->hw, PDDGPU_DOORBELL_ENGINE0 + engine->index);
+	mod_timer(&engine->timer, jiffies + PDDGPU_ENGINE_POLL);
+}
+
+/**
+ * pddgpu_engine_signal() - signal what the engine has done
+ * @engine: the engine
+ *
+ * Any context; the registers are mapped.
+ */
+void pddgpu_engine_signal(struct pddgpu_engine *engine)
+{
+	u64 reached = readq(pddgpu_hw_vram(engine->hw) + engine->slot_offset);
+
+	if (reached != READ_ONCE(engine->reached)) {
+		WRITE_ONCE(engine->reached, reached);
+		WRITE_ONCE(engine->progress, jiffies);
+	}
+	pddgpu_timeline_signal(&engine->timeline, reached);
+}
+
+/* Has the job at work faulted, or has it had its time? */
+static bool pddgpu_engine_is_stuck(struct pddgpu_engine *engine)
+{
+	return READ_ONCE(engine->fault_status) & PDDGPU_FAULT_VALID ||
+	       time_after_eq(jiffies, READ_ONCE(engine->progress) + engine->timeout);
+}
+
+static void pddgpu_engine_poll(struct timer_list *timer)
+{
+	struct pddgpu_engine *engine = container_of(timer, struct pddgpu_engine, timer);
+	bool pending = true;
+	int idx;
+
+	if (!drm_dev_enter(engine->drm, &idx))
+		return;
+	pddgpu_engine_signal(engine);
+	spin_lock_irq(&engine->timeline.lock);
+	pending = !list_empty(&engine->timeline.pending);
+	spin_unlock_irq(&engine->timeline.lock);
+	/* The scheduler puts its own look off with each job that it begins */
+	if (pending && pddgpu_engine_is_stuck(engine))
+		drm_sched_fault(&engine->sched);
+	if (pending)
+		mod_timer(&engine->timer, jiffies + PDDGPU_ENGINE_POLL);
+	drm_dev_exit(idx);
+}
+
+static struct pddgpu_job *to_pddgpu_job(struct drm_sched_job *job)
+{
+	return container_of(job, struct pddgpu_job, base);
+}
+
+static struct dma_fence *pddgpu_engine_run_job(struct drm_sched_job *base)
+{
+	struct pddgpu_job *job = to_pddgpu_job(base);
+	struct pddgpu_engine *engine = job->engine;
+	int idx, ret;
+
+	/* Its client was killed, or what it waited for has failed */
+	if (base->s_fence->finished.error)
+		return NULL;
+	if (!drm_dev_enter(engine->drm, &idx))
+		return ERR_PTR(-ENODEV);
+	if (READ_ONCE(engine->lost)) {
+		ret = pddgpu_job_run_by_cpu(job, engine->hw, engine->chip, engine->gart,
+					    engine->bounce);
+		drm_dev_exit(idx);
+		return ret ? ERR_PTR(ret) : NULL;
+	}
+
+	/* Its time begins now, unless it waits for others in the ring */
+	if (list_empty_careful(&engine->timeline.pending))
+		WRITE_ONCE(engine->progress, jiffies);
+	pddgpu_fence_emit(&engine->timeline, job->fence);
+	job->emitted = true;
+	spin_lock(&engine->lock);
+	list_add_tail(&job->link, &engine->jobs);
+	spin_unlock(&engine->lock);
+	pddgpu_engine_emit(engine, job, false);
+	pddgpu_engine_kick(engine);
+	drm_dev_exit(idx);
+	return dma_fence_get(&job->fence->base);
+}
+
+static void pddgpu_engine_free_job(struct drm_sched_job *base)
+{
+	struct pddgpu_job *job = to_pddgpu_job(base);
+	struct pddgpu_engine *engine = job->engine;
+
+	spin_lock(&engine->lock);
+	list_del_init(&job->link);
+	spin_unlock(&engine->lock);
+	pddgpu_job_forget(base->s_fence);
+	pddgpu_job_free(job);
+	if (atomic_dec_and_test(&engine->alive))
+		wake_up_var(&engine->alive);
+}
+
+/**
+ * pddgpu_engine_hold() - a job is about to be handed over
+ * @engine: its engine, which stays until the job is freed
+ */
+void pddgpu_engine_hold(struct pddgpu_engine *engine)
+{
+	atomic_inc(&engine->alive);
+}
+
+/*
+ * What has stopped the engine. Its interrupt may have been lost: then the chip
+ * may still know.
+ */
+static void pddgpu_engine_what(struct pddgpu_engine *engine, struct pddgpu_fault *fault)
+{
+	*fault = (struct pddgpu_fault) {
+		.engine = engine->index,
+		.status = READ_ONCE(engine->fault_status),
+		.addr = READ_ONCE(engine->fault_addr),
+	};
+	WRITE_ONCE(engine->fault_status, 0);
+	if (fault->status & PDDGPU_FAULT_VALID ||
+	    !(pddgpu_hw_read(engine->hw, PDDGPU_STATUS) &
+	      PDDGPU_STATUS_ENGINE_HALTED(engine->index)) ||
+	    pddgpu_hw_read(engine->hw, PDDGPU_FAULT_ENGINE) != engine->index)
+		return;
+	fault->status = pddgpu_hw_read(engine->hw, PDDGPU_FAULT_STATUS);
+	fault->addr = pddgpu_hw_read64(engine->hw, PDDGPU_FAULT_ADDR_LO);
+}
+
+/* Say what happened to whose job, and keep it. */
+static void pddgpu_engine_report(struct pddgpu_engine *engine,
+				 const struct pddgpu_job *job)
+{
+	struct pddgpu_fault fault;
+	char buffer[64] = "";
+
+	pddgpu_engine_what(engine, &fault);
+	pddgpu_fault_find_buffer(&fault, job);
+	if (fault.handle)
+		snprintf(buffer, sizeof(buffer), ", buffer handle %u offset %#llx",
+			 fault.handle, fault.offset);
+	if (fault.status & PDDGPU_FAULT_VALID)
+		drm_err(engine->drm, "PDDGPU: engine %u: %s, %s at %#llx, job of %*pE[%d] client %llu%s\n",
+			engine->index, pddgpu_fault_name(fault.status),
+			fault.status & PDDGPU_FAULT_WRITE ? "write" : "read", fault.addr,
+			(int)strnlen(job->comm, sizeof(job->comm)), job->comm,
+			job->pid, job->client_id, buffer);
+	else
+		drm_err(engine->drm, "PDDGPU: engine %u hangs in a job of %*pE[%d] client %llu\n",
+			engine->index, (int)strnlen(job->comm, sizeof(job->comm)),
+			job->comm, job->pid, job->client_id);
+	pddgpu_coredump_keep(engine->coredump, &fault, job, engine->wptr);
+}
+
+static void pddgpu_engine_write_ring(struct pddgpu_engine *engine)
+{
+	u64 addr = engine->chip->vram_start + engine->ring_offset;
+
+	engine->wptr = 0;
+	/* Whatever was cached is gone, but it costs little to be sure */
+	engine->flushed = U64_MAX;
+	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_BASE(engine->index), addr >> PAGE_SHIFT);
+	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_SIZE(engine->index),
+			PDDGPU_ENGINE_RING_SIZE);
+	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_WPTR(engine->index), 0);
+	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_CTRL(engine->index),
+			PDDGPU_CP_RING_ENABLE);
+}
+
+/* The jobs in the ring are the CPU's now, and so are all that follow. */
+static void pddgpu_engine_give_up(struct pddgpu_engine *engine)
+{
+	struct pddgpu_job *job;
+	int ret = 0;
+
+	drm_err(engine->drm, "PDDGPU: engine %u is lost: the CPU does its work\n",
+		engine->index);
+	WRITE_ONCE(engine->lost, true);
+	list_for_each_entry(job, &engine->jobs, link) {
+		if (dma_fence_is_signaled(&job->fence->base) || job->fence->base.error)
+			continue;
+		ret = pddgpu_job_run_by_cpu(job, engine->hw, engine->chip, engine->gart,
+					    engine->bounce);
+		if (ret)
+			dma_fence_set_error(&job->fence->base, ret);
+	}
+	pddgpu_timeline_fail(&engine->timeline, 0);
+}
+
+/*
+ * Reset the engine and let it go on behind the job that stopped it. The
+ * scheduler is stopped: nobody else touches the ring or the jobs.
+ */
+static void pddgpu_engine_recover(struct pddgpu_engine *engine)
+{
+	struct pddgpu_job *job, *guilty = NULL;
+
+	list_for_each_entry(job, &engine->jobs, link) {
+		if (!dma_fence_is_signaled(&job->fence->base)) {
+			guilty = job;
+			break;
+		}
+	}
+	/* Called twice for the same stop, the second time is the next job's turn */
+	if (!guilty || !pddgpu_engine_is_stuck(engine))
+		return;
+
+	pddgpu_engine_report(engine, guilty);
+	if (pddgpu_hw_reset_engine(engine->hw, engine->index) ||
+	    (guilty->must_run && ++guilty->attempts >= PDDGPU_ENGINE_ATTEMPTS)) {
+		pddgpu_engine_give_up(engine);
+		return;
+	}
+	/* It may have been slow, and done in the end; now it is known */
+	pddgpu_engine_signal(engine);
+	if (!guilty->must_run && !dma_fence_is_signaled(&guilty->fence->base))
+		dma_fence_set_error(&guilty->fence->base, -EIO);
+
+	pddgpu_engine_write_ring(engine);
+	if (pddgpu_hw_flush_tlb(engine->hw)) {
+		pddgpu_engine_give_up(engine);
+		return;
+	}
+	list_for_each_entry(job, &engine->jobs, link) {
+		if (!dma_fence_is_signaled(&job->fence->base))
+			pddgpu_engine_emit(engine, job, job->fence->base.error);
+	}
+	WRITE_ONCE(engine->fault_status, 0);
+	WRITE_ONCE(engine->progress, jiffies);
+	pddgpu_engine_kick(engine);
+}
+
+static enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base)
+{
+	struct pddgpu_engine *engine = to_pddgpu_job(base)->engine;
+	enum drm_gpu_sched_stat stat = DRM_GPU_SCHED_STAT_NOMINAL;
+	int idx;
+
+	drm_sched_wqueue_stop(&engine->sched);
+	/* The scheduler took it off its list, but it has not gone away */
+	spin_lock(&engine->sched.job_list_lock);
+	list_add(&base->list, &engine->sched.pending_list);
+	spin_unlock(&engine->sched.job_list_lock);
+
+	if (drm_dev_enter(engine->drm, &idx)) {
+		/* Only its interrupt may have been lost */
+		pddgpu_engine_signal(engine);
+		pddgpu_engine_recover(engine);
+		drm_dev_exit(idx);
+	} else {
+		pddgpu_timeline_fail(&engine->timeline, -ENODEV);
+		stat = DRM_GPU_SCHED_STAT_ENODEV;
+	}
+	drm_sched_wqueue_start(&engine->sched);
+	return stat;
+}
+
+static const struct drm_sched_backend_ops pddgpu_engine_sched_ops = {
+	.run_job = pddgpu_engine_run_job,
+	.timedout_job = pddgpu_engine_timedout_job,
+	.free_job = pddgpu_engine_free_job,
+};
+
+/**
+ * pddgpu_engine_fault() - the engine has stopped at a fault
+ * @engine: the engine
+ * @status: the chip's FAULT_STATUS
+ * @addr: the failing address
+ *
+ * Interrupt context. What is to be done about it is done by the scheduler's
+ * timeout work, now.
+ */
+void pddgpu_engine_fault(struct pddgpu_engine *engine, u32 status, u64 addr)
+{
+	engine->fault_addr = addr;
+	WRITE_ONCE(engine->fault_status, status);
+	drm_sched_fault(&engine->sched);
+}
+
+/**
+ * pddgpu_engine_sched() - the engine's scheduler
+ * @engine: the engine
+ *
+ * Return: for entities.
+ */
+struct drm_gpu_scheduler *pddgpu_engine_sched(struct pddgpu_engine *engine)
+{
+	return &engine->sched;
+}
+
+/**
+ * pddgpu_engine_start() - give the engine its ring
+ * @engine: the engine, after a reset of the chip
+ *
+ * The chip takes it over with the next control doorbell: a TLB flush will do.
+ */
+void pddgpu_engine_start(struct pddgpu_engine *engine)
+{
+	writeq(engine->timeline.emitted,
+	       pddgpu_hw_vram(engine->hw) + engine->slot_offset);
+	pddgpu_engine_write_ring(engine);
+}
+
+/**
+ * pddgpu_engine_stop() - the card is gone, or is about to
+ * @engine: the engine; the chip no longer runs it, and drm_dev_unplug() is over
+ *
+ * Whoever waits for one of its fences gets -ENODEV.
+ */
+void pddgpu_engine_stop(struct pddgpu_engine *engine)
+{
+	timer_delete_sync(&engine->timer);
+	pddgpu_coredump_stop(engine->coredump);
+	pddgpu_timeline_fail(&engine->timeline, -ENODEV);
+}
+
+/*
+ * Free the jobs that are over, which the scheduler would forget, and wait for
+ * those that were killed: each is freed by a work item of its own.
+ */
+static void pddgpu_engine_drain(struct pddgpu_engine *engine)
+{
+	struct drm_sched_job *job, *next;
+
+	cancel_delayed_work_sync(&engine->sched.work_tdr);
+	drm_sched_wqueue_stop(&engine->sched);
+	list_for_each_entry_safe(job, next, &engine->sched.pending_list, list) {
+		list_del_init(&job->list);
+		pddgpu_engine_free_job(job);
+	}
+	wait_var_event(&engine->alive, !atomic_read(&engine->alive));
+}
+
+static void pddgpu_engine_fini(struct drm_device *drm, void *arg)
+{
+	struct pddgpu_engine *engine = arg;
+
+	timer_shutdown_sync(&engine->timer);
+	pddgpu_coredump_stop(engine->coredump);
+	pddgpu_timeline_fail(&engine->timeline, -ENODEV);
+	pddgpu_engine_drain(engine);
+	drm_sched_fini(&engine->sched);
+}
+
+/**
+ * pddgpu_engine_init() - make an engine
+ * @drm: the DRM device, which frees it
+ * @hw: the card
+ * @chip: the chip
+ * @gart: the page tables that it translates with
+ * @index: its number
+ * @vram_offset: PDDGPU_ENGINE_VRAM_SIZE bytes of visible VRAM, page aligned
+ *
+ * Return: the engine, stopped; or an error pointer.
+ */
+struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_hw *hw,
+					 const struct pddgpu_chip *chip,
+					 struct pddgpu_gart *gart, u32 index,
+					 u64 vram_offset)
+{
+	struct pddgpu_engine *engine;
+	int ret;
+
+	engine = drmm_kzalloc(drm, sizeof(*engine), GFP_KERNEL);
+	if (!engine)
+		return ERR_PTR(-ENOMEM);
+	engine->drm = drm;
+	engine->hw = hw;
+	engine->chip = chip;
+	engine->gart = gart;
+	engine->index = index;
+	engine->timeout = msecs_to_jiffies(max(job_timeout_ms, 1u));
+	engine->ring_offset = vram_offset;
+	engine->slot_offset = vram_offset + PDDGPU_ENGINE_RING_SIZE;
+	snprintf(engine->name, sizeof(engine->name), "engine %u", index);
+	spin_lock_init(&engine->lock);
+	INIT_LIST_HEAD(&engine->jobs);
+	pddgpu_timeline_init(&engine->timeline, engine->name);
+	timer_setup(&engine->timer, pddgpu_engine_poll, 0);
+
+	engine->bounce = drmm_kmalloc(drm, PAGE_SIZE, GFP_KERNEL);
+	if (!engine->bounce)
+		return ERR_PTR(-ENOMEM);
+	ret = pddgpu_job_init_past();
+	if (ret)
+		return ERR_PTR(ret);
+	engine->coredump = pddgpu_coredump_init(drm, hw, chip, gart);
+	if (IS_ERR(engine->coredump))
+		return ERR_CAST(engine->coredump);
+	ret = pddgpu_sched_init(&engine->sched, &pddgpu_engine_sched_ops,
+				PDDGPU_ENGINE_CREDITS, engine->timeout,
+				engine->name, drm->dev);
+	if (ret)
+		return ERR_PTR(ret);
+	ret = drmm_add_action_or_reset(drm, pddgpu_engine_fini, engine);
+	if (ret)
+		return ERR_PTR(ret);
+	return engine;
+}

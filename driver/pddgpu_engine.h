@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Copy engines: their rings and schedulers. They take addresses, never buffers.
+ */
+#ifndef PDDGPU_ENGINE_H
+#define PDDGPU_ENGINE_H
+
+#include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/sched.h>
+
+#include <drm/gpu_scheduler.h>
+
+struct drm_device;
+struct pddgpu_chip;
+struct pddgpu_engine;
+struct pddgpu_fence;
+struct pddgpu_gart;
+struct pddgpu_hw;
+struct pddgpu_vram_mgr;
+
+/**
+ * struct pddgpu_op_place - what a client calls a range, for reports
+ */
+struct pddgpu_op_place {
+	/** @handle: the client's handle of the buffer; 0 for the driver's own */
+	u32 handle;
+	/** @offset: into that buffer */
+	u64 offset;
+};
+
+/**
+ * struct pddgpu_op - a copy or a fill
+ */
+struct pddgpu_op {
+	/** @opcode: PDDGPU_OP_COPY or PDDGPU_OP_FILL */
+	u32 opcode;
+	/** @pattern: what to fill with */
+	u32 pattern;
+	/** @dst: GPU address */
+	u64 dst;
+	/** @src: GPU address; copy only */
+	u64 src;
+	/** @bytes: up to PDDGPU_OP_BYTES_MAX */
+	u64 bytes;
+	/** @to: where @dst is */
+	struct pddgpu_op_place to;
+	/** @from: where @src is */
+	struct pddgpu_op_place from;
+};
+
+/* The chip takes 4 GiB; smaller, so that a reset has not long to wait */
+#define PDDGPU_OP_BYTES_MAX	BIT_ULL(30)
+/* Operations in a job: a ring holds several jobs, and a job fits 16 KiB */
+#define PDDGPU_JOB_OPS_MAX	200u
+
+/**
+ * struct pddgpu_job - operations that run one after the other, then a fence
+ */
+struct pddgpu_job {
+	/** @base: the scheduler's part */
+	struct drm_sched_job base;
+	/** @engine: which one runs it */
+	struct pddgpu_engine *engine;
+	/** @link: among the engine's jobs in the ring, under its lock */
+	struct list_head link;
+	/** @fence: what the engine signals; not emitted before it is in the ring */
+	struct pddgpu_fence *fence;
+	/** @emitted: @fence is a fence */
+	bool emitted;
+	/** @armed: the scheduler knows it */
+	bool armed;
+	/** @must_run: run again after a reset, since data depends on it */
+	bool must_run;
+	/** @attempts: how often a reset has hit it */
+	u8 attempts;
+	/** @client_id: the DRM client that asked; 0 for the driver itself */
+	u64 client_id;
+	/** @pid: its process */
+	pid_t pid;
+	/** @comm: its name */
+	char comm[TASK_COMM_LEN];
+	/** @count: how many @ops there are */
+	u32 count;
+	/** @ops: the operations */
+	struct pddgpu_op ops[];
+};
+
+/* Bytes of visible VRAM that each engine wants, page aligned */
+#define PDDGPU_ENGINE_RING_SIZE	0x20000u
+#define PDDGPU_ENGINE_VRAM_SIZE	(PDDGPU_ENGINE_RING_SIZE + PAGE_SIZE)
+
+struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_hw *hw,
+					 const struct pddgpu_chip *chip,
+					 struct pddgpu_gart *gart, u32 index,
+					 u64 vram_offset);
+void pddgpu_engine_hold(struct pddgpu_engine *engine);
+void pddgpu_engine_start(struct pddgpu_engine *engine);
+void pddgpu_engine_stop(struct pddgpu_engine *engine);
+void pddgpu_engine_signal(struct pddgpu_engine *engine);
+void pddgpu_engine_fault(struct pddgpu_engine *engine, u32 status, u64 addr);
+struct drm_gpu_scheduler *pddgpu_engine_sched(struct pddgpu_engine *engine);
+
+#endif /* PDDGPU_ENGINE_H */

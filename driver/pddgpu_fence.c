@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/slab.h>
+
+#include "pddgpu_fence.h"
+
+static const char *pddgpu_fence_driver_name(struct dma_fence *fence)
+{
+	return "pddgpu";
+}
+
+static const char *pddgpu_fence_timeline_name(struct dma_fence *fence)
+{
+	return container_of(fence->lock, struct pddgpu_timeline, lock)->name;
+}
+
+static const struct dma_fence_ops pddgpu_fence_ops = {
+	.get_driver_name = pddgpu_fence_driver_name,
+	.get_timeline_name = pddgpu_fence_timeline_name,
+};
+
+/**
+ * pddgpu_timeline_init() - begin a timeline
+ * @timeline: the timeline
+ * @name: for people; stays
+ */
+void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name)
+{
+	spin_lock_init(&timeline->lock);
+	INIT_LIST_HEAD(&timeline->pending);
+	timeline->context = dma_fence_context_alloc(1);
+	timeline->name = name;
+}
+
+/**
+ * pddgpu_fence_alloc() - memory for a fence
+ *
+ * Apart from emitting it, which must not fail.
+ *
+ * Return: a fence to emit or to kfree(), or NULL.
+ */
+struct pddgpu_fence *pddgpu_fence_alloc(void)
+{
+	return kzalloc(sizeof(struct pddgpu_fence), GFP_KERNEL);
+}
+
+/**
+ * pddgpu_fence_emit() - give a fence the next number
+ * @timeline: its timeline
+ * @fence: from pddgpu_fence_alloc(); the timeline takes a reference until it
+ *	signals, the caller keeps its own
+ */
+void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fence)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	dma_fence_init(&fence->base, &pddgpu_fence_ops, &timeline->lock,
+		       timeline->context, ++timeline->emitted);
+	dma_fence_get(&fence->base);
+	list_add_tail(&fence->link, &timeline->pending);
+	spin_unlock_irqrestore(&timeline->lock, flags);
+}
+
+static void pddgpu_fence_done(struct pddgpu_fence *fence, int error)
+{
+	list_del_init(&fence->link);
+	if (error)
+		dma_fence_set_error(&fence->base, error);
+	dma_fence_signal_locked(&fence->base);
+	dma_fence_put(&fence->base);
+}
+
+/**
+ * pddgpu_timeline_signal() - the engine has come so far
+ * @timeline: the timeline
+ * @reached: the number that the engine has written; rubbish that was never
+ *	handed out is left alone
+ *
+ * Any context.
+ *
+ * Return: true when fences are pending still.
+ */
+bool pddgpu_timeline_signal(struct pddgpu_timeline *timeline, u64 reached)
+{
+	struct pddgpu_fence *fence, *next;
+	unsigned long flags;
+	bool pending;
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	if (reached <= timeline->emitted) {
+		list_for_each_entry_safe(fence, next, &timeline->pending, link) {
+			if (fence->base.seqno > reached)
+				break;
+			pddgpu_fence_done(fence, 0);
+		}
+	}
+	pending = !list_empty(&timeline->pending);
+	spin_unlock_irqrestore(&timeline->lock, flags);
+	return pending;
+}
+
+/**
+ * pddgpu_timeline_fail() - the engine will write no more
+ * @timeline: the timeline
+ * @error: what the pending fences say, negative
+ */
+void pddgpu_timeline_fail(struct pddgpu_timeline *timeline, int error)
+{
+	struct pddgpu_fence *fence, *next;
+	unsigned long flags;
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	list_for_each_entry_safe(fence, next, &timeline->pending, link)
+		pddgpu_fence_done(fence, error);
+	spin_unlock_irqrestore(&timeline->lock, flags);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Hardware fences: numbers that an engine writes when it has come so far.
+ */
+#ifndef PDDGPU_FENCE_H
+#define PDDGPU_FENCE_H
+
+#include <linux/dma-fence.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+
+/**
+ * struct pddgpu_fence - a number that has not been written yet, or has
+ */
+struct pddgpu_fence {
+	/** @base: the fence; freed with its last reference */
+	struct dma_fence base;
+	/** @link: among the timeline's pending ones, under its lock */
+	struct list_head link;
+};
+
+/**
+ * struct pddgpu_timeline - an engine's numbers, which only grow
+ */
+struct pddgpu_timeline {
+	/** @lock: guards @pending and @emitted, and is the fences' own; irq-safe */
+	spinlock_t lock;
+	/** @context: the fences' context; constant */
+	u64 context;
+	/** @name: for people; constant */
+	const char *name;
+	/** @emitted: the last number that was handed out */
+	u64 emitted;
+	/** @pending: fences that have not signalled, oldest first */
+	struct list_head pending;
+};
+
+void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name);
+struct pddgpu_fence *pddgpu_fence_alloc(void);
+void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fence);
+bool pddgpu_timeline_signal(struct pddgpu_timeline *timeline, u64 reached);
+void pddgpu_timeline_fail(struct pddgpu_timeline *timeline, int error);
+
+#endif /* PDDGPU_FENCE_H */

@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/dma-fence-chain.h>
+#include <linux/dma-resv.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_exec.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_syncobj.h>
+#include <drm/drm_utils.h>
+
+#include "pddgpu_bo.h"
+#include "pddgpu_device.h"
+#include "pddgpu_engine.h"
+#include "pddgpu_file.h"
+#include "pddgpu_job.h"
+#include "pddgpu_submit.h"
+#include "pddgpu_walk.h"
+
+static_assert(sizeof(struct drm_pddgpu_submit_op) == 40);
+static_assert(sizeof(struct drm_pddgpu_sync) == 16);
+static_assert(sizeof(struct drm_pddgpu_submit) == 40);
+static_assert(sizeof(struct drm_pddgpu_gem_wait) == 16);
+
+/* Whom a job tells */
+struct pddgpu_submit_signal {
+	struct drm_syncobj *syncobj;
+	/* For a point of a timeline; NULL for a binary one */
+	struct dma_fence_chain *chain;
+	u64 point;
+};
+
+/**
+ * struct pddgpu_submit - a job on its way
+ */
+struct pddgpu_submit {
+	/** @pdev: the device */
+	struct pddgpu_device *pdev;
+	/** @file: who asks */
+	struct drm_file *file;
+	/** @args: what for */
+	const struct drm_pddgpu_submit *args;
+	/** @ops: the operations, copied and checked */
+	struct drm_pddgpu_submit_op *ops;
+	/** @buffers: by handle; each with a reference, marked when it is written */
+	struct xarray buffers;
+	/** @waits: syncobjs to wait for */
+	struct drm_pddgpu_sync *waits;
+	/** @signals: syncobjs to signal */
+	struct pddgpu_submit_signal *signals;
+	/** @exec: the buffers' reservations */
+	struct drm_exec exec;
+};
+
+#define PDDGPU_SUBMIT_WRITTEN	XA_MARK_0
+
+static struct drm_gem_object *pddgpu_submit_buffer(struct pddgpu_submit *submit, u32 handle)
+{
+	return xa_load(&submit->buffers, handle);
+}
+
+/* Look a buffer up, once. */
+static int pddgpu_submit_add_buffer(struct pddgpu_submit *submit, u32 handle, bool write)
+{
+	struct drm_gem_object *obj = pddgpu_submit_buffer(submit, handle);
+	int ret;
+
+	if (!obj) {
+		obj = drm_gem_object_lookup(submit->file, handle);
+		if (!obj)
+			return -ENOENT;
+		ret = xa_err(xa_store(&submit->buffers, handle, obj, GFP_KERNEL));
+		if (ret) {
+			drm_gem_object_put(obj);
+			return ret;
+		}
+	}
+	if (write)
+		xa_set_mark(&submit->buffers, handle, PDDGPU_SUBMIT_WRITTEN);
+	return 0;
+}
+
+static bool pddgpu_submit_within(struct pddgpu_submit *submit, u32 handle, u64 offset,
+				 u64 bytes)
+{
+	u64 size = pddgpu_submit_buffer(submit, handle)->size;
+
+	return offset < size && bytes <= size - offset;
+}
+
+static int pddgpu_submit_check_op(struct pddgpu_submit *submit,
+				  const struct drm_pddgpu_submit_op *op)
+{
+	bool copy = op->opcode == PDDGPU_SUBMIT_COPY;
+	int ret;
+
+	if (!op->bytes || (!copy && op->opcode != PDDGPU_SUBMIT_FILL))
+		return -EINVAL;
+	if (copy && op->pattern)
+		return -EINVAL;
+	if (!copy && (op->src_handle || op->src_offset ||
+		      (op->dst_offset | op->bytes) % sizeof(u32)))
+		return -EINVAL;
+
+	ret = pddgpu_submit_add_buffer(submit, op->dst_handle, true);
+	if (!ret && copy)
+		ret = pddgpu_submit_add_buffer(submit, op->src_handle, false);
+	if (ret)
+		return ret;
+	if (!pddgpu_submit_within(submit, op->dst_handle, op->dst_offset, op->bytes) ||
+	    (copy && !pddgpu_submit_within(submit, op->src_handle, op->src_offset,
+					   op->bytes)))
+		return -EINVAL;
+	return 0;
+}
+
+static int pddgpu_submit_get_ops(struct pddgpu_submit *submit)
+{
+	u32 count = submit->args->op_count, i;
+	int ret;
+
+	submit->ops = vmemdup_array_user(u64_to_user_ptr(submit->args->ops), count,
+					 sizeof(*submit->ops));
+	if (IS_ERR(submit->ops)) {
+		ret = PTR_ERR(submit->ops);
+		submit->ops = NULL;
+		return ret;
+	}
+	for (i = 0; i < count; i++) {
+		ret = pddgpu_submit_check_op(submit, &submit->ops[i]);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static struct drm_pddgpu_sync *pddgpu_submit_copy_syncs(u64 from, u32 count)
+{
+	struct drm_pddgpu_sync *syncs;
+	u32 i;
+
+	syncs = vmemdup_array_user(u64_to_user_ptr(from), count, sizeof(*syncs));
+	if (IS_ERR(syncs))
+		return syncs;
+	for (i = 0; i < count; i++) {
+		if (syncs[i].flags) {
+			kvfree(syncs);
+			return ERR_PTR(-EINVAL);
+		}
+	}
+	return syncs;
+}
+
+/* Found before anything is done, so that nothing can fail afterwards. */
+static int pddgpu_submit_get_signals(struct pddgpu_submit *submit)
+{
+	u32 count = submit->args->signal_count, i;
+	struct drm_pddgpu_sync *syncs;
+	int ret = 0;
+
+	syncs = pddgpu_submit_copy_syncs(submit->args->signal_syncs, count);
+	if (IS_ERR(syncs))
+		return PTR_ERR(syncs);
+	submit->signals = kvcalloc(count, sizeof(*submit->signals), GFP_KERNEL);
+	if (!submit->signals)
+		ret = -ENOMEM;
+	for (i = 0; i < count && !ret; i++) {
+		struct pddgpu_submit_signal *signal = &submit->signals[i];
+
+		signal->syncobj = drm_syncobj_find(submit->file, syncs[i].handle);
+		signal->point = syncs[i].point;
+		if (!signal->syncobj)
+			ret = -ENOENT;
+		if (!ret && signal->point) {
+			signal->chain = dma_fence_chain_alloc();
+			if (!signal->chain)
+				ret = -ENOMEM;
+		}
+	}
+	kvfree(syncs);
+	return ret;
+}
+
+static void pddgpu_submit_signal(struct pddgpu_submit *submit, struct dma_fence *fence)
+{
+	u32 i;
+
+	for (i = 0; i < submit->args->signal_count; i++) {
+		struct pddgpu_submit_signal *signal = &submit->signals[i];
+
+		if (signal->chain)
+			drm_syncobj_add_point(signal->syncobj, signal->chain, fence,
+					      signal->point);
+		else
+			drm_syncobj_replace_fence(signal->syncobj, fence);
+		/* The timeline's now */
+		signal->chain = NULL;
+	}
+}
+
+/* Where the engine reaches it; a buffer that is there already stays. */
+static int pddgpu_submit_place(struct pddgpu_submit *submit, struct pddgpu_bo *bo)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct pddgpu_bo_placement placement;
+	u32 domains = bo->domains & ~PDDGPU_GEM_DOMAIN_CPU;
+	int ret;
+
+	if (pddgpu_walk_possible(bo->tbo.resource))
+		return 0;
+	if (!domains || bo->tbo.pin_count)
+		return -EINVAL;
+	ret = pddgpu_bo_placement_init(submit->pdev, &placement, bo->tbo.base.size,
+				       (u64)bo->tbo.page_alignment << PAGE_SHIFT,
+				       domains, bo->flags);
+	return ret ? ret : ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
+}
+
+static int pddgpu_submit_lock_all(struct pddgpu_submit *submit)
+{
+	struct drm_gem_object *obj;
+	unsigned long handle;
+	int ret = 0;
+
+	drm_exec_until_all_locked(&submit->exec) {
+		xa_for_each(&submit->buffers, handle, obj) {
+			/*
+			 * Buffers may share a reservation, and a buffer may have
+			 * two handles: room for a writer and a reader.
+			 */
+			ret = drm_exec_prepare_obj(&submit->exec, obj, 2);
+			drm_exec_retry_on_contention(&submit->exec);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+/* Lock the buffers and put them where the engine reaches them. */
+static int pddgpu_submit_lock(struct pddgpu_submit *submit)
+{
+	struct drm_gem_object *obj;
+	unsigned long handle;
+	int ret;
+
+again:
+	drm_exec_init(&submit->exec, DRM_EXEC_INTERRUPTIBLE_WAIT |
+		      DRM_EXEC_IGNORE_DUPLICATES, 0);
+	ret = pddgpu_submit_lock_all(submit);
+	if (ret)
+		goto err_fini;
+	xa_for_each(&submit->buffers, handle, obj) {
+		ret = pddgpu_submit_place(submit, gem_to_pddgpu_bo(obj));
+		if (ret)
+			goto err_fini;
+	}
+	return 0;
+
+err_fini:
+	drm_exec_fini(&submit->exec);
+	/* Somebody older wants what we hold, and we what he holds */
+	if (ret == -EDEADLK)
+		goto again;
+	return ret;
+}
+
+/* A piece that is contiguous on both sides */
+struct pddgpu_submit_piece {
+	u64 dst;
+	u64 src;
+	u64 bytes;
+	/* Bytes of the operation before it */
+	u64 done;
+};
+
+/*
+ * A copy to a later place in the same buffer, which it overlaps: its pieces run
+ * from the last to the first, each like memmove().
+ */
+static int pddgpu_submit_add_backward(struct pddgpu_batch *batch, struct pddgpu_walk *dst,
+				      struct pddgpu_walk *src,
+				      const struct drm_pddgpu_submit_op *op)
+{
+	struct pddgpu_submit_piece *pieces = NULL, *more;
+	size_t count = 0, room = 0;
+	u64 left = op->bytes;
+	int ret = 0;
+
+	while (left) {
+		u64 bytes = min3(src->size, dst->size, PDDGPU_OP_BYTES_MAX);
+
+		if (count == room) {
+			room = max_t(size_t, 16, 2 * room);
+			more = kvmalloc_array(room, sizeof(*pieces), GFP_KERNEL);
+			if (!more) {
+				kvfree(pieces);
+				return -ENOMEM;
+			}
+			if (count)
+				memcpy(more, pieces, count * sizeof(*pieces));
+			kvfree(pieces);
+			pieces = more;
+		}
+		pieces[count++] = (struct pddgpu_submit_piece) {
+			dst->addr, src->addr, bytes, op->bytes - left
+		};
+		pddgpu_walk_next(src, bytes);
+		pddgpu_walk_next(dst, bytes);
+		left -= bytes;
+	}
+	while (count-- && !ret) {
+		batch->to.offset = op->dst_offset + pieces[count].done;
+		batch->from.offset = op->src_offset + pieces[count].done;
+		ret = pddgpu_batch_copy(batch, pieces[count].dst, pieces[count].src,
+					pieces[count].bytes);
+	}
+	kvfree(pieces);
+	return ret;
+}
+
+static int pddgpu_submit_add_copy(struct pddgpu_submit *submit, struct pddgpu_batch *batch,
+				  const struct drm_pddgpu_submit_op *op,
+				  struct pddgpu_walk *dst)
+{
+	struct drm_gem_object *from = pddgpu_submit_buffer(submit, op->src_handle);
+	struct drm_gem_object *to = pddgpu_submit_buffer(submit, op->dst_handle);
+	u64 left = op->bytes;
+	struct pddgpu_walk src;
+	int ret = 0;
+
+	pddgpu_walk_first(submit->pdev, gem_to_pddgpu_bo(from)->tbo.resource,
+			  op->src_offset, left, &src);
+	if (from == to && op->dst_offset > op->src_offset &&
+	    op->dst_offset - op->src_offset < op->bytes)
+		return pddgpu_submit_add_backward(batch, dst, &src, op);
+
+	while (left && !ret) {
+		u64 bytes = min3(src.size, dst->size, PDDGPU_OP_BYTES_MAX);
+
+		ret = pddgpu_batch_copy(batch, dst->addr, src.addr, bytes);
+		pddgpu_walk_next(&src, bytes);
+		pddgpu_walk_next(dst, bytes);
+		left -= bytes;
+	}
+	return ret;
+}
+
+static int pddgpu_submit_add_op(struct pddgpu_submit *submit, struct pddgpu_batch *batch,
+				const struct drm_pddgpu_submit_op *op)
+{
+	struct drm_gem_object *to = pddgpu_submit_buffer(submit, op->dst_handle);
+	u64 left = op->bytes;
+	struct pddgpu_walk dst;
+	int ret = 0;
+
+	batch->to = (struct pddgpu_op_place){ op->dst_handle, op->dst_offset };
+	batch->from = (struct pddgpu_op_place){ op->src_handle, op->src_offset };
+	pddgpu_walk_first(submit->pdev, gem_to_pddgpu_bo(to)->tbo.resource,
+			  op->dst_offset, left, &dst);
+	if (op->opcode == PDDGPU_SUBMIT_COPY)
+		return pddgpu_submit_add_copy(submit, batch, op, &dst);
+	while (left && !ret) {
+		u64 bytes = dst.size;
+
+		ret = pddgpu_batch_fill(batch, dst.addr, bytes, op->pattern);
+		pddgpu_walk_next(&dst, bytes);
+		left -= bytes;
+	}
+	return ret;
+}
+
+/* Everything that the job has to wait for */
+static int pddgpu_submit_add_waits(struct pddgpu_submit *submit, struct pddgpu_batch *batch)
+{
+	struct drm_gem_object *obj;
+	unsigned long handle;
+	u32 i;
+	int ret;
+
+	for (i = 0; i < submit->args->wait_count; i++) {
+		struct dma_fence *fence;
+
+		ret = drm_syncobj_find_fence(submit->file, submit->waits[i].handle,
+					     submit->waits[i].point, 0, &fence);
+		if (!ret)
+			ret = pddgpu_batch_wait_fence(batch, fence);
+		if (ret)
+			return ret;
+	}
+	xa_for_each(&submit->buffers, handle, obj) {
+		ret = pddgpu_batch_wait_resv(batch, obj->resv,
+					     xa_get_mark(&submit->buffers, handle,
+							 PDDGPU_SUBMIT_WRITTEN));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Make the job and let it go; the buffers are locked. */
+static int pddgpu_submit_run(struct pddgpu_submit *submit)
+{
+	struct pddgpu_file *pfile = to_pddgpu_file(submit->file);
+	struct drm_gem_object *obj;
+	struct pddgpu_batch batch;
+	struct dma_fence *fence;
+	unsigned long handle;
+	int ret;
+	u32 i;
+
+	mutex_lock(&pfile->submit_lock);
+	ret = pddgpu_batch_begin(&batch, submit->pdev->engine[PDDGPU_ENGINE_USER],
+				 &pfile->entity, submit->file->client_id, false);
+	if (ret)
+		goto out_unlock;
+	ret = pddgpu_submit_add_waits(submit, &batch);
+	for (i = 0; i < submit->args->op_count && !ret; i++)
+		ret = pddgpu_submit_add_op(submit, &batch, &submit->ops[i]);
+	if (ret) {
+		pddgpu_batch_abort(&batch);
+		goto out_unlock;
+	}
+	fence = pddgpu_batch_end(&batch);
+	xa_for_each(&submit->buffers, handle, obj)
+		dma_resv_add_fence(obj->resv, fence,
+				   xa_get_mark(&submit->buffers, handle,
+					       PDDGPU_SUBMIT_WRITTEN) ?
+				   DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+	pddgpu_submit_signal(submit, fence);
+	dma_fence_put(fence);
+out_unlock:
+	mutex_unlock(&pfile->submit_lock);
+	return ret;
+}
+
+static void pddgpu_submit_fini(struct pddgpu_submit *submit)
+{
+	struct drm_gem_object *obj;
+	unsigned long handle;
+	u32 i;
+
+	for (i = 0; submit->signals && i < submit->args->signal_count; i++) {
+		dma_fence_chain_free(submit->signals[i].chain);
+		if (submit->signals[i].syncobj)
+			drm_syncobj_put(submit->signals[i].syncobj);
+	}
+	xa_for_each(&submit->buffers, handle, obj)
+		drm_gem_object_put(obj);
+	xa_destroy(&submit->buffers);
+	kvfree(submit->signals);
+	kvfree(submit->waits);
+	kvfree(submit->ops);
+}
+
+/**
+ * pddgpu_submit_ioctl() - DRM_IOCTL_PDDGPU_SUBMIT
+ * @drm: the DRM device
+ * @data: struct drm_pddgpu_submit
+ * @file: who asks
+ *
+ * Takes the buffers' reservations.
+ *
+ * Return: 0; -EINVAL, -E2BIG, -ENOENT, -EFAULT, -ENOMEM, -ERESTARTSYS.
+ */
+int pddgpu_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	const struct drm_pddgpu_submit *args = data;
+	struct pddgpu_submit submit = {
+		.pdev = to_pddgpu(drm),
+		.file = file,
+		.args = args,
+	};
+	int ret;
+
+	if (args->flags)
+		return -EINVAL;
+	if (args->op_count > PDDGPU_SUBMIT_OPS_MAX ||
+	    args->wait_count > PDDGPU_SUBMIT_SYNCS_MAX ||
+	    args->signal_count > PDDGPU_SUBMIT_SYNCS_MAX)
+		return -E2BIG;
+
+	xa_init(&submit.buffers);
+	ret = pddgpu_submit_get_ops(&submit);
+	if (ret)
+		goto out_fini;
+	submit.waits = pddgpu_submit_copy_syncs(args->wait_syncs, args->wait_count);
+	if (IS_ERR(submit.waits)) {
+		ret = PTR_ERR(submit.waits);
+		submit.waits = NULL;
+		goto out_fini;
+	}
+	ret = pddgpu_submit_get_signals(&submit);
+	if (ret)
+		goto out_fini;
+	ret = pddgpu_submit_lock(&submit);
+	if (ret)
+		goto out_fini;
+	ret = pddgpu_submit_run(&submit);
+	drm_exec_fini(&submit.exec);
+out_fini:
+	pddgpu_submit_fini(&submit);
+	return ret;
+}
+
+/**
+ * pddgpu_gem_wait_ioctl() - DRM_IOCTL_PDDGPU_GEM_WAIT
+ * @drm: the DRM device
+ * @data: struct drm_pddgpu_gem_wait
+ * @file: who asks
+ *
+ * Return: 0; -EINVAL, -ENOENT, -ETIME, -ERESTARTSYS.
+ */
+int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	const struct drm_pddgpu_gem_wait *args = data;
+	struct drm_gem_object *obj;
+	long ret;
+
+	if (args->flags & ~PDDGPU_GEM_WAIT_MASK)
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	ret = dma_resv_wait_timeout(obj->resv,
+				    dma_resv_usage_rw(!(args->flags & PDDGPU_GEM_WAIT_WRITERS)),
+				    true, drm_timeout_abs_to_jiffies(args->timeout_ns));
+	drm_gem_object_put(obj);
+	if (!ret)
+		return -ETIME;
+	return ret < 0 ? ret : 0;
+}
