@@ -5,7 +5,7 @@
 #define BUFFERS 200
 
 /*
- * The first that notices waits for an answer, the others know: closing a file
+ * Nobody waits for it, or the first who does tells the others: closing a file
  * must not take a wait for each of its buffers. Nothing is lost that was not on
  * the card: system pages are there still.
  */
@@ -29,9 +29,9 @@ static void freeing_does_not_take_for_ever(void **state)
 		pdt_buffer_destroy(s->fd, &bufs[i]);
 	}
 	assert_true(pdt_level_wait(s->fd, &s->before));
-	/* One wait is 2 s; two hundred would be 400. */
+	/* A wait is 2 s; two hundred would be 400. */
 	assert_in_range(pdt_now_ms() - start, 0, 60000);
-	assert_in_range(pdt_log_count(&s->log, "no answer within"), 1, 2);
+	assert_in_range(pdt_log_count(&s->log, "no answer within"), 0, 2);
 }
 
 int main(void)

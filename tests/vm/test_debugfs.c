@@ -44,6 +44,7 @@ static const struct {
 	{ "leak_suspicious_age", 0600 },
 	{ "leak_confirmed_age", 0600 },
 	{ "leak_monitor_enabled", 0600 },
+	{ "leak_object_bytes", 0400 },
 	{ "vram_retry_count", 0600 },
 	{ "vram_retry_delay", 0600 },
 	{ "gtt_retry_count", 0600 },

@@ -121,8 +121,12 @@ static void move_around(struct pdt_state *s, uint64_t size, uint32_t flags)
 		}
 	}
 	assert_ok(pdt_stats(s->fd, &after));
-	assert_u64(after.moves - before.moves, moves);
-	assert_u64(after.bytes_moved - before.bytes_moved, moves * size);
+	/* Where VRAM is not all visible, touching it moves it too. */
+	if (after.vram_total == after.vram_visible_total) {
+		assert_u64(after.moves - before.moves, moves);
+		assert_u64(after.bytes_moved - before.bytes_moved, moves * size);
+	}
+	assert_true(after.moves - before.moves >= moves);
 	assert_u64(after.evictions, before.evictions);
 	assert_true(after.avg_move_time > 0);
 	pdt_buffer_destroy(s->fd, &buf);

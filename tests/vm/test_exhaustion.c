@@ -116,7 +116,9 @@ static void fill_to_the_end(struct pdt_state *s, uint32_t domains, uint64_t *byt
 
 	*bytes = 0;
 	for (n = 0; n < MAX_BUFFERS; n++) {
-		rc = pdt_buffer_create(s->fd, &gtt[n], size, domains, 0);
+		/* Where all is full, nothing can be brought where the CPU reaches it. */
+		rc = pdt_buffer_create(s->fd, &gtt[n], size, domains,
+				       PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED);
 		if (rc)
 			break;
 		pdt_pattern_fill(gtt[n].map, PDT_PAGE, n);

@@ -2,6 +2,7 @@
 /* Loading and unloading the driver: refused while in use, and without a trace. */
 #include "pdt.h"
 
+#include <linux/sync_file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -115,6 +116,47 @@ static void refused_with_debugfs_read(void **state)
 	assert_in_use();
 	fclose(file);
 	assert_unloads();
+}
+
+static int sync_file_ask(int fd)
+{
+	struct sync_fence_info fence = { 0 };
+	struct sync_file_info info = {
+		.num_fences = 1,
+		.sync_fence_info = (uintptr_t)&fence,
+	};
+	int rc = pdt_ioctl(fd, SYNC_IOC_FILE_INFO, &info);
+
+	if (!rc && (!*fence.obj_name || !*fence.driver_name))
+		return -ENODATA;
+	return rc;
+}
+
+/* A job's fence knows nothing of the driver any more when the job is over. */
+static void a_sync_file_outlives_the_driver(void **state)
+{
+	struct drm_syncobj_handle args = {
+		.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE,
+		.fd = -1,
+	};
+	struct drm_pddgpu_submit_op op;
+	uint32_t handle;
+	int fd;
+
+	(void)state;
+	fd = pdt_open();
+	assert_true(fd >= 0);
+	assert_ok(pdt_create(fd, PDT_MIB, PDT_BOTH, 0, &handle));
+	assert_ok(pdt_syncobj_create(fd, &args.handle));
+	op = pdt_fill(handle, 0, PDT_MIB, 1);
+	assert_ok(pdt_submit_sync(fd, &op, 1, 0, 0, args.handle, 0));
+	assert_ok(pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args));
+	assert_ok(pdt_syncobj_wait(fd, args.handle, 0, 10000));
+	assert_ok(sync_file_ask(args.fd));
+	close(fd);
+	assert_unloads();
+	assert_ok(sync_file_ask(args.fd));
+	close(args.fd);
 }
 
 /* Uses what there is, so that there is something to forget. */
@@ -270,6 +312,7 @@ int main(void)
 		module_test(refused_with_a_mapping),
 		module_test(refused_with_a_dmabuf),
 		module_test(refused_with_debugfs_read),
+		module_test(a_sync_file_outlives_the_driver),
 		module_test(monitor_comes_and_goes),
 		module_test(twenty_times_leaks_nothing),
 	};

@@ -202,6 +202,20 @@ const char *pdt_log_find(struct pdt_log *log, const char *what);
 bool pdt_log_wait(struct pdt_log *log, const char *what);
 const char *pdt_log_complaint(struct pdt_log *log);
 
+/* submit.c */
+int pdt_submit(int fd, const struct drm_pddgpu_submit_op *ops, uint32_t count);
+int pdt_submit_sync(int fd, const struct drm_pddgpu_submit_op *ops, uint32_t count,
+		    uint32_t wait, uint64_t wait_point, uint32_t signal,
+		    uint64_t signal_point);
+struct drm_pddgpu_submit_op pdt_copy(uint32_t dst, uint64_t dst_offset, uint32_t src,
+				     uint64_t src_offset, uint64_t bytes);
+struct drm_pddgpu_submit_op pdt_fill(uint32_t dst, uint64_t dst_offset, uint64_t bytes,
+				     uint32_t pattern);
+int pdt_wait_idle(int fd, uint32_t handle, unsigned int ms);
+int pdt_syncobj_create(int fd, uint32_t *handle);
+int pdt_syncobj_destroy(int fd, uint32_t handle);
+int pdt_syncobj_wait(int fd, uint32_t handle, uint64_t point, unsigned int ms);
+
 /* control.c */
 int pdt_control(const char *command, char *answer, size_t room);
 int pdt_control_stat(const char *name, uint64_t *value);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/* Jobs for the copy engine, and syncobjs. */
+#include "pdt.h"
+
+int pdt_submit(int fd, const struct drm_pddgpu_submit_op *ops, uint32_t count)
+{
+	struct drm_pddgpu_submit args = {
+		.ops = (uintptr_t)ops,
+		.op_count = count,
+	};
+
+	return pdt_ioctl(fd, DRM_IOCTL_PDDGPU_SUBMIT, &args);
+}
+
+/* Signals a syncobj when it is done, and waits for another before; 0 for none */
+int pdt_submit_sync(int fd, const struct drm_pddgpu_submit_op *ops, uint32_t count,
+		    uint32_t wait, uint64_t wait_point, uint32_t signal,
+		    uint64_t signal_point)
+{
+	struct drm_pddgpu_sync in = { .handle = wait, .point = wait_point };
+	struct drm_pddgpu_sync out = { .handle = signal, .point = signal_point };
+	struct drm_pddgpu_submit args = {
+		.ops = (uintptr_t)ops,
+		.op_count = count,
+		.wait_syncs = (uintptr_t)&in,
+		.wait_count = wait != 0,
+		.signal_syncs = (uintptr_t)&out,
+		.signal_count = signal != 0,
+	};
+
+	return pdt_ioctl(fd, DRM_IOCTL_PDDGPU_SUBMIT, &args);
+}
+
+struct drm_pddgpu_submit_op pdt_copy(uint32_t dst, uint64_t dst_offset, uint32_t src,
+				     uint64_t src_offset, uint64_t bytes)
+{
+	return (struct drm_pddgpu_submit_op) {
+		.opcode = PDDGPU_SUBMIT_COPY,
+		.dst_handle = dst,
+		.dst_offset = dst_offset,
+		.src_handle = src,
+		.src_offset = src_offset,
+		.bytes = bytes,
+	};
+}
+
+struct drm_pddgpu_submit_op pdt_fill(uint32_t dst, uint64_t dst_offset, uint64_t bytes,
+				     uint32_t pattern)
+{
+	return (struct drm_pddgpu_submit_op) {
+		.opcode = PDDGPU_SUBMIT_FILL,
+		.pattern = pattern,
+		.dst_handle = dst,
+		.dst_offset = dst_offset,
+		.bytes = bytes,
+	};
+}
+
+/* Waits for the buffer to be idle, so many milliseconds at most */
+int pdt_wait_idle(int fd, uint32_t handle, unsigned int ms)
+{
+	struct drm_pddgpu_gem_wait args = {
+		.handle = handle,
+		.timeout_ns = (int64_t)((pdt_now_ms() + ms) * 1000000),
+	};
+
+	return pdt_ioctl(fd, DRM_IOCTL_PDDGPU_GEM_WAIT, &args);
+}
+
+int pdt_syncobj_create(int fd, uint32_t *handle)
+{
+	struct drm_syncobj_create args = { 0 };
+	int rc = pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_CREATE, &args);
+
+	*handle = args.handle;
+	return rc;
+}
+
+int pdt_syncobj_destroy(int fd, uint32_t handle)
+{
+	struct drm_syncobj_destroy args = { .handle = handle };
+
+	return pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_DESTROY, &args);
+}
+
+/* Waits for a syncobj, or for a point of its timeline */
+int pdt_syncobj_wait(int fd, uint32_t handle, uint64_t point, unsigned int ms)
+{
+	int64_t timeout = (int64_t)((pdt_now_ms() + ms) * 1000000);
+	struct drm_syncobj_timeline_wait line = {
+		.handles = (uintptr_t)&handle,
+		.points = (uintptr_t)&point,
+		.timeout_nsec = timeout,
+		.count_handles = 1,
+	};
+	struct drm_syncobj_wait one = {
+		.handles = (uintptr_t)&handle,
+		.timeout_nsec = timeout,
+		.count_handles = 1,
+	};
+
+	return point ? pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &line) :
+		       pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_WAIT, &one);
+}
