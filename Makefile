@@ -14,6 +14,7 @@ help:
 
 #: make demo     leak video memory on purpose in a VM, and see it noticed
 #: make test     every test: checks, the device, the harness, the driver in VMs
+#: make bench    measure the driver in a VM, beside others: see docs/bench.md
 #: make shell    a shell in a VM with the driver loaded
 #: make device   build the device program, build/device/pddgpu-device
 #: make module   build the driver, build/module/<release>/pddgpu.ko
@@ -25,6 +26,7 @@ help:
 #:                 the host's compiler, such as bookworm-backports
 #: KDIR=DIR        a kernel tree built by yourself instead
 #: PDDGPU_CACHE=DIR  where kernels are kept (~/.cache/pddgpu)
+#: BENCH=OPTIONS   for make bench, such as --quick
 #: TIMEOUT=SECONDS   time limit of one VM (demo 120, test 600, else 300)
 
 setup:
@@ -52,10 +54,14 @@ test: setup
 check: setup
 	@scripts/check
 
+bench: device module
+	@$(MAKE) --no-print-directory -s -C bench
+	@exec scripts/bench $(BENCH)
+
 shell: device module example
 	@exec vm/run --shell --payload build/examples
 
 clean:
 	rm -rf build
 
-.PHONY: help setup device module example build demo test check shell clean
+.PHONY: help setup device module example build demo test check bench shell clean
