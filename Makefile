@@ -9,6 +9,8 @@ ifneq ($(words $(CURDIR)),1)
 $(error A kernel module cannot be built in a folder with a blank in its path: $(CURDIR))
 endif
 
+JOBS := $(shell nproc)
+
 help:
 	@sed -n 's/^#: //p' Makefile
 
@@ -33,7 +35,7 @@ setup:
 	@scripts/setup
 
 device: setup
-	@$(MAKE) --no-print-directory -s -C device
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C device
 
 module: setup
 	@scripts/build-module driver build/module/%r
@@ -43,7 +45,7 @@ example: setup
 
 # All that the tests in VMs need
 build: device module example
-	@$(MAKE) --no-print-directory -s -C tests/vm
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/vm
 
 demo: device module example
 	@exec scripts/demo

@@ -65,7 +65,8 @@ def test_vm_kernel_report_fails_the_run():
 
 def test_vm_kernel_panic_fails_the_run():
     result = run(*BARE, "--", "sh", "-c",
-                 "echo began; echo c >/proc/sysrq-trigger; sleep 1000")
+                 # What it has said needs a moment to leave the machine
+                 "echo began; sleep 1; echo c >/proc/sysrq-trigger; sleep 1000")
     need(result.status == 99, result)
     need(result.out == "began\n" and "Kernel panic" in result.err, result)
 
