@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/delay.h>
 #include <linux/dma-buf.h>
-#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -14,6 +12,7 @@
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_leak.h"
+#include "pddgpu_room.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_vram_mgr.h"
 
@@ -302,119 +301,6 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 }
 
 /**
- * struct pddgpu_bo_search - a thread that is looking for room
- */
-struct pddgpu_bo_search {
-	/** @link: in the device's list */
-	struct list_head link;
-	/** @task: the thread */
-	struct task_struct *task;
-	/** @evicting: it has found a victim */
-	bool evicting;
-};
-
-static void pddgpu_bo_search_begin(struct pddgpu_device *pdev,
-				   struct pddgpu_bo_search *search)
-{
-	search->task = current;
-	search->evicting = false;
-	spin_lock(&pdev->search_lock);
-	list_add(&search->link, &pdev->searches);
-	spin_unlock(&pdev->search_lock);
-}
-
-static void pddgpu_bo_search_end(struct pddgpu_device *pdev,
-				 struct pddgpu_bo_search *search)
-{
-	spin_lock(&pdev->search_lock);
-	list_del(&search->link);
-	spin_unlock(&pdev->search_lock);
-}
-
-/**
- * pddgpu_bo_search_evicts() - the calling thread has found a victim
- * @pdev: the device
- *
- * TTM tells the driver by asking where to put it, long before it is moved.
- */
-void pddgpu_bo_search_evicts(struct pddgpu_device *pdev)
-{
-	struct pddgpu_bo_search *search;
-
-	spin_lock(&pdev->search_lock);
-	list_for_each_entry(search, &pdev->searches, link) {
-		if (search->task == current)
-			search->evicting = true;
-	}
-	spin_unlock(&pdev->search_lock);
-}
-
-/* Is somebody looking for room; is somebody making some? */
-static bool pddgpu_bo_search_others(struct pddgpu_device *pdev, bool evicting)
-{
-	struct pddgpu_bo_search *search;
-	bool found = false;
-
-	spin_lock(&pdev->search_lock);
-	list_for_each_entry(search, &pdev->searches, link)
-		found |= search->evicting || !evicting;
-	spin_unlock(&pdev->search_lock);
-	return found;
-}
-
-/**
- * struct pddgpu_bo_patience - how long a request has waited for room
- */
-struct pddgpu_bo_patience {
-	/** @attempts: after the first, those during evictions not counted */
-	u32 attempts;
-	/** @since: jiffies at the beginning */
-	unsigned long since;
-};
-
-/* Evictions under way are waited for, but not for ever */
-#define PDDGPU_BO_EVICTION_PATIENCE	(10 * HZ)
-
-/*
- * A failure for want of room is transient when something is about to give some
- * back, or when another thread's search held the victims' reservations. The
- * caller's own search is over.
- */
-static bool pddgpu_bo_room_is_coming(struct pddgpu_device *pdev,
-				     struct pddgpu_bo_patience *patience, u32 most)
-{
-	struct pddgpu_leak_summary summary;
-
-	/* A large victim takes its time */
-	if (most && pddgpu_bo_search_others(pdev, true) &&
-	    time_before(jiffies, patience->since + PDDGPU_BO_EVICTION_PATIENCE))
-		return true;
-	if (patience->attempts++ >= most)
-		return false;
-	if (pddgpu_bo_search_others(pdev, false))
-		return true;
-	pddgpu_leak_check(pdev->leaks, &summary);
-	return summary.state[PDDGPU_LEAK_ZOMBIE].objects;
-}
-
-/*
- * What a failed request is to say: @result, or 0 to try it again after the wait
- * in here. Called outside every lock (requirement C5).
- */
-static int pddgpu_bo_retry(struct pddgpu_device *pdev, u32 domains,
-			   struct pddgpu_bo_patience *patience, int result)
-{
-	struct pddgpu_retry *retry = domains & PDDGPU_GEM_DOMAIN_VRAM ?
-		pddgpu_vram_mgr_retry(pdev->vram_mgr) :
-		pddgpu_gtt_mgr_retry(pdev->gtt_mgr);
-
-	if (result != -ENOMEM ||
-	    !pddgpu_bo_room_is_coming(pdev, patience, READ_ONCE(retry->count)))
-		return result;
-	return msleep_interruptible(READ_ONCE(retry->delay_ms)) ? -ERESTARTSYS : 0;
-}
-
-/**
  * pddgpu_bo_create() - make a buffer
  * @pdev: the device
  * @param: what it is made of
@@ -431,24 +317,24 @@ static int pddgpu_bo_retry(struct pddgpu_device *pdev, u32 domains,
 struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 				   const struct pddgpu_bo_param *param)
 {
-	struct pddgpu_bo_patience patience = { .since = jiffies };
-	struct pddgpu_bo_search search;
+	struct pddgpu_room room;
 	u64 start = pddgpu_memory_stats_alloc_start(pdev->stats);
 	struct pddgpu_bo *bo = NULL;
 	int ret;
 
+	pddgpu_room_init(&room);
 	ret = pddgpu_bo_check_size(pdev, param->size, param->alignment,
 				   param->domains, param->flags);
 	while (!ret) {
-		pddgpu_bo_search_begin(pdev, &search);
+		pddgpu_room_search(pdev, &room);
 		bo = pddgpu_bo_try_create(pdev, param);
-		pddgpu_bo_search_end(pdev, &search);
+		pddgpu_room_found(pdev, &room);
 		if (!IS_ERR(bo))
 			break;
 		ret = PTR_ERR(bo);
 		/* With a reservation held there is no waiting */
 		if (!param->dma_buf)
-			ret = pddgpu_bo_retry(pdev, param->domains, &patience, ret);
+			ret = pddgpu_room_retry(pdev, &room, param->domains, ret);
 	}
 	pddgpu_memory_stats_alloc_end(pdev->stats, start, ret);
 	return ret ? ERR_PTR(ret) : bo;
@@ -519,20 +405,20 @@ out_unreserve:
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 			  u32 domains, u32 *now)
 {
-	struct pddgpu_bo_patience patience = { .since = jiffies };
-	struct pddgpu_bo_search search;
+	struct pddgpu_room room;
 	int ret;
 
+	pddgpu_room_init(&room);
 	ret = pddgpu_bo_check_size(pdev, bo->tbo.base.size,
 				   (u64)bo->tbo.page_alignment << PAGE_SHIFT, domains,
 				   bo->flags);
 	while (!ret) {
-		pddgpu_bo_search_begin(pdev, &search);
+		pddgpu_room_search(pdev, &room);
 		ret = pddgpu_bo_try_set_domains(pdev, bo, domains, now);
-		pddgpu_bo_search_end(pdev, &search);
+		pddgpu_room_found(pdev, &room);
 		if (!ret)
 			break;
-		ret = pddgpu_bo_retry(pdev, domains, &patience, ret);
+		ret = pddgpu_room_retry(pdev, &room, domains, ret);
 	}
 	return ret;
 }

@@ -112,7 +112,6 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 				   const struct pddgpu_bo_param *param);
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 			  u32 domains, u32 *now);
-void pddgpu_bo_search_evicts(struct pddgpu_device *pdev);
 u32 pddgpu_bo_domain(const struct ttm_resource *res);
 u64 pddgpu_bo_gpu_address(struct pddgpu_device *pdev, struct pddgpu_bo *bo);
 

@@ -75,7 +75,7 @@ struct pddgpu_device {
 	atomic64_t system_used;
 	/** @search_lock: guards @searches; a leaf */
 	spinlock_t search_lock;
-	/** @searches: threads that are looking for room, see pddgpu_bo.c */
+	/** @searches: threads that are looking for room, see pddgpu_room.c */
 	struct list_head searches;
 };
 

@@ -17,6 +17,7 @@
 #include "pddgpu_engine.h"
 #include "pddgpu_file.h"
 #include "pddgpu_job.h"
+#include "pddgpu_room.h"
 #include "pddgpu_submit.h"
 #include "pddgpu_walk.h"
 
@@ -240,14 +241,13 @@ static int pddgpu_submit_lock_all(struct pddgpu_submit *submit)
 	return 0;
 }
 
-/* Lock the buffers and put them where the engine reaches them. */
-static int pddgpu_submit_lock(struct pddgpu_submit *submit)
+/* Lock the buffers and put them where the engine reaches them; or hold nothing. */
+static int pddgpu_submit_try_lock(struct pddgpu_submit *submit)
 {
 	struct drm_gem_object *obj;
 	unsigned long handle;
 	int ret;
 
-again:
 	drm_exec_init(&submit->exec, DRM_EXEC_INTERRUPTIBLE_WAIT |
 		      DRM_EXEC_IGNORE_DUPLICATES, 0);
 	ret = pddgpu_submit_lock_all(submit);
@@ -262,10 +262,29 @@ again:
 
 err_fini:
 	drm_exec_fini(&submit->exec);
-	/* Somebody older wants what we hold, and we what he holds */
-	if (ret == -EDEADLK)
-		goto again;
 	return ret;
+}
+
+/* Others who need room at the same moment are no reason to fail. */
+static int pddgpu_submit_lock(struct pddgpu_submit *submit)
+{
+	struct pddgpu_room room;
+	int ret;
+
+	pddgpu_room_init(&room);
+	for (;;) {
+		pddgpu_room_search(submit->pdev, &room);
+		ret = pddgpu_submit_try_lock(submit);
+		pddgpu_room_found(submit->pdev, &room);
+		if (!ret)
+			return 0;
+		/* Somebody older wants what we hold, and we what he holds */
+		if (ret == -EDEADLK)
+			continue;
+		ret = pddgpu_room_retry(submit->pdev, &room, PDDGPU_GEM_DOMAIN_MASK, ret);
+		if (ret)
+			return ret;
+	}
 }
 
 /* A piece that is contiguous on both sides */

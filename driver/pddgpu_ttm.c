@@ -16,6 +16,7 @@
 #include "pddgpu_leak.h"
 #include "pddgpu_move.h"
 #include "pddgpu_res_cursor.h"
+#include "pddgpu_room.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_vram_mgr.h"
@@ -298,7 +299,7 @@ static void pddgpu_ttm_evict_flags(struct ttm_buffer_object *tbo,
 	bool ours = pddgpu_bo_is_ours(tbo);
 	u32 domains = ours ? to_pddgpu_bo(tbo)->domains : 0;
 
-	pddgpu_bo_search_evicts(pdev);
+	pddgpu_room_evicts(pdev);
 	placement->placement = &evict->system[1];
 	placement->num_placement = 1;
 	if (tbo->resource->mem_type != TTM_PL_VRAM)

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A request that finds no room may have come at a bad moment: others' victims
+ * are on their way out, or their reservations are held by another search. Those
+ * who search are listed, so that a failed request knows whether to wait.
+ */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+
+#include "pddgpu_device.h"
+#include "pddgpu_gtt_mgr.h"
+#include "pddgpu_leak.h"
+#include "pddgpu_room.h"
+#include "pddgpu_vram_mgr.h"
+
+/* Evictions under way are waited for, but not for ever */
+#define PDDGPU_ROOM_PATIENCE	(10 * HZ)
+
+/**
+ * pddgpu_room_init() - begin a request
+ * @room: filled in
+ */
+void pddgpu_room_init(struct pddgpu_room *room)
+{
+	room->task = current;
+	room->evicting = false;
+	room->attempts = 0;
+	room->since = jiffies;
+}
+
+/**
+ * pddgpu_room_search() - an attempt begins
+ * @pdev: the device
+ * @room: the request, the calling thread's
+ */
+void pddgpu_room_search(struct pddgpu_device *pdev, struct pddgpu_room *room)
+{
+	room->evicting = false;
+	spin_lock(&pdev->search_lock);
+	list_add(&room->link, &pdev->searches);
+	spin_unlock(&pdev->search_lock);
+}
+
+/**
+ * pddgpu_room_found() - an attempt is over, whether it found room or not
+ * @pdev: the device
+ * @room: the request
+ */
+void pddgpu_room_found(struct pddgpu_device *pdev, struct pddgpu_room *room)
+{
+	spin_lock(&pdev->search_lock);
+	list_del(&room->link);
+	spin_unlock(&pdev->search_lock);
+}
+
+/**
+ * pddgpu_room_evicts() - the calling thread has found a victim
+ * @pdev: the device
+ *
+ * TTM tells the driver by asking where to put it, long before it is moved.
+ */
+void pddgpu_room_evicts(struct pddgpu_device *pdev)
+{
+	struct pddgpu_room *room;
+
+	spin_lock(&pdev->search_lock);
+	list_for_each_entry(room, &pdev->searches, link) {
+		if (room->task == current)
+			room->evicting = true;
+	}
+	spin_unlock(&pdev->search_lock);
+}
+
+/* Is somebody looking for room; is somebody making some? */
+static bool pddgpu_room_others(struct pddgpu_device *pdev, bool evicting)
+{
+	struct pddgpu_room *room;
+	bool found = false;
+
+	spin_lock(&pdev->search_lock);
+	list_for_each_entry(room, &pdev->searches, link)
+		found |= room->evicting || !evicting;
+	spin_unlock(&pdev->search_lock);
+	return found;
+}
+
+/*
+ * A failure for want of room is transient when something is about to give some
+ * back, or when another thread's search held the victims' reservations. The
+ * caller's own search is over.
+ */
+static bool pddgpu_room_is_coming(struct pddgpu_device *pdev, struct pddgpu_room *room,
+				  u32 most)
+{
+	struct pddgpu_leak_summary summary;
+
+	/* A large victim takes its time */
+	if (most && pddgpu_room_others(pdev, true) &&
+	    time_before(jiffies, room->since + PDDGPU_ROOM_PATIENCE))
+		return true;
+	if (room->attempts++ >= most)
+		return false;
+	if (pddgpu_room_others(pdev, false))
+		return true;
+	pddgpu_leak_check(pdev->leaks, &summary);
+	return summary.state[PDDGPU_LEAK_ZOMBIE].objects;
+}
+
+/**
+ * pddgpu_room_retry() - what becomes of a request after an attempt
+ * @pdev: the device
+ * @room: the request, its attempt over
+ * @domains: where it wants room, PDDGPU_GEM_DOMAIN_*
+ * @result: what the attempt came to
+ *
+ * Waits where another attempt is worth it (requirement C5).
+ *
+ * Context: process, outside every lock.
+ * Return: what the request is to say: @result, or -ERESTARTSYS; 0 to try again
+ * (also when @result is 0).
+ */
+int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,
+		      u32 domains, int result)
+{
+	struct pddgpu_retry *retry = domains & PDDGPU_GEM_DOMAIN_VRAM ?
+		pddgpu_vram_mgr_retry(pdev->vram_mgr) :
+		pddgpu_gtt_mgr_retry(pdev->gtt_mgr);
+
+	if (result != -ENOMEM ||
+	    !pddgpu_room_is_coming(pdev, room, READ_ONCE(retry->count)))
+		return result;
+	return msleep_interruptible(READ_ONCE(retry->delay_ms)) ? -ERESTARTSYS : 0;
+}

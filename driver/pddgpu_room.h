@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Looking for room: who does, and how long it is worth it.
+ */
+#ifndef PDDGPU_ROOM_H
+#define PDDGPU_ROOM_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct pddgpu_device;
+struct task_struct;
+
+/**
+ * struct pddgpu_room - a request that needs room
+ *
+ * On its thread's stack. One attempt lies between pddgpu_room_search() and
+ * pddgpu_room_found(); what happens after a failed one, pddgpu_room_retry() says.
+ */
+struct pddgpu_room {
+	/** @link: in the device's list while it searches */
+	struct list_head link;
+	/** @task: the thread */
+	struct task_struct *task;
+	/** @evicting: it has found a victim */
+	bool evicting;
+	/** @attempts: after the first, those during evictions not counted */
+	u32 attempts;
+	/** @since: jiffies at the beginning */
+	unsigned long since;
+};
+
+void pddgpu_room_init(struct pddgpu_room *room);
+void pddgpu_room_search(struct pddgpu_device *pdev, struct pddgpu_room *room);
+void pddgpu_room_found(struct pddgpu_device *pdev, struct pddgpu_room *room);
+void pddgpu_room_evicts(struct pddgpu_device *pdev);
+int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,
+		      u32 domains, int result);
+
+#endif /* PDDGPU_ROOM_H */
