@@ -266,6 +266,7 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 		return ERR_PTR(-ENOMEM);
 	bo->domains = param->domains;
 	bo->flags = param->flags;
+	INIT_LIST_HEAD(&bo->swap_link);
 	bo->tbo.base.funcs = pdev->gem_funcs;
 	if (param->dma_buf) {
 		get_dma_buf(param->dma_buf);
@@ -322,7 +323,7 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 	struct pddgpu_bo *bo = NULL;
 	int ret;
 
-	pddgpu_room_init(&room);
+	pddgpu_room_init(&room, true);
 	ret = pddgpu_bo_check_size(pdev, param->size, param->alignment,
 				   param->domains, param->flags);
 	while (!ret) {
@@ -408,7 +409,7 @@ int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 	struct pddgpu_room room;
 	int ret;
 
-	pddgpu_room_init(&room);
+	pddgpu_room_init(&room, true);
 	ret = pddgpu_bo_check_size(pdev, bo->tbo.base.size,
 				   (u64)bo->tbo.page_alignment << PAGE_SHIFT, domains,
 				   bo->flags);

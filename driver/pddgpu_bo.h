@@ -31,6 +31,10 @@ struct pddgpu_bo {
 	u32 flags;
 	/** @settle: moves are to be over when they return */
 	bool settle;
+	/** @swap_link: among those that were to be swapped out, see pddgpu_swap.c */
+	struct list_head swap_link;
+	/** @starving: jiffies when a CPU fault first found no pages for it, or 0 */
+	unsigned long starving;
 	/** @free_start: when its last user let go, for the statistics */
 	u64 free_start;
 	/** @created: it was made, so its end counts as a deallocation */

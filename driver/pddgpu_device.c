@@ -20,6 +20,7 @@
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
 #include "pddgpu_stats.h"
+#include "pddgpu_swap.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_vram_mgr.h"
 
@@ -81,7 +82,10 @@ static int pddgpu_device_init_memory(struct pddgpu_device *pdev)
 	pdev->gart = pddgpu_gart_init(drm, pdev->hw, chip, pdev->vram_mgr);
 	if (IS_ERR(pdev->gart))
 		return PTR_ERR(pdev->gart);
-	return drmm_add_action_or_reset(drm, pddgpu_device_drain, pdev);
+	ret = drmm_add_action_or_reset(drm, pddgpu_device_drain, pdev);
+	if (ret)
+		return ret;
+	return pddgpu_swap_init(pdev);
 }
 
 static void pddgpu_device_fences(void *data, u32 engine)

@@ -27,6 +27,7 @@ struct pddgpu_irq;
 struct pddgpu_monitor;
 struct pddgpu_mover;
 struct pddgpu_paging;
+struct pddgpu_swap;
 
 /**
  * struct pddgpu_device - a card
@@ -67,6 +68,8 @@ struct pddgpu_device {
 	struct pddgpu_mover *mover;
 	/** @paging: the window for what has no place in the aperture */
 	struct pddgpu_paging *paging;
+	/** @swap: what swaps buffers out */
+	struct pddgpu_swap *swap;
 	/** @gem_funcs: what GEM calls on a buffer; constant */
 	const struct drm_gem_object_funcs *gem_funcs;
 	/** @system_limit: bytes of system memory that buffers may hold; constant */

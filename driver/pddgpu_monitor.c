@@ -17,6 +17,7 @@
 #include "pddgpu_leak.h"
 #include "pddgpu_monitor.h"
 #include "pddgpu_stats.h"
+#include "pddgpu_swap.h"
 #include "pddgpu_vram_mgr.h"
 
 /* How many owners a report names */
@@ -437,6 +438,7 @@ void pddgpu_memory_stats_get_info(struct pddgpu_device *pdev,
 	info->gtt_total = pddgpu_gtt_mgr_size(pdev->gtt_mgr);
 	info->gtt_used = pddgpu_gtt_mgr_usage(pdev->gtt_mgr);
 	info->kernel_bytes = pddgpu_vram_mgr_reserved(pdev->vram_mgr);
+	info->swapped_bytes = pddgpu_swap_bytes(pdev);
 	/* TTM counts a request before it finds that there is no room for it */
 	info->vram_free = info->vram_total - min(info->vram_total, info->vram_used);
 	info->gtt_free = info->gtt_total - min(info->gtt_total, info->gtt_used);
@@ -491,6 +493,7 @@ static const struct {
 	PDDGPU_INFO_FIELD(zombie_objects),
 	PDDGPU_INFO_FIELD(zombie_bytes),
 	PDDGPU_INFO_FIELD(kernel_bytes),
+	PDDGPU_INFO_FIELD(swapped_bytes),
 };
 
 static const struct {

@@ -442,6 +442,9 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 
 	if (tbo->pin_count)
 		return -EBUSY;
+	/* Whatever it is, it has not been swapped out */
+	if (tbo->ttm)
+		to_pddgpu_tt(tbo->ttm)->swapping = false;
 
 	content = new_mem->mem_type == TTM_PL_VRAM ||
 		  (!first && tbo->resource->mem_type == TTM_PL_VRAM);

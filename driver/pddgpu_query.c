@@ -23,7 +23,7 @@ static_assert(sizeof(struct drm_pddgpu_device_info) == 88);
 static_assert(sizeof(struct drm_pddgpu_segment) == 24);
 static_assert(sizeof(struct drm_pddgpu_domain_usage) == 40);
 static_assert(sizeof(struct drm_pddgpu_memory_stats) ==
-	      (30 + 3 * PDDGPU_LATENCY_BUCKETS) * sizeof(u64));
+	      (31 + 3 * PDDGPU_LATENCY_BUCKETS) * sizeof(u64));
 static_assert(sizeof(struct drm_pddgpu_query) == 24);
 static_assert(sizeof(struct drm_pddgpu_gem_create) == 32);
 static_assert(sizeof(struct drm_pddgpu_gem_map) == 32);

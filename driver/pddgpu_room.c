@@ -19,10 +19,12 @@
 /**
  * pddgpu_room_init() - begin a request
  * @room: filled in
+ * @grows: there will be more content afterwards than before
  */
-void pddgpu_room_init(struct pddgpu_room *room)
+void pddgpu_room_init(struct pddgpu_room *room, bool grows)
 {
 	room->task = current;
+	room->grows = grows;
 	room->evicting = false;
 	room->attempts = 0;
 	room->since = jiffies;
@@ -69,6 +71,24 @@ void pddgpu_room_evicts(struct pddgpu_device *pdev)
 			room->evicting = true;
 	}
 	spin_unlock(&pdev->search_lock);
+}
+
+/**
+ * pddgpu_room_grows() - does the calling thread want more than there was?
+ * @pdev: the device
+ *
+ * Return: true within a search of such a request.
+ */
+bool pddgpu_room_grows(struct pddgpu_device *pdev)
+{
+	struct pddgpu_room *room;
+	bool grows = false;
+
+	spin_lock(&pdev->search_lock);
+	list_for_each_entry(room, &pdev->searches, link)
+		grows |= room->task == current && room->grows;
+	spin_unlock(&pdev->search_lock);
+	return grows;
 }
 
 /* Is somebody looking for room; is somebody making some? */

@@ -22,6 +22,8 @@ struct pddgpu_room {
 	struct list_head link;
 	/** @task: the thread */
 	struct task_struct *task;
+	/** @grows: it wants memory that was not there before, rather than content back */
+	bool grows;
 	/** @evicting: it has found a victim */
 	bool evicting;
 	/** @attempts: after the first, those during evictions not counted */
@@ -30,10 +32,11 @@ struct pddgpu_room {
 	unsigned long since;
 };
 
-void pddgpu_room_init(struct pddgpu_room *room);
+void pddgpu_room_init(struct pddgpu_room *room, bool grows);
 void pddgpu_room_search(struct pddgpu_device *pdev, struct pddgpu_room *room);
 void pddgpu_room_found(struct pddgpu_device *pdev, struct pddgpu_room *room);
 void pddgpu_room_evicts(struct pddgpu_device *pdev);
+bool pddgpu_room_grows(struct pddgpu_device *pdev);
 int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,
 		      u32 domains, int result);
 

@@ -271,7 +271,7 @@ static int pddgpu_submit_lock(struct pddgpu_submit *submit)
 	struct pddgpu_room room;
 	int ret;
 
-	pddgpu_room_init(&room);
+	pddgpu_room_init(&room, false);
 	for (;;) {
 		pddgpu_room_search(submit->pdev, &room);
 		ret = pddgpu_submit_try_lock(submit);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/delay.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -18,6 +20,7 @@
 #include "pddgpu_res_cursor.h"
 #include "pddgpu_room.h"
 #include "pddgpu_stats.h"
+#include "pddgpu_swap.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_vram_mgr.h"
 
@@ -47,60 +50,39 @@ static struct ttm_tt *pddgpu_ttm_tt_create(struct ttm_buffer_object *tbo,
 	return &tt->base;
 }
 
-/* Bytes of system memory that the buffers of all cards hold */
-static atomic64_t pddgpu_ttm_all_cards;
-
-static u64 pddgpu_ttm_half_the_ram(void)
+/* Pages, and where they would be too many, pages that others give up for them */
+static int pddgpu_ttm_get_pages(struct pddgpu_device *pdev, struct ttm_tt *tt,
+				struct ttm_operation_ctx *ctx)
 {
-	return (u64)totalram_pages() / 2 << PAGE_SHIFT;
-}
+	u64 bytes = (u64)tt->num_pages << PAGE_SHIFT;
+	int ret;
 
-static void pddgpu_ttm_uncharge(struct pddgpu_device *pdev, u64 bytes)
-{
-	atomic64_sub(bytes, &pdev->system_used);
-	atomic64_sub(bytes, &pddgpu_ttm_all_cards);
-}
-
-/*
- * Pages count against what the system gives, whether the aperture maps them or
- * not: without a bound a user could take all the machine's memory. A second
- * card does not make it more.
- */
-static int pddgpu_ttm_charge(struct pddgpu_device *pdev, u64 bytes)
-{
-	u64 all = atomic64_add_return(bytes, &pddgpu_ttm_all_cards);
-	u64 ours = atomic64_add_return(bytes, &pdev->system_used);
-
-	if (all <= pddgpu_ttm_half_the_ram() && ours <= pdev->system_limit)
-		return 0;
-	pddgpu_ttm_uncharge(pdev, bytes);
-	return -ENOMEM;
+	/* Fail rather than wake the OOM killer for a user's request */
+	ctx->gfp_retry_mayfail = true;
+	do {
+		ret = pddgpu_swap_charge(pdev, bytes);
+		if (ret)
+			continue;
+		ret = ttm_pool_alloc(&pdev->ttm.pool, tt, ctx);
+		if (ret)
+			pddgpu_swap_uncharge(pdev, bytes);
+	} while (ret == -ENOMEM && pddgpu_swap_out_some(pdev, ctx));
+	return ret;
 }
 
 static int pddgpu_ttm_tt_populate(struct ttm_device *ttm, struct ttm_tt *tt,
 				  struct ttm_operation_ctx *ctx)
 {
 	struct pddgpu_device *pdev = ttm_to_pddgpu(ttm);
-	u64 bytes = (u64)tt->num_pages << PAGE_SHIFT;
 	int ret, idx;
 
 	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL)
 		return 0;
 	if (!drm_dev_enter(&pdev->drm, &idx))
 		return -ENODEV;
-
-	ret = pddgpu_ttm_charge(pdev, bytes);
-	if (ret)
-		goto out_exit;
-
-	/* Fail rather than wake the OOM killer for a user's request */
-	ctx->gfp_retry_mayfail = true;
-	ret = ttm_pool_alloc(&ttm->pool, tt, ctx);
-	if (ret)
-		pddgpu_ttm_uncharge(pdev, bytes);
-	else if (tt->page_flags & TTM_TT_FLAG_SWAPPED)
-		pddgpu_memory_stats_swap_in(pdev->stats);
-out_exit:
+	ret = pddgpu_ttm_get_pages(pdev, tt, ctx);
+	if (!ret)
+		pddgpu_swap_populated(pdev, to_pddgpu_tt(tt));
 	drm_dev_exit(idx);
 	return ret;
 }
@@ -113,12 +95,14 @@ static void pddgpu_ttm_tt_unpopulate(struct ttm_device *ttm, struct ttm_tt *tt)
 	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL)
 		return;
 	ttm_pool_free(&ttm->pool, tt);
-	pddgpu_ttm_uncharge(pdev, (u64)tt->num_pages << PAGE_SHIFT);
+	pddgpu_swap_uncharge(pdev, (u64)tt->num_pages << PAGE_SHIFT);
+	pddgpu_swap_unpopulated(pdev, to_pddgpu_tt(tt));
 }
 
 static void pddgpu_ttm_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
 {
 	pddgpu_ttm_unbind(ttm_to_pddgpu(ttm), tt);
+	pddgpu_swap_destroyed(ttm_to_pddgpu(ttm), to_pddgpu_tt(tt));
 	ttm_tt_fini(tt);
 	kfree(to_pddgpu_tt(tt));
 }
@@ -156,11 +140,10 @@ void pddgpu_ttm_unbind(struct pddgpu_device *pdev, struct ttm_tt *tt)
 	pddgpu_gart_unbind(pdev->gart, &to_pddgpu_tt(tt)->binding);
 }
 
-/* Would system pages for so much be given? */
+/* Would a buffer get pages, if others have to go to swap for them? */
 static bool pddgpu_ttm_has_pages(struct pddgpu_device *pdev, u64 bytes)
 {
-	return atomic64_read(&pdev->system_used) + bytes <= pdev->system_limit &&
-	       atomic64_read(&pddgpu_ttm_all_cards) + bytes <= pddgpu_ttm_half_the_ram();
+	return pddgpu_swap_has_pages(pdev, bytes) || pddgpu_swap_has_room(pdev, bytes);
 }
 
 static bool pddgpu_ttm_has_room(struct pddgpu_device *pdev,
@@ -172,7 +155,9 @@ static bool pddgpu_ttm_has_room(struct pddgpu_device *pdev,
 		return false;
 	if (bo->domains & PDDGPU_GEM_DOMAIN_CPU)
 		return true;
-	return pddgpu_gtt_mgr_has_room(pdev->gtt_mgr, PFN_UP(size),
+	/* Those in the aperture that are in the way can go to swap */
+	return pddgpu_swap_has_room(pdev, size) ||
+	       pddgpu_gtt_mgr_has_room(pdev->gtt_mgr, PFN_UP(size),
 				       bo->tbo.page_alignment);
 }
 
@@ -197,12 +182,9 @@ static bool pddgpu_ttm_place_is_swap(const struct ttm_place *place)
 
 /*
  * A buffer stays within its own set of domains: one that may live nowhere else
- * is no use to evict, nor one for which there is no room where it may go.
- *
- * Nothing is swapped out. TTM wants that when the pages of all its devices pass
- * half the RAM. That is where the limit here lies as well: a
- * request beyond it is to fail, and not to push others out, to shared memory
- * without a bound and perhaps without a disk behind it.
+ * is no use to evict, nor one for which there is no room where it may go. But
+ * where it has system pages it may be swapped out while swap has room; to lose
+ * its place in the aperture is the first half of that.
  */
 static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 					 const struct ttm_place *place)
@@ -215,7 +197,10 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 
 	switch (tbo->resource->mem_type) {
 	case TTM_PL_SYSTEM:
-		return false;
+		if (!pddgpu_swap_has_room(pdev, tbo->base.size))
+			return false;
+		pddgpu_room_evicts(pdev);
+		break;
 	case TTM_PL_VRAM:
 		if (pddgpu_ttm_can_hide(pdev, bo) &&
 		    place->lpfn <= pddgpu_ttm_visible_pages(pdev))
@@ -225,10 +210,14 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 			return false;
 		break;
 	case TTM_PL_TT:
+		if (pddgpu_swap_has_room(pdev, tbo->base.size)) {
+			pddgpu_room_evicts(pdev);
+			break;
+		}
 		/* Its pages stay: a place alone helps only who can have pages too */
 		if (!(bo->domains & PDDGPU_GEM_DOMAIN_CPU) ||
 		    pddgpu_ttm_place_is_swap(place) ||
-		    !pddgpu_ttm_has_pages(pdev, tbo->base.size))
+		    !pddgpu_swap_has_pages(pdev, tbo->base.size))
 			return false;
 		break;
 	}
@@ -329,7 +318,8 @@ static void pddgpu_ttm_evict_flags(struct ttm_buffer_object *tbo,
 
 static void pddgpu_ttm_swap_notify(struct ttm_buffer_object *tbo)
 {
-	pddgpu_memory_stats_swap_out(ttm_to_pddgpu(tbo->bdev)->stats);
+	if (pddgpu_bo_is_ours(tbo))
+		pddgpu_swap_began(ttm_to_pddgpu(tbo->bdev), tbo);
 }
 
 static void pddgpu_ttm_release_notify(struct ttm_buffer_object *tbo)
@@ -422,10 +412,48 @@ static vm_fault_t pddgpu_ttm_fault_visible(struct pddgpu_bo *bo)
 	}
 }
 
+/* Faults wait for pages that others are giving up, but not for ever */
+#define PDDGPU_TTM_FAULT_PATIENCE	(10 * HZ)
+/* How long before the next attempt, ms: a page to swap takes less */
+#define PDDGPU_TTM_FAULT_DELAY		5
+
+/*
+ * Pages may have gone to swap, and there may be none to read them back into: who
+ * could give some up is at work with them, or gives them up to somebody else.
+ */
+static vm_fault_t pddgpu_ttm_fault_populate(struct pddgpu_bo *bo)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct ttm_buffer_object *tbo = &bo->tbo;
+
+	if (!tbo->ttm || tbo->resource->mem_type == TTM_PL_VRAM ||
+	    ttm_tt_is_populated(tbo->ttm))
+		return 0;
+	switch (pddgpu_ttm_populate(tbo, &ctx)) {
+	case 0:
+		bo->starving = 0;
+		return 0;
+	case -EINTR:
+	case -ERESTARTSYS:
+		return VM_FAULT_NOPAGE;
+	case -ENOMEM:
+		if (!bo->starving)
+			bo->starving = jiffies | 1;
+		if (time_before(jiffies, bo->starving + PDDGPU_TTM_FAULT_PATIENCE))
+			return VM_FAULT_NOPAGE;
+		bo->starving = 0;
+		return VM_FAULT_SIGBUS;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
+}
+
 static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 {
 	struct ttm_buffer_object *tbo = vmf->vma->vm_private_data;
+	struct pddgpu_bo *bo = to_pddgpu_bo(tbo);
 	vm_fault_t ret;
+	bool starving;
 	int idx;
 
 	ret = ttm_bo_vm_reserve(tbo, vmf);
@@ -433,21 +461,26 @@ static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 		return ret;
 
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		ret = pddgpu_ttm_fault_visible(to_pddgpu_bo(tbo));
+		ret = pddgpu_ttm_fault_visible(bo);
+		if (!ret)
+			ret = pddgpu_ttm_fault_populate(bo);
 		if (!ret)
 			ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
 						       TTM_BO_VM_NUM_PREFAULT);
 		drm_dev_exit(idx);
 	} else {
-		ret = pddgpu_ttm_fault_unplugged(vmf, to_pddgpu_bo(tbo));
+		ret = pddgpu_ttm_fault_unplugged(vmf, bo);
 	}
 
 	/* TTM has dropped the reservation already when it asks for a retry */
 	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
 		return ret;
 
+	starving = bo->starving;
 	/* Also makes it the last to be evicted: it is in use */
 	ttm_bo_unreserve(tbo);
+	if (starving)
+		msleep_interruptible(PDDGPU_TTM_FAULT_DELAY);
 	return ret;
 }
 

@@ -21,6 +21,10 @@ struct pddgpu_tt {
 	struct ttm_tt base;
 	/** @binding: its place in the aperture */
 	struct pddgpu_gart_binding binding;
+	/** @swapping: TTM is about to write it to swap, see pddgpu_swap.c */
+	bool swapping;
+	/** @swapped: it is counted as being in swap */
+	bool swapped;
 };
 
 static inline struct pddgpu_tt *to_pddgpu_tt(struct ttm_tt *tt)

@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct drm_pddgpu_device_info) == 88, "device_info");
 _Static_assert(sizeof(struct drm_pddgpu_segment) == 24, "segment");
 _Static_assert(sizeof(struct drm_pddgpu_domain_usage) == 40, "domain_usage");
 _Static_assert(sizeof(struct drm_pddgpu_memory_stats) ==
-	       (30 + 3 * PDDGPU_LATENCY_BUCKETS) * 8, "memory_stats");
+	       (31 + 3 * PDDGPU_LATENCY_BUCKETS) * 8, "memory_stats");
 
 /* 64-bit members stand where 32 bits, too, would align them: no hidden holes. */
 _Static_assert(offsetof(struct drm_pddgpu_gem_create, pad) == 24, "gem_create");

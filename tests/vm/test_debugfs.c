@@ -24,6 +24,7 @@ static const struct {
 	FIELD(avg_allocation_time), FIELD(avg_deallocation_time), FIELD(avg_move_time),
 	FIELD(live_objects), FIELD(live_bytes), FIELD(orphan_objects), FIELD(orphan_bytes),
 	FIELD(zombie_objects), FIELD(zombie_bytes), FIELD(kernel_bytes),
+	FIELD(swapped_bytes),
 }, histograms[] = {
 	FIELD(allocation_histogram), FIELD(deallocation_histogram), FIELD(move_histogram),
 };

@@ -43,7 +43,8 @@ extern "C" {
 /*
  * Domains. A set of them says where a buffer may live; of several, VRAM is
  * preferred to GTT and GTT to CPU. A buffer never leaves its set to make room
- * for another.
+ * for another, but system pages may be written to swap, when the kernel has any;
+ * they come back when the buffer is used.
  */
 #define PDDGPU_GEM_DOMAIN_CPU		0x1	/* system pages, not mapped for the GPU */
 #define PDDGPU_GEM_DOMAIN_GTT		0x2	/* system pages in the GTT aperture */
@@ -121,7 +122,10 @@ struct drm_pddgpu_gem_info {
 	 * none (in the CPU domain). It may change at any time.
 	 */
 	__u64 offset;
-	/** @domain: out: the one domain it is in now */
+	/**
+	 * @domain: out: the one domain it is in now. CPU, whether in its set or
+	 * not, for one that was swapped out and has not been used since.
+	 */
 	__u32 domain;
 	/** @flags: out: its creation flags */
 	__u32 flags;
@@ -422,6 +426,8 @@ struct drm_pddgpu_memory_stats {
 	__u64 deallocation_histogram[PDDGPU_LATENCY_BUCKETS];
 	/** @move_histogram: of move times */
 	__u64 move_histogram[PDDGPU_LATENCY_BUCKETS];
+	/** @swapped_bytes: bytes of buffers that are in swap now */
+	__u64 swapped_bytes;
 };
 
 #define DRM_IOCTL_PDDGPU_GEM_CREATE \
