@@ -346,6 +346,7 @@ void chip_clear_faults(struct chip *chip)
 	chip->fail_resets = 0;
 	chip->lose_vram = false;
 	irq_drop(&chip->irq, 0);
+	atomic_store(&chip->engine[0].skip_flushes, 0);
 	for (int i = 0; i < PDDGPU_ENGINE_COUNT; i++) {
 		struct engine *engine = &chip->engine[i];
 

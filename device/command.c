@@ -108,9 +108,10 @@ static void run_info(struct request *r, struct answer *answer)
 	    (unsigned long long)chip->mem.ram_size,
 	    (unsigned long long)chip->mem.lowmem_size, r->guest,
 	    irq_get_status(&r->chip->irq));
-	put(answer, " all_ones=%d fail_resets=%llu lose_vram=%d drop_interrupts=%llu\n",
+	put(answer, " all_ones=%d fail_resets=%llu lose_vram=%d drop_interrupts=%llu",
 	    atomic_load(&chip->regs.gone), (unsigned long long)chip->fail_resets,
 	    chip->lose_vram, (unsigned long long)irq_get_drop(&r->chip->irq));
+	put(answer, " skip_flushes=%llu\n", atomic_load(&chip->engine[0].skip_flushes));
 }
 
 static void run_stats(struct request *r, struct answer *answer)
@@ -166,6 +167,16 @@ static void run_drop(struct request *r, struct answer *answer)
 	if (!get_number(r, 0, UINT64_MAX, &count, answer))
 		return;
 	irq_drop(&r->chip->irq, count);
+	put(answer, "ok\n");
+}
+
+static void run_skip_flushes(struct request *r, struct answer *answer)
+{
+	uint64_t count;
+
+	if (!get_number(r, 0, UINT64_MAX, &count, answer))
+		return;
+	atomic_store(&r->chip->engine[0].skip_flushes, count);
 	put(answer, "ok\n");
 }
 
@@ -284,6 +295,7 @@ static const struct command {
 	{ "hang", " ENGINE", 1, 1, run_hang },
 	{ "unhang", " ENGINE", 1, 1, run_unhang },
 	{ "drop-interrupts", " COUNT", 1, 1, run_drop },
+	{ "skip-flushes", " COUNT", 1, 1, run_skip_flushes },
 	{ "delay", " MICROSECONDS", 1, 1, run_delay },
 	{ "fault", " ENGINE", 1, 1, run_fault },
 	{ "fail-reset", " COUNT", 1, 1, run_fail_reset },

@@ -148,14 +148,28 @@ void engine_kick(struct engine *engine)
 	(void)n;
 }
 
+/* Is this flush one of those that are to be left out? */
+static bool skip_flush(struct engine *all)
+{
+	unsigned long long left = atomic_load(&all->skip_flushes);
+
+	while (left)
+		if (atomic_compare_exchange_weak(&all->skip_flushes, &left, left - 1))
+			return true;
+	return false;
+}
+
 /**
  * engines_flush_tlb() - make every engine forget its translations
  * @all: the chip's engines; the caller holds none
  *
- * When it returns, nobody uses an older translation any more.
+ * When it returns, nobody uses an older translation any more; unless the control
+ * channel has asked for the flush to be left out.
  */
 void engines_flush_tlb(struct engine *all)
 {
+	if (skip_flush(all))
+		return;
 	for (int i = 0; i < PDDGPU_ENGINE_COUNT; i++) {
 		engine_hold(&all[i]);
 		tlb_flush(&all[i].tlb);

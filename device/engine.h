@@ -25,7 +25,7 @@
  * @kick: eventfd by which the device's other threads wake it
  * @thread: the engine's thread
  * @started: the thread exists
- * @lock: guards what follows but @tlb and @inject; taken before irq's lock.
+ * @lock: guards what follows but @tlb and the faults behind it; taken before irq's lock.
  *	The engine's thread drops it to touch memory
  * @changed: signalled with @lock: any of what follows has changed
  * @holders: threads that wait in engine_hold(); the engine makes room for them
@@ -44,6 +44,8 @@
  * @rptr: where the next packet begins
  * @delay_us: waits so long before each packet
  * @inject: the next access fails
+ * @skip_flushes: so many TLB flushes are left out (a fault of the control
+ *	channel); engine 0's, for all
  * @tlb: cached translations
  */
 struct engine {
@@ -76,6 +78,7 @@ struct engine {
 	uint32_t delay_us;
 
 	atomic_bool inject;
+	atomic_ullong skip_flushes;
 	struct tlb tlb;
 };
 

@@ -50,6 +50,7 @@ static void test_bad_commands(void **state)
 		{ "hang 0x", "is not a number" }, { "hang 0 0", "too many arguments" },
 		{ "unhang 18446744073709551616", "is not a number" },
 		{ "drop-interrupts", "missing" }, { "drop-interrupts -3", "not a number" },
+		{ "skip-flushes", "missing" },
 		{ "delay 60000001", "from 0 to 60000000" }, { "delay 1s", "not a number" },
 		{ "fault 9", "not a number" }, { "fail-reset many", "not a number" },
 		{ "stats now", "'now' is not reset" }, { "stats reset 1", "too many" },
@@ -72,6 +73,7 @@ static void test_answers(void **state)
 {
 	static const char *const commands[] = {
 		"help", "info", "stats", "hang", "unhang", "drop-interrupts", "delay",
+		"skip-flushes",
 		"fault", "fail-reset", "lose-vram", "all-ones", "restore-registers",
 		"die", "read", "clear", "quit",
 	};

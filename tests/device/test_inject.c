@@ -54,6 +54,33 @@ static void test_drop(void **state)
 	assert_true(wait_interrupt(rig, PATIENCE_MS));
 }
 
+/* A flush that is left out shows as what the page tables said before. */
+static void test_skip_flushes(void **state)
+{
+	const uint64_t system = PDDGPU_PTE_VALID | PDDGPU_PTE_SYSTEM;
+	struct rig *rig = *state;
+
+	memset(rig->ram + 0x1000, 1, 8);
+	memset(rig->ram + 0x2000, 2, 8);
+	map_entry(rig, GTT_START, system | 0x1000);
+	flush_tlb(rig);
+	copy(rig, GTT_START, DATA, 8);
+	assert_int_equal(*vram64(rig, RIG_DATA), 0x0101010101010101);
+
+	order(rig, "skip-flushes 1");
+	assert_non_null(strstr(command(rig, "info"), " skip_flushes=1"));
+	map_entry(rig, GTT_START, system | 0x2000);
+	flush_tlb(rig);
+	copy(rig, GTT_START, DATA, 8);
+	assert_int_equal(*vram64(rig, RIG_DATA), 0x0101010101010101);
+	flush_tlb(rig);
+	copy(rig, GTT_START, DATA, 8);
+	assert_int_equal(*vram64(rig, RIG_DATA), 0x0202020202020202);
+	order(rig, "skip-flushes 3");
+	order(rig, "clear");
+	assert_non_null(strstr(command(rig, "info"), " skip_flushes=0"));
+}
+
 static void test_delay(void **state)
 {
 	struct rig *rig = *state;
@@ -199,6 +226,7 @@ static void test_die(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_hang, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_drop, rig_setup_on, rig_teardown),
+	cmocka_unit_test_setup_teardown(test_skip_flushes, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_delay, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_fault, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_all_ones, rig_setup_on, rig_teardown),

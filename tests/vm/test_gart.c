@@ -212,6 +212,67 @@ static void engine_sees_the_buffer_that_is_there_now(void **state)
 	pdt_buffer_destroy(s->fd, &out);
 }
 
+#define OLD_SIZE (64 * PDT_KIB)
+
+/*
+ * Two buffers at one address, one after the other, with other pages. Returns
+ * whether the engine found the first one's bytes there in the second one's time.
+ */
+static bool engine_sees_the_old_buffer(struct pdt_state *s, bool skip_flush)
+{
+	struct drm_pddgpu_gem_info before, after;
+	struct drm_pddgpu_submit_op op;
+	struct pdt_buffer a, b, out;
+	char answer[64];
+	bool old;
+
+	/* To bring it into sight would be a move, and that another flush. */
+	assert_ok(pdt_buffer_create(s->fd, &out, OLD_SIZE, PDT_VRAM,
+				    PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED));
+	assert_ok(pdt_buffer_create(s->fd, &a, OLD_SIZE, PDT_GTT, 0));
+	pdt_buffer_fill(&a, 1);
+	assert_ok(pdt_info(s->fd, a.handle, &before));
+	op = pdt_copy(out.handle, 0, a.handle, 0, OLD_SIZE);
+	assert_ok(pdt_submit(s->fd, &op, 1));
+	assert_ok(pdt_wait_idle(s->fd, out.handle, 60000));
+	assert_int_equal(pdt_pattern_check(out.map, OLD_SIZE, 1), -1);
+
+	/* Its pages stay its own: the engine may read them, or so it is for a test. */
+	assert_ok(pdt_set_domain(s->fd, a.handle, PDT_CPU, NULL));
+	assert_ok(pdt_buffer_create(s->fd, &b, OLD_SIZE, PDT_GTT, 0));
+	assert_ok(pdt_info(s->fd, b.handle, &after));
+	assert_u64(before.offset, after.offset);
+	pdt_buffer_fill(&b, 2);
+	op = pdt_copy(out.handle, 0, b.handle, 0, OLD_SIZE);
+	assert_ok(pdt_control(skip_flush ? "skip-flushes 1" : "skip-flushes 0", answer,
+			      sizeof(answer)));
+	assert_ok(pdt_submit(s->fd, &op, 1));
+	assert_ok(pdt_wait_idle(s->fd, out.handle, 60000));
+	assert_ok(pdt_control("skip-flushes 0", answer, sizeof(answer)));
+	old = pdt_pattern_check(out.map, OLD_SIZE, 1) == -1;
+	if (!old)
+		assert_int_equal(pdt_pattern_check(out.map, OLD_SIZE, 2), -1);
+
+	pdt_buffer_destroy(s->fd, &a);
+	pdt_buffer_destroy(s->fd, &b);
+	pdt_buffer_destroy(s->fd, &out);
+	return old;
+}
+
+/* One flush left out, and the comparison of bytes says so; or it says nothing. */
+static void missed_flush_is_caught(void **state)
+{
+	unsigned int caught = 0;
+
+	for (unsigned int i = 0; i < 5 && !caught; i++) {
+		assert_false(engine_sees_the_old_buffer(*state, false));
+		/* The flush left out may have been another's that was not needed. */
+		caught += engine_sees_the_old_buffer(*state, true);
+	}
+	assert_true(caught > 0);
+	assert_false(engine_sees_the_old_buffer(*state, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +282,7 @@ int main(void)
 		pdt_test(moves_change_what_the_chip_sees),
 		pdt_test(tlb_is_flushed_when_tables_changed),
 		pdt_test(engine_sees_the_buffer_that_is_there_now),
+		pdt_test(missed_flush_is_caught),
 	};
 
 	return pdt_run_tests("gart", tests);
