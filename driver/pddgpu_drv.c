@@ -33,9 +33,17 @@ static const struct drm_ioctl_desc pddgpu_ioctls[] = {
 	PDDGPU_IOCTL(QUERY, pddgpu_query_ioctl),
 };
 
+/* May it wait as long as its user likes, for what may never come? */
+static bool pddgpu_drv_may_wait_for_ever(unsigned int cmd)
+{
+	return _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_SYNCOBJ_WAIT) ||
+	       _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT);
+}
+
 /*
  * Nobody is inside an ioctl any more when drm_dev_unplug() returns, and one
- * that comes later finds the device gone (requirement C1).
+ * that comes later finds the device gone (requirement C1). Apart from those that
+ * do not touch the card, and that nobody can wait for.
  */
 static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 				     unsigned long arg,
@@ -50,6 +58,10 @@ static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
+	if (pddgpu_drv_may_wait_for_ever(cmd)) {
+		drm_dev_exit(idx);
+		return ioctl(filp, cmd, arg);
+	}
 	ret = pddgpu_device_ready(to_pddgpu(drm)) ? ioctl(filp, cmd, arg) : -ENODEV;
 	drm_dev_exit(idx);
 	return ret;
