@@ -137,6 +137,31 @@ void pddgpu_fault_find_buffer(struct pddgpu_fault *fault, const struct pddgpu_jo
 	}
 }
 
+/**
+ * pddgpu_fault_report() - say what happened to whose job
+ * @drm: the DRM device
+ * @fault: why its engine has stopped
+ * @job: the job
+ */
+void pddgpu_fault_report(struct drm_device *drm, const struct pddgpu_fault *fault,
+			 const struct pddgpu_job *job)
+{
+	int len = strnlen(job->comm, sizeof(job->comm));
+	char buffer[64] = "";
+
+	if (fault->handle)
+		snprintf(buffer, sizeof(buffer), ", buffer handle %u offset %#llx",
+			 fault->handle, fault->offset);
+	if (fault->status & PDDGPU_FAULT_VALID)
+		drm_err(drm, "PDDGPU: engine %u: %s, %s at %#llx, job of %*pE[%d] client %llu%s\n",
+			fault->engine, pddgpu_fault_name(fault->status),
+			fault->status & PDDGPU_FAULT_WRITE ? "write" : "read", fault->addr,
+			len, job->comm, job->pid, job->client_id, buffer);
+	else
+		drm_err(drm, "PDDGPU: engine %u hangs in a job of %*pE[%d] client %llu\n",
+			fault->engine, len, job->comm, job->pid, job->client_id);
+}
+
 static void pddgpu_coredump_print_op(struct drm_printer *p, u32 number,
 				     const struct pddgpu_op *op)
 {

@@ -33,6 +33,8 @@ struct pddgpu_fault {
 
 const char *pddgpu_fault_name(u32 status);
 void pddgpu_fault_find_buffer(struct pddgpu_fault *fault, const struct pddgpu_job *job);
+void pddgpu_fault_report(struct drm_device *drm, const struct pddgpu_fault *fault,
+			 const struct pddgpu_job *job);
 
 struct pddgpu_coredump *pddgpu_coredump_init(struct drm_device *drm, struct pddgpu_hw *hw,
 					     const struct pddgpu_chip *chip,

@@ -50,7 +50,7 @@ static_assert(sizeof(struct pddgpu_pkt_tlb_flush) == 8);
 
 static unsigned int job_timeout_ms = 5000;
 module_param(job_timeout_ms, uint, 0444);
-MODULE_PARM_DESC(job_timeout_ms, "time after which an engine's job is taken for hung");
+MODULE_PARM_DESC(job_timeout_ms, "time after which an engine that gets no further is taken for hung");
 
 /**
  * struct pddgpu_engine - a copy engine
@@ -91,10 +91,12 @@ struct pddgpu_engine {
 	spinlock_t lock;
 	/** @jobs: jobs in the ring, oldest first */
 	struct list_head jobs;
-	/** @progress: jiffies when the job at work became it, at the latest */
+	/** @progress: jiffies when the packet at work became it, at the latest */
 	unsigned long progress;
-	/** @reached: the number that was found when @progress was set */
+	/** @reached: the fence's number that was found when @progress was set */
 	u64 reached;
+	/** @rptr: how far in the ring the engine had come then */
+	u32 rptr;
 	/** @fault_status: the last fault that it reported; 0 for none */
 	u32 fault_status;
 	/** @fault_addr: its address */
@@ -182,15 +184,21 @@ static void pddgpu_engine_kick(struct pddgpu_engine *engine)
 void pddgpu_engine_signal(struct pddgpu_engine *engine)
 {
 	u64 reached = readq(pddgpu_hw_vram(engine->hw) + engine->slot_offset);
+	u32 rptr = pddgpu_hw_read(engine->hw, PDDGPU_CP_RING_RPTR(engine->index));
 
-	if (reached != READ_ONCE(engine->reached)) {
+	/* Once around the ring are many jobs, so one of them shows it */
+	if (reached != READ_ONCE(engine->reached) || rptr != READ_ONCE(engine->rptr)) {
 		WRITE_ONCE(engine->reached, reached);
+		WRITE_ONCE(engine->rptr, rptr);
 		WRITE_ONCE(engine->progress, jiffies);
 	}
 	pddgpu_timeline_signal(&engine->timeline, reached);
 }
 
-/* Has the job at work faulted, or has it had its time? */
+/*
+ * Has the engine faulted, or got no further for too long? A job may take any
+ * time, a packet may not.
+ */
 static bool pddgpu_engine_is_stuck(struct pddgpu_engine *engine)
 {
 	return READ_ONCE(engine->fault_status) & PDDGPU_FAULT_VALID ||
@@ -222,6 +230,22 @@ static struct pddgpu_job *to_pddgpu_job(struct drm_sched_job *job)
 	return container_of(job, struct pddgpu_job, base);
 }
 
+/*
+ * Instead of the engine. What belongs to a move is done even if part of it has
+ * failed, since that much then is not lost; but all of it has failed.
+ */
+static int pddgpu_engine_run_by_cpu(struct pddgpu_engine *engine, struct pddgpu_job *job)
+{
+	int ret = 0;
+
+	if (!pddgpu_job_broken(job) || job->must_run)
+		ret = pddgpu_job_run_by_cpu(job, engine->hw, engine->chip, engine->gart,
+					    engine->bounce);
+	if (ret)
+		pddgpu_job_break(job, ret);
+	return pddgpu_job_broken(job);
+}
+
 static struct dma_fence *pddgpu_engine_run_job(struct drm_sched_job *base)
 {
 	struct pddgpu_job *job = to_pddgpu_job(base);
@@ -234,10 +258,14 @@ static struct dma_fence *pddgpu_engine_run_job(struct drm_sched_job *base)
 	if (!drm_dev_enter(engine->drm, &idx))
 		return ERR_PTR(-ENODEV);
 	if (READ_ONCE(engine->lost)) {
-		ret = pddgpu_job_run_by_cpu(job, engine->hw, engine->chip, engine->gart,
-					    engine->bounce);
+		ret = pddgpu_engine_run_by_cpu(engine, job);
 		drm_dev_exit(idx);
 		return ret ? ERR_PTR(ret) : NULL;
+	}
+	ret = pddgpu_job_broken(job);
+	if (ret) {
+		drm_dev_exit(idx);
+		return ERR_PTR(ret);
 	}
 
 	/* Its time begins now, unless it waits for others in the ring */
@@ -303,23 +331,10 @@ static void pddgpu_engine_report(struct pddgpu_engine *engine,
 				 const struct pddgpu_job *job)
 {
 	struct pddgpu_fault fault;
-	char buffer[64] = "";
 
 	pddgpu_engine_what(engine, &fault);
 	pddgpu_fault_find_buffer(&fault, job);
-	if (fault.handle)
-		snprintf(buffer, sizeof(buffer), ", buffer handle %u offset %#llx",
-			 fault.handle, fault.offset);
-	if (fault.status & PDDGPU_FAULT_VALID)
-		drm_err(engine->drm, "PDDGPU: engine %u: %s, %s at %#llx, job of %*pE[%d] client %llu%s\n",
-			engine->index, pddgpu_fault_name(fault.status),
-			fault.status & PDDGPU_FAULT_WRITE ? "write" : "read", fault.addr,
-			(int)strnlen(job->comm, sizeof(job->comm)), job->comm,
-			job->pid, job->client_id, buffer);
-	else
-		drm_err(engine->drm, "PDDGPU: engine %u hangs in a job of %*pE[%d] client %llu\n",
-			engine->index, (int)strnlen(job->comm, sizeof(job->comm)),
-			job->comm, job->pid, job->client_id);
+	pddgpu_fault_report(engine->drm, &fault, job);
 	pddgpu_coredump_keep(engine->coredump, &fault, job, engine->wptr);
 }
 
@@ -350,8 +365,7 @@ static void pddgpu_engine_give_up(struct pddgpu_engine *engine)
 	list_for_each_entry(job, &engine->jobs, link) {
 		if (dma_fence_is_signaled(&job->fence->base) || job->fence->base.error)
 			continue;
-		ret = pddgpu_job_run_by_cpu(job, engine->hw, engine->chip, engine->gart,
-					    engine->bounce);
+		ret = pddgpu_engine_run_by_cpu(engine, job);
 		if (ret)
 			dma_fence_set_error(&job->fence->base, ret);
 	}
@@ -385,7 +399,7 @@ static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 	/* It may have been slow, and done in the end; now it is known */
 	pddgpu_engine_signal(engine);
 	if (!guilty->must_run && !dma_fence_is_signaled(&guilty->fence->base))
-		dma_fence_set_error(&guilty->fence->base, -EIO);
+		pddgpu_job_break(guilty, -EIO);
 
 	pddgpu_engine_write_ring(engine);
 	if (pddgpu_hw_flush_tlb(engine->hw)) {
@@ -393,8 +407,12 @@ static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 		return;
 	}
 	list_for_each_entry(job, &engine->jobs, link) {
-		if (!dma_fence_is_signaled(&job->fence->base))
-			pddgpu_engine_emit(engine, job, job->fence->base.error);
+		if (dma_fence_is_signaled(&job->fence->base))
+			continue;
+		/* What follows in a job that has failed goes with it */
+		if (pddgpu_job_broken(job) && !job->fence->base.error)
+			dma_fence_set_error(&job->fence->base, pddgpu_job_broken(job));
+		pddgpu_engine_emit(engine, job, job->fence->base.error);
 	}
 	WRITE_ONCE(engine->fault_status, 0);
 	WRITE_ONCE(engine->progress, jiffies);

@@ -5,9 +5,9 @@
 #ifndef PDDGPU_ENGINE_H
 #define PDDGPU_ENGINE_H
 
-#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
 #include <drm/gpu_scheduler.h>
 
@@ -17,6 +17,7 @@ struct pddgpu_engine;
 struct pddgpu_fence;
 struct pddgpu_gart;
 struct pddgpu_hw;
+struct pddgpu_queue;
 struct pddgpu_vram_mgr;
 
 /**
@@ -49,8 +50,12 @@ struct pddgpu_op {
 	struct pddgpu_op_place from;
 };
 
-/* The chip takes 4 GiB; smaller, so that a reset has not long to wait */
-#define PDDGPU_OP_BYTES_MAX	BIT_ULL(30)
+/*
+ * The chip takes 4 GiB. But a packet has the time of a hang (job_timeout_ms) to
+ * be done, and other clients' jobs run between two jobs, not within one.
+ */
+#define PDDGPU_OP_BYTES_MAX	((u64)SZ_32M)
+#define PDDGPU_JOB_BYTES_MAX	((u64)SZ_64M)
 /* Operations in a job: a ring holds several jobs, and a job fits 16 KiB */
 #define PDDGPU_JOB_OPS_MAX	200u
 
@@ -80,6 +85,14 @@ struct pddgpu_job {
 	pid_t pid;
 	/** @comm: its name */
 	char comm[TASK_COMM_LEN];
+	/** @queue: the queue that it came by, with a reference */
+	struct pddgpu_queue *queue;
+	/** @turn: in which of the queue's turns it was submitted */
+	u64 turn;
+	/** @weight: what it takes of the queue's room */
+	u32 weight;
+	/** @bytes: how many @ops write */
+	u64 bytes;
 	/** @count: how many @ops there are */
 	u32 count;
 	/** @ops: the operations */

@@ -33,14 +33,15 @@ void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name)
 
 /**
  * pddgpu_fence_alloc() - memory for a fence
+ * @gfp: how to get it
  *
  * Apart from emitting it, which must not fail.
  *
  * Return: a fence to emit or to kfree(), or NULL.
  */
-struct pddgpu_fence *pddgpu_fence_alloc(void)
+struct pddgpu_fence *pddgpu_fence_alloc(gfp_t gfp)
 {
-	return kzalloc(sizeof(struct pddgpu_fence), GFP_KERNEL);
+	return kzalloc(sizeof(struct pddgpu_fence), gfp);
 }
 
 /**

@@ -36,7 +36,7 @@ struct pddgpu_timeline {
 };
 
 void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name);
-struct pddgpu_fence *pddgpu_fence_alloc(void);
+struct pddgpu_fence *pddgpu_fence_alloc(gfp_t gfp);
 void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fence);
 bool pddgpu_timeline_signal(struct pddgpu_timeline *timeline, u64 reached);
 void pddgpu_timeline_fail(struct pddgpu_timeline *timeline, int error);

@@ -8,9 +8,9 @@
 #include <linux/mutex.h>
 
 #include <drm/drm_file.h>
-#include <drm/gpu_scheduler.h>
 
 struct pddgpu_leak_owner;
+struct pddgpu_queue;
 
 /**
  * struct pddgpu_file - an open file
@@ -23,10 +23,8 @@ struct pddgpu_file {
 	 * always the same process. NULL before the first allocation.
 	 */
 	struct pddgpu_leak_owner *owner;
-	/** @submit_lock: one job at a time is made; taken after reservations */
-	struct mutex submit_lock;
-	/** @entity: its queue for the users' engine */
-	struct drm_sched_entity entity;
+	/** @queue: its jobs for the users' engine */
+	struct pddgpu_queue *queue;
 };
 
 static inline struct pddgpu_file *to_pddgpu_file(struct drm_file *file)

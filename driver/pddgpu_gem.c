@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -8,6 +9,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_gem_ttm_helper.h>
+#include <drm/drm_utils.h>
 
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
@@ -17,10 +19,13 @@
 #include "pddgpu_gem.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_prime.h"
+#include "pddgpu_queue.h"
 #include "pddgpu_ttm.h"
 
 /* dma_buf_mmap(); MODULE_IMPORT_NS() took a word before 6.13, a string since */
 MODULE_INFO(import_ns, "DMA_BUF");
+
+static_assert(sizeof(struct drm_pddgpu_gem_wait) == 16);
 
 /**
  * pddgpu_gem_file_open() - the DRM driver's open callback
@@ -34,18 +39,17 @@ int pddgpu_gem_file_open(struct drm_device *drm, struct drm_file *file)
 	struct drm_gpu_scheduler *sched =
 		pddgpu_engine_sched(to_pddgpu(drm)->engine[PDDGPU_ENGINE_USER]);
 	struct pddgpu_file *pfile = kzalloc(sizeof(*pfile), GFP_KERNEL);
-	int ret;
 
 	if (!pfile)
 		return -ENOMEM;
-	ret = drm_sched_entity_init(&pfile->entity, DRM_SCHED_PRIORITY_NORMAL, &sched,
-				    1, NULL);
-	if (ret) {
+	pfile->queue = pddgpu_queue_init(sched, DRM_SCHED_PRIORITY_NORMAL, true);
+	if (IS_ERR(pfile->queue)) {
+		int ret = PTR_ERR(pfile->queue);
+
 		kfree(pfile);
 		return ret;
 	}
 	mutex_init(&pfile->lock);
-	mutex_init(&pfile->submit_lock);
 	file->driver_priv = pfile;
 	return 0;
 }
@@ -59,10 +63,8 @@ void pddgpu_gem_file_close(struct drm_device *drm, struct drm_file *file)
 {
 	struct pddgpu_file *pfile = to_pddgpu_file(file);
 
-	/* What was submitted runs to its end, unless the process was killed */
-	drm_sched_entity_destroy(&pfile->entity);
+	pddgpu_queue_fini(pfile->queue);
 	pddgpu_leak_owner_put(pfile->owner);
-	mutex_destroy(&pfile->submit_lock);
 	mutex_destroy(&pfile->lock);
 	kfree(pfile);
 }
@@ -313,3 +315,31 @@ const struct drm_gem_object_funcs pddgpu_gem_funcs = {
 	.mmap = pddgpu_gem_mmap,
 	.vm_ops = &pddgpu_ttm_vm_ops,
 };
+
+/**
+ * pddgpu_gem_wait_ioctl() - DRM_IOCTL_PDDGPU_GEM_WAIT
+ * @drm: the DRM device
+ * @data: struct drm_pddgpu_gem_wait
+ * @file: who asks
+ *
+ * Return: 0; -EINVAL, -ENOENT, -ETIME, -ERESTARTSYS.
+ */
+int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	const struct drm_pddgpu_gem_wait *args = data;
+	struct drm_gem_object *obj;
+	long ret;
+
+	if (args->flags & ~PDDGPU_GEM_WAIT_MASK)
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	ret = dma_resv_wait_timeout(obj->resv,
+				    dma_resv_usage_rw(!(args->flags & PDDGPU_GEM_WAIT_WRITERS)),
+				    true, drm_timeout_abs_to_jiffies(args->timeout_ns));
+	drm_gem_object_put(obj);
+	if (!ret)
+		return -ETIME;
+	return ret < 0 ? ret : 0;
+}

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/dma-resv.h>
-#include <linux/highmem.h>
-#include <linux/io.h>
 #include <linux/kmemleak.h>
 #include <linux/mutex.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -12,25 +10,30 @@
 
 #include <pddgpu_packets.h>
 
-#include "pddgpu_chip.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_engine.h"
 #include "pddgpu_fence.h"
-#include "pddgpu_gart.h"
-#include "pddgpu_hw.h"
 #include "pddgpu_job.h"
+#include "pddgpu_queue.h"
 
-/* A batch has at most twice as many jobs under way */
+/* A batch of the driver's has at most twice as many jobs under way */
 #define PDDGPU_BATCH_JOBS	64
+
+/*
+ * What moves much takes the place of more packets, so that what is in the ring
+ * is work for a short time: once a job is in there nobody comes before it.
+ */
+#define PDDGPU_JOB_CREDIT_BYTES	SZ_64K
 
 static struct pddgpu_job *pddgpu_job_alloc(const struct pddgpu_batch *batch)
 {
+	gfp_t gfp = batch->queue->account ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
 	struct pddgpu_job *job;
 
-	job = kvzalloc(struct_size(job, ops, PDDGPU_JOB_OPS_MAX), GFP_KERNEL);
+	job = kvzalloc(struct_size(job, ops, PDDGPU_JOB_OPS_MAX), gfp);
 	if (!job)
 		return NULL;
-	job->fence = pddgpu_fence_alloc();
+	job->fence = pddgpu_fence_alloc(gfp);
 	if (!job->fence) {
 		kvfree(job);
 		return NULL;
@@ -39,6 +42,7 @@ static struct pddgpu_job *pddgpu_job_alloc(const struct pddgpu_batch *batch)
 	job->engine = batch->engine;
 	job->client_id = batch->client_id;
 	job->must_run = batch->must_run;
+	job->turn = batch->queue->turn;
 	job->pid = task_tgid_nr(current);
 	get_task_comm(job->comm, current);
 	return job;
@@ -97,6 +101,9 @@ void pddgpu_job_forget(struct drm_sched_fence *fence)
  */
 void pddgpu_job_free(struct pddgpu_job *job)
 {
+	struct pddgpu_queue *queue = job->queue;
+	u32 weight = job->weight;
+
 	if (job->armed || job->base.s_fence)
 		drm_sched_job_cleanup(&job->base);
 	if (job->emitted)
@@ -104,6 +111,35 @@ void pddgpu_job_free(struct pddgpu_job *job)
 	else
 		kfree(job->fence);
 	kvfree(job);
+	/* Only now: what is not over is what takes memory */
+	pddgpu_queue_uncharge(queue, weight);
+	pddgpu_queue_put(queue);
+}
+
+/**
+ * pddgpu_job_break() - a job has failed
+ * @job: the job; the rest of what its turn has submitted has failed with it
+ * @error: why, negative
+ *
+ * Where the engine's jobs are run, or while that is stopped.
+ */
+void pddgpu_job_break(struct pddgpu_job *job, int error)
+{
+	job->queue->failed = job->turn;
+	job->queue->error = error;
+}
+
+/**
+ * pddgpu_job_broken() - has a job failed, or one before it?
+ * @job: the job
+ *
+ * Where pddgpu_job_break() may be called.
+ *
+ * Return: 0, or why, negative.
+ */
+int pddgpu_job_broken(const struct pddgpu_job *job)
+{
+	return job->queue->failed == job->turn ? job->queue->error : 0;
 }
 
 static int pddgpu_batch_new_job(struct pddgpu_batch *batch)
@@ -113,14 +149,18 @@ static int pddgpu_batch_new_job(struct pddgpu_batch *batch)
 
 	if (!job)
 		return -ENOMEM;
-	/* Room for each operation, and for a flush and a fence */
-	ret = pddgpu_sched_job_init(&job->base, batch->entity, PDDGPU_JOB_OPS_MAX + 1,
-				    batch, batch->client_id);
+	/* How much of the ring it takes is known when it is handed over */
+	ret = pddgpu_sched_job_init(&job->base, &batch->queue->entity, 1, batch,
+				    batch->client_id);
 	if (ret) {
 		kfree(job->fence);
 		kvfree(job);
 		return ret;
 	}
+	job->queue = batch->queue;
+	job->weight = 1;
+	pddgpu_queue_get(job->queue);
+	pddgpu_queue_charge(job->queue, job->weight);
 	batch->job = job;
 	return 0;
 }
@@ -129,8 +169,12 @@ static int pddgpu_batch_new_job(struct pddgpu_batch *batch)
 static void pddgpu_batch_push(struct pddgpu_batch *batch)
 {
 	struct pddgpu_job *job = batch->job;
+	u32 more = job->bytes / SZ_1M;
 
-	job->base.credits = job->count + 1;
+	/* Room for each operation, and for a flush and a fence */
+	job->base.credits = job->count + 1 + job->bytes / PDDGPU_JOB_CREDIT_BYTES;
+	job->weight += more;
+	pddgpu_queue_charge(job->queue, more);
 	pddgpu_engine_hold(batch->engine);
 	drm_sched_job_arm(&job->base);
 	job->armed = true;
@@ -144,19 +188,20 @@ static void pddgpu_batch_push(struct pddgpu_batch *batch)
  * pddgpu_batch_begin() - begin a batch
  * @batch: filled in
  * @engine: which one is to run it
- * @entity: the queue; the caller sees to it that one batch at a time is made
- *	for it, from here to the end
+ * @queue: by which it goes there; locked, from here to the end
  * @client_id: the DRM client that asks; 0 for the driver itself
  * @must_run: data depends on it
  *
  * Return: 0, -ENOMEM, or -ENOENT when the entity is being killed.
  */
 int pddgpu_batch_begin(struct pddgpu_batch *batch, struct pddgpu_engine *engine,
-		       struct drm_sched_entity *entity, u64 client_id, bool must_run)
+		       struct pddgpu_queue *queue, u64 client_id, bool must_run)
 {
+	lockdep_assert_held(&queue->lock);
+
 	*batch = (struct pddgpu_batch) {
 		.engine = engine,
-		.entity = entity,
+		.queue = queue,
 		.client_id = client_id,
 		.must_run = must_run,
 	};
@@ -203,32 +248,27 @@ int pddgpu_batch_wait_fence(struct pddgpu_batch *batch, struct dma_fence *fence)
 }
 
 /*
- * A batch may have any number of operations, but not any amount of memory: it
- * waits for its own jobs, unless it is killed.
+ * A batch may have any number of operations, but not any amount of memory: one
+ * of the driver's waits for its own jobs. A client's is cut short by its maker.
  */
-static int pddgpu_batch_wait_turn(struct pddgpu_batch *batch)
+static void pddgpu_batch_wait_turn(struct pddgpu_batch *batch)
 {
-	if (++batch->pushed % PDDGPU_BATCH_JOBS)
-		return 0;
-	while (batch->earlier &&
-	       !dma_fence_wait_timeout(batch->earlier, false, HZ / 20)) {
-		if (fatal_signal_pending(current))
-			break;
-	}
+	if (!batch->must_run || ++batch->pushed % PDDGPU_BATCH_JOBS)
+		return;
+	if (batch->earlier)
+		dma_fence_wait(batch->earlier, false);
 	dma_fence_put(batch->earlier);
 	batch->earlier = dma_fence_get(batch->last);
-	return fatal_signal_pending(current) && !batch->must_run ? -EINTR : 0;
 }
 
 static int pddgpu_batch_add(struct pddgpu_batch *batch, const struct pddgpu_op *op)
 {
 	int ret;
 
-	if (batch->job && batch->job->count == PDDGPU_JOB_OPS_MAX) {
+	if (batch->job && (batch->job->count == PDDGPU_JOB_OPS_MAX ||
+			   batch->job->bytes + op->bytes > PDDGPU_JOB_BYTES_MAX)) {
 		pddgpu_batch_push(batch);
-		ret = pddgpu_batch_wait_turn(batch);
-		if (ret)
-			return ret;
+		pddgpu_batch_wait_turn(batch);
 	}
 	if (!batch->job) {
 		ret = pddgpu_batch_new_job(batch);
@@ -236,6 +276,7 @@ static int pddgpu_batch_add(struct pddgpu_batch *batch, const struct pddgpu_op *
 			return ret;
 	}
 	batch->job->ops[batch->job->count++] = *op;
+	batch->job->bytes += op->bytes;
 	return 0;
 }
 
@@ -267,6 +308,7 @@ static struct pddgpu_op *pddgpu_batch_adjoining(struct pddgpu_batch *batch, u32 
 	op = &batch->job->ops[batch->job->count - 1];
 	if (op->opcode != opcode || op->dst + op->bytes != dst ||
 	    op->bytes + bytes > PDDGPU_OP_BYTES_MAX ||
+	    batch->job->bytes + bytes > PDDGPU_JOB_BYTES_MAX ||
 	    !pddgpu_batch_same_place(&op->to, op->bytes, &batch->to))
 		return NULL;
 	return op;
@@ -282,8 +324,7 @@ static struct pddgpu_op *pddgpu_batch_adjoining(struct pddgpu_batch *batch, u32 
  * Pieces that adjoin on both sides become one packet, as long as the ranges do
  * not overlap each other: the order of bytes is the chip's.
  *
- * Return: 0, -ENOMEM, or -EINTR when the caller is killed; then the batch is to
- * be aborted.
+ * Return: 0, or -ENOMEM; then the batch is to be aborted.
  */
 int pddgpu_batch_copy(struct pddgpu_batch *batch, u64 dst, u64 src, u64 bytes)
 {
@@ -296,6 +337,7 @@ int pddgpu_batch_copy(struct pddgpu_batch *batch, u64 dst, u64 src, u64 bytes)
 	    (last->src + last->bytes + bytes <= last->dst ||
 	     last->dst + last->bytes + bytes <= last->src)) {
 		last->bytes += bytes;
+		batch->job->bytes += bytes;
 		pddgpu_batch_advance(batch, bytes);
 		return 0;
 	}
@@ -325,8 +367,7 @@ int pddgpu_batch_copy(struct pddgpu_batch *batch, u64 dst, u64 src, u64 bytes)
  * @bytes: how much, a multiple of 4
  * @pattern: what with
  *
- * Return: 0, -ENOMEM, or -EINTR when the caller is killed; then the batch is to
- * be aborted.
+ * Return: 0, or -ENOMEM; then the batch is to be aborted.
  */
 int pddgpu_batch_fill(struct pddgpu_batch *batch, u64 dst, u64 bytes, u32 pattern)
 {
@@ -336,6 +377,7 @@ int pddgpu_batch_fill(struct pddgpu_batch *batch, u64 dst, u64 bytes, u32 patter
 	last = pddgpu_batch_adjoining(batch, PDDGPU_OP_FILL, dst, bytes);
 	if (last && last->pattern == pattern) {
 		last->bytes += bytes;
+		batch->job->bytes += bytes;
 		pddgpu_batch_advance(batch, bytes);
 		return 0;
 	}
@@ -384,121 +426,4 @@ void pddgpu_batch_abort(struct pddgpu_batch *batch)
 		dma_fence_wait(batch->last, false);
 		dma_fence_put(batch->last);
 	}
-}
-
-/**
- * struct pddgpu_piece - memory that the CPU reaches in one piece
- */
-struct pddgpu_piece {
-	/** @vram: its address; NULL for a page */
-	void __iomem *vram;
-	/** @page: a system page */
-	struct page *page;
-	/** @offset: into @page */
-	u32 offset;
-	/** @bytes: how much; at most to the end of the page */
-	u32 bytes;
-};
-
-static int pddgpu_job_piece(u64 addr, u64 bytes, struct pddgpu_hw *hw,
-			    const struct pddgpu_chip *chip, struct pddgpu_gart *gart,
-			    struct pddgpu_piece *piece)
-{
-	u32 offset = offset_in_page(addr);
-
-	piece->bytes = min_t(u64, bytes, PAGE_SIZE - offset);
-	piece->vram = NULL;
-	if (addr >= chip->vram_start &&
-	    addr - chip->vram_start < chip->vram_visible_size) {
-		piece->vram = pddgpu_hw_vram(hw) + (addr - chip->vram_start);
-		return 0;
-	}
-	piece->page = pddgpu_gart_page(gart, addr);
-	piece->offset = offset;
-	return piece->page ? 0 : -EIO;
-}
-
-static void pddgpu_job_read(struct pddgpu_piece *piece, void *to, u32 bytes)
-{
-	if (piece->vram)
-		memcpy_fromio(to, piece->vram, bytes);
-	else
-		memcpy_from_page(to, piece->page, piece->offset, bytes);
-}
-
-static void pddgpu_job_write(struct pddgpu_piece *piece, const void *from, u32 bytes)
-{
-	if (piece->vram)
-		memcpy_toio(piece->vram, from, bytes);
-	else
-		memcpy_to_page(piece->page, piece->offset, from, bytes);
-}
-
-/*
- * One piece of an operation. Where source and destination overlap it goes from
- * the end that leaves the source whole, as the chip does.
- */
-static int pddgpu_job_run_op(const struct pddgpu_op *op, struct pddgpu_hw *hw,
-			     const struct pddgpu_chip *chip, struct pddgpu_gart *gart,
-			     void *bounce)
-{
-	bool backward = op->opcode == PDDGPU_OP_COPY && op->dst > op->src &&
-			op->dst < op->src + op->bytes;
-	struct pddgpu_piece src, dst;
-	u64 done = 0;
-	int ret;
-
-	if (op->opcode == PDDGPU_OP_FILL)
-		memset32(bounce, op->pattern, PAGE_SIZE / sizeof(u32));
-	while (done < op->bytes) {
-		u64 at = done, left = op->bytes - done;
-
-		if (backward) {
-			/* Down to a page border of either side */
-			u64 end = op->bytes - done;
-
-			left = min3(end, (u64)offset_in_page(op->dst + end - 1) + 1,
-				    (u64)offset_in_page(op->src + end - 1) + 1);
-			at = end - left;
-		}
-		ret = pddgpu_job_piece(op->dst + at, left, hw, chip, gart, &dst);
-		if (!ret && op->opcode == PDDGPU_OP_COPY) {
-			ret = pddgpu_job_piece(op->src + at, dst.bytes, hw, chip, gart, &src);
-			dst.bytes = min(dst.bytes, src.bytes);
-			if (!ret)
-				pddgpu_job_read(&src, bounce, dst.bytes);
-		}
-		if (ret)
-			return ret;
-		pddgpu_job_write(&dst, bounce, dst.bytes);
-		done += dst.bytes;
-		cond_resched();
-	}
-	return 0;
-}
-
-/**
- * pddgpu_job_run_by_cpu() - do a job's work without an engine
- * @job: the job; what it waits for is over
- * @hw: the card, inside drm_dev_enter()
- * @chip: the chip
- * @gart: the page tables
- * @bounce: a page to copy through
- *
- * Slow, and for an engine that is lost. Allocates nothing.
- *
- * Return: 0, or -EIO where the CPU does not reach.
- */
-int pddgpu_job_run_by_cpu(struct pddgpu_job *job, struct pddgpu_hw *hw,
-			  const struct pddgpu_chip *chip, struct pddgpu_gart *gart,
-			  void *bounce)
-{
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < job->count && !ret; i++)
-		ret = pddgpu_job_run_op(&job->ops[i], hw, chip, gart, bounce);
-	/* Drain write-combining before anybody is told */
-	wmb();
-	return ret;
 }

@@ -11,11 +11,11 @@
 
 struct dma_fence;
 struct dma_resv;
-struct drm_sched_entity;
 struct drm_sched_fence;
 struct pddgpu_chip;
 struct pddgpu_gart;
 struct pddgpu_hw;
+struct pddgpu_queue;
 
 /**
  * struct pddgpu_batch - operations on their way to an engine
@@ -25,8 +25,8 @@ struct pddgpu_hw;
 struct pddgpu_batch {
 	/** @engine: which one runs them */
 	struct pddgpu_engine *engine;
-	/** @entity: its queue */
-	struct drm_sched_entity *entity;
+	/** @queue: by which it goes there */
+	struct pddgpu_queue *queue;
 	/** @client_id: the DRM client that asks; 0 for the driver itself */
 	u64 client_id;
 	/** @must_run: data depends on it: run again after a reset */
@@ -46,7 +46,7 @@ struct pddgpu_batch {
 };
 
 int pddgpu_batch_begin(struct pddgpu_batch *batch, struct pddgpu_engine *engine,
-		       struct drm_sched_entity *entity, u64 client_id, bool must_run);
+		       struct pddgpu_queue *queue, u64 client_id, bool must_run);
 int pddgpu_batch_wait_resv(struct pddgpu_batch *batch, struct dma_resv *resv, bool write);
 int pddgpu_batch_wait_all(struct pddgpu_batch *batch, struct dma_resv *resv);
 int pddgpu_batch_wait_fence(struct pddgpu_batch *batch, struct dma_fence *fence);
@@ -58,6 +58,8 @@ void pddgpu_batch_abort(struct pddgpu_batch *batch);
 int pddgpu_job_run_by_cpu(struct pddgpu_job *job, struct pddgpu_hw *hw,
 			  const struct pddgpu_chip *chip, struct pddgpu_gart *gart,
 			  void *bounce);
+void pddgpu_job_break(struct pddgpu_job *job, int error);
+int pddgpu_job_broken(const struct pddgpu_job *job);
 int pddgpu_job_init_past(void);
 void pddgpu_job_forget(struct drm_sched_fence *fence);
 void pddgpu_job_free(struct pddgpu_job *job);

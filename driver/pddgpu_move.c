@@ -24,6 +24,7 @@
 #include "pddgpu_leak.h"
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
+#include "pddgpu_queue.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_walk.h"
@@ -40,19 +41,31 @@ MODULE_PARM_DESC(cpu_moves, "Let the CPU move buffers, not the engine (default: 
 
 /**
  * struct pddgpu_mover - the driver's own queue for the paging engine
+ *
+ * It is one, and runs in order:
+ *
+ * - TTM remembers of the moves that make room the last one alone, and lets who
+ *   gets the room wait for that. It takes a later fence of one queue for later
+ *   in time, and could not tell with two.
+ * - So no move may wait in it for anybody else, or all that come after would:
+ *   who wants a buffer moved that a user's job is busy with waits for the job
+ *   himself, before the move is queued; see pddgpu_move_wait_users(). What is in
+ *   the queue waits for what was there before, and for the engine.
+ * - Moves of one buffer are in order besides, by the fences in its reservation.
+ * - An engine that forgets its translations does so between two jobs, when the
+ *   later one is written into its ring: as pages are bound before the move that
+ *   needs them is queued, any order of moves would do for that.
  */
 struct pddgpu_mover {
-	/** @lock: one batch at a time; taken last, sleeps */
-	struct mutex lock;
-	/** @entity: the queue */
-	struct drm_sched_entity entity;
+	/** @queue: the queue; its lock is taken last */
+	struct pddgpu_queue *queue;
 };
 
 static void pddgpu_move_fini(struct drm_device *drm, void *arg)
 {
 	struct pddgpu_mover *mover = arg;
 
-	drm_sched_entity_destroy(&mover->entity);
+	pddgpu_queue_fini(mover->queue);
 }
 
 /**
@@ -66,18 +79,13 @@ int pddgpu_move_init(struct pddgpu_device *pdev)
 	struct drm_gpu_scheduler *sched =
 		pddgpu_engine_sched(pdev->engine[PDDGPU_ENGINE_PAGING]);
 	struct pddgpu_mover *mover;
-	int ret;
 
 	mover = drmm_kzalloc(&pdev->drm, sizeof(*mover), GFP_KERNEL);
 	if (!mover)
 		return -ENOMEM;
-	ret = drmm_mutex_init(&pdev->drm, &mover->lock);
-	if (ret)
-		return ret;
-	ret = drm_sched_entity_init(&mover->entity, DRM_SCHED_PRIORITY_KERNEL,
-				    &sched, 1, NULL);
-	if (ret)
-		return ret;
+	mover->queue = pddgpu_queue_init(sched, DRM_SCHED_PRIORITY_KERNEL, false);
+	if (IS_ERR(mover->queue))
+		return PTR_ERR(mover->queue);
 	pdev->mover = mover;
 	return drmm_add_action_or_reset(&pdev->drm, pddgpu_move_fini, mover);
 }
@@ -131,16 +139,16 @@ static int pddgpu_move_add_fills(struct pddgpu_device *pdev, struct pddgpu_batch
  */
 int pddgpu_move_batch_begin(struct pddgpu_device *pdev, struct pddgpu_batch *batch)
 {
-	struct pddgpu_mover *mover = pdev->mover;
+	struct pddgpu_queue *queue = pdev->mover->queue;
 	int ret;
 
 	if (READ_ONCE(cpu_moves))
 		return -ENOMEM;
-	mutex_lock(&mover->lock);
-	ret = pddgpu_batch_begin(batch, pdev->engine[PDDGPU_ENGINE_PAGING],
-				 &mover->entity, 0, true);
+	mutex_lock(&queue->lock);
+	queue->turn++;
+	ret = pddgpu_batch_begin(batch, pdev->engine[PDDGPU_ENGINE_PAGING], queue, 0, true);
 	if (ret)
-		mutex_unlock(&mover->lock);
+		mutex_unlock(&queue->lock);
 	return ret;
 }
 
@@ -163,8 +171,35 @@ struct dma_fence *pddgpu_move_batch_end(struct pddgpu_device *pdev,
 		pddgpu_batch_abort(batch);
 	else
 		fence = pddgpu_batch_end(batch);
-	mutex_unlock(&pdev->mover->lock);
+	mutex_unlock(&pdev->mover->queue->lock);
 	return fence;
+}
+
+/*
+ * Wait until no user's job is busy with a buffer, nor anybody else who is not in
+ * the paging engine's queue: what waits there would hold up all that follow.
+ */
+static int pddgpu_move_wait_users(struct pddgpu_device *pdev,
+				  struct ttm_buffer_object *tbo,
+				  struct ttm_operation_ctx *ctx)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	bool busy = false;
+	long ret;
+
+	dma_resv_for_each_fence(&cursor, tbo->base.resv, DMA_RESV_USAGE_BOOKKEEP, fence) {
+		if (!pddgpu_queue_made(pdev->mover->queue, fence) &&
+		    !dma_fence_is_signaled(fence))
+			busy = true;
+	}
+	if (!busy)
+		return 0;
+	if (ctx->no_wait_gpu)
+		return -EBUSY;
+	ret = dma_resv_wait_timeout(tbo->base.resv, DMA_RESV_USAGE_BOOKKEEP,
+				    ctx->interruptible, MAX_SCHEDULE_TIMEOUT);
+	return ret < 0 ? ret : 0;
 }
 
 /*
@@ -206,7 +241,9 @@ static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_objec
 		return 0;
 	}
 
-	ret = dma_resv_reserve_fences(tbo->base.resv, 1);
+	ret = pddgpu_move_wait_users(pdev, tbo, ctx);
+	if (!ret)
+		ret = dma_resv_reserve_fences(tbo->base.resv, 1);
 	if (ret)
 		return ret;
 	fence = pddgpu_move_queue(pdev, tbo, NULL, to);
@@ -330,7 +367,9 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 	if (!pddgpu_walk_possible(tbo->resource) || !pddgpu_walk_possible(to))
 		return pddgpu_move_now(pdev, tbo, ctx, to);
 
-	ret = dma_resv_reserve_fences(tbo->base.resv, 1);
+	ret = pddgpu_move_wait_users(pdev, tbo, ctx);
+	if (!ret)
+		ret = dma_resv_reserve_fences(tbo->base.resv, 1);
 	if (ret)
 		return ret;
 	fence = pddgpu_move_queue(pdev, tbo, tbo->resource, to);

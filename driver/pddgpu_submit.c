@@ -2,6 +2,7 @@
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-resv.h>
 #include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
@@ -10,21 +11,21 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_syncobj.h>
-#include <drm/drm_utils.h>
 
 #include "pddgpu_bo.h"
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
 #include "pddgpu_file.h"
 #include "pddgpu_job.h"
+#include "pddgpu_queue.h"
 #include "pddgpu_room.h"
 #include "pddgpu_submit.h"
+#include "pddgpu_submit_op.h"
 #include "pddgpu_walk.h"
 
 static_assert(sizeof(struct drm_pddgpu_submit_op) == 40);
 static_assert(sizeof(struct drm_pddgpu_sync) == 16);
 static_assert(sizeof(struct drm_pddgpu_submit) == 40);
-static_assert(sizeof(struct drm_pddgpu_gem_wait) == 16);
 
 /* Whom a job tells */
 struct pddgpu_submit_signal {
@@ -46,6 +47,12 @@ struct pddgpu_submit {
 	const struct drm_pddgpu_submit *args;
 	/** @ops: the operations, copied and checked */
 	struct drm_pddgpu_submit_op *ops;
+	/** @next: which of them is handed over next */
+	u32 next;
+	/** @done: how much of that one has been */
+	u64 done;
+	/** @begun: something was handed over: it cannot be begun anew */
+	bool begun;
 	/** @buffers: by handle; each with a reference, marked when it is written */
 	struct xarray buffers;
 	/** @waits: syncobjs to wait for */
@@ -73,7 +80,7 @@ static int pddgpu_submit_add_buffer(struct pddgpu_submit *submit, u32 handle, bo
 		obj = drm_gem_object_lookup(submit->file, handle);
 		if (!obj)
 			return -ENOENT;
-		ret = xa_err(xa_store(&submit->buffers, handle, obj, GFP_KERNEL));
+		ret = xa_err(xa_store(&submit->buffers, handle, obj, GFP_KERNEL_ACCOUNT));
 		if (ret) {
 			drm_gem_object_put(obj);
 			return ret;
@@ -118,13 +125,28 @@ static int pddgpu_submit_check_op(struct pddgpu_submit *submit,
 	return 0;
 }
 
+/* An array of the user's, in memory that he pays for */
+static void *pddgpu_submit_copy_array(u64 from, u32 count, size_t size)
+{
+	void *array = kvmalloc_array(count, size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
+				     __GFP_RETRY_MAYFAIL);
+
+	if (!array)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(array, u64_to_user_ptr(from), count * size)) {
+		kvfree(array);
+		return ERR_PTR(-EFAULT);
+	}
+	return array;
+}
+
 static int pddgpu_submit_get_ops(struct pddgpu_submit *submit)
 {
 	u32 count = submit->args->op_count, i;
 	int ret;
 
-	submit->ops = vmemdup_array_user(u64_to_user_ptr(submit->args->ops), count,
-					 sizeof(*submit->ops));
+	submit->ops = pddgpu_submit_copy_array(submit->args->ops, count,
+					       sizeof(*submit->ops));
 	if (IS_ERR(submit->ops)) {
 		ret = PTR_ERR(submit->ops);
 		submit->ops = NULL;
@@ -143,7 +165,7 @@ static struct drm_pddgpu_sync *pddgpu_submit_copy_syncs(u64 from, u32 count)
 	struct drm_pddgpu_sync *syncs;
 	u32 i;
 
-	syncs = vmemdup_array_user(u64_to_user_ptr(from), count, sizeof(*syncs));
+	syncs = pddgpu_submit_copy_array(from, count, sizeof(*syncs));
 	if (IS_ERR(syncs))
 		return syncs;
 	for (i = 0; i < count; i++) {
@@ -165,7 +187,7 @@ static int pddgpu_submit_get_signals(struct pddgpu_submit *submit)
 	syncs = pddgpu_submit_copy_syncs(submit->args->signal_syncs, count);
 	if (IS_ERR(syncs))
 		return PTR_ERR(syncs);
-	submit->signals = kvcalloc(count, sizeof(*submit->signals), GFP_KERNEL);
+	submit->signals = kvcalloc(count, sizeof(*submit->signals), GFP_KERNEL_ACCOUNT);
 	if (!submit->signals)
 		ret = -ENOMEM;
 	for (i = 0; i < count && !ret; i++) {
@@ -205,7 +227,7 @@ static void pddgpu_submit_signal(struct pddgpu_submit *submit, struct dma_fence 
 /* Where the engine reaches it; a buffer that is there already stays. */
 static int pddgpu_submit_place(struct pddgpu_submit *submit, struct pddgpu_bo *bo)
 {
-	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct ttm_operation_ctx ctx = { .interruptible = !submit->begun };
 	struct pddgpu_bo_placement placement;
 	u32 domains = bo->domains & ~PDDGPU_GEM_DOMAIN_CPU;
 	int ret;
@@ -248,7 +270,7 @@ static int pddgpu_submit_try_lock(struct pddgpu_submit *submit)
 	unsigned long handle;
 	int ret;
 
-	drm_exec_init(&submit->exec, DRM_EXEC_INTERRUPTIBLE_WAIT |
+	drm_exec_init(&submit->exec, (submit->begun ? 0 : DRM_EXEC_INTERRUPTIBLE_WAIT) |
 		      DRM_EXEC_IGNORE_DUPLICATES, 0);
 	ret = pddgpu_submit_lock_all(submit);
 	if (ret)
@@ -282,121 +304,39 @@ static int pddgpu_submit_lock(struct pddgpu_submit *submit)
 		if (ret == -EDEADLK)
 			continue;
 		ret = pddgpu_room_retry(submit->pdev, &room, PDDGPU_GEM_DOMAIN_MASK, ret);
-		if (ret)
+		if (ret == -ERESTARTSYS && submit->begun) {
+			/* What has begun is not begun anew: only death ends it */
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			schedule_timeout_uninterruptible(1);
+		} else if (ret) {
 			return ret;
-	}
-}
-
-/* A piece that is contiguous on both sides */
-struct pddgpu_submit_piece {
-	u64 dst;
-	u64 src;
-	u64 bytes;
-	/* Bytes of the operation before it */
-	u64 done;
-};
-
-/*
- * A copy to a later place in the same buffer, which it overlaps: its pieces run
- * from the last to the first, each like memmove().
- */
-static int pddgpu_submit_add_backward(struct pddgpu_batch *batch, struct pddgpu_walk *dst,
-				      struct pddgpu_walk *src,
-				      const struct drm_pddgpu_submit_op *op)
-{
-	struct pddgpu_submit_piece *pieces = NULL, *more;
-	size_t count = 0, room = 0;
-	u64 left = op->bytes;
-	int ret = 0;
-
-	while (left) {
-		u64 bytes = min3(src->size, dst->size, PDDGPU_OP_BYTES_MAX);
-
-		if (count == room) {
-			room = max_t(size_t, 16, 2 * room);
-			more = kvmalloc_array(room, sizeof(*pieces), GFP_KERNEL);
-			if (!more) {
-				kvfree(pieces);
-				return -ENOMEM;
-			}
-			if (count)
-				memcpy(more, pieces, count * sizeof(*pieces));
-			kvfree(pieces);
-			pieces = more;
 		}
-		pieces[count++] = (struct pddgpu_submit_piece) {
-			dst->addr, src->addr, bytes, op->bytes - left
-		};
-		pddgpu_walk_next(src, bytes);
-		pddgpu_walk_next(dst, bytes);
-		left -= bytes;
 	}
-	while (count-- && !ret) {
-		batch->to.offset = op->dst_offset + pieces[count].done;
-		batch->from.offset = op->src_offset + pieces[count].done;
-		ret = pddgpu_batch_copy(batch, pieces[count].dst, pieces[count].src,
-					pieces[count].bytes);
-	}
-	kvfree(pieces);
-	return ret;
 }
 
-static int pddgpu_submit_add_copy(struct pddgpu_submit *submit, struct pddgpu_batch *batch,
-				  const struct drm_pddgpu_submit_op *op,
-				  struct pddgpu_walk *dst)
+/* Add some of the next operation, and go on to what follows it. */
+static int pddgpu_submit_add(struct pddgpu_submit *submit, struct pddgpu_batch *batch)
 {
-	struct drm_gem_object *from = pddgpu_submit_buffer(submit, op->src_handle);
+	const struct drm_pddgpu_submit_op *op = &submit->ops[submit->next];
 	struct drm_gem_object *to = pddgpu_submit_buffer(submit, op->dst_handle);
-	u64 left = op->bytes;
-	struct pddgpu_walk src;
-	int ret = 0;
+	struct drm_gem_object *from = to;
+	int ret;
 
-	pddgpu_walk_first(submit->pdev, gem_to_pddgpu_bo(from)->tbo.resource,
-			  op->src_offset, left, &src);
-	if (from == to && op->dst_offset > op->src_offset &&
-	    op->dst_offset - op->src_offset < op->bytes)
-		return pddgpu_submit_add_backward(batch, dst, &src, op);
-
-	while (left && !ret) {
-		u64 bytes = min3(src.size, dst->size, PDDGPU_OP_BYTES_MAX);
-
-		ret = pddgpu_batch_copy(batch, dst->addr, src.addr, bytes);
-		pddgpu_walk_next(&src, bytes);
-		pddgpu_walk_next(dst, bytes);
-		left -= bytes;
-	}
-	return ret;
-}
-
-static int pddgpu_submit_add_op(struct pddgpu_submit *submit, struct pddgpu_batch *batch,
-				const struct drm_pddgpu_submit_op *op)
-{
-	struct drm_gem_object *to = pddgpu_submit_buffer(submit, op->dst_handle);
-	u64 left = op->bytes;
-	struct pddgpu_walk dst;
-	int ret = 0;
-
-	batch->to = (struct pddgpu_op_place){ op->dst_handle, op->dst_offset };
-	batch->from = (struct pddgpu_op_place){ op->src_handle, op->src_offset };
-	pddgpu_walk_first(submit->pdev, gem_to_pddgpu_bo(to)->tbo.resource,
-			  op->dst_offset, left, &dst);
 	if (op->opcode == PDDGPU_SUBMIT_COPY)
-		return pddgpu_submit_add_copy(submit, batch, op, &dst);
-	while (left && !ret) {
-		u64 bytes = dst.size;
-
-		ret = pddgpu_batch_fill(batch, dst.addr, bytes, op->pattern);
-		pddgpu_walk_next(&dst, bytes);
-		left -= bytes;
+		from = pddgpu_submit_buffer(submit, op->src_handle);
+	ret = pddgpu_submit_op_add(submit->pdev, batch, op, gem_to_pddgpu_bo(to),
+				   gem_to_pddgpu_bo(from), &submit->done);
+	if (submit->done == op->bytes) {
+		submit->next++;
+		submit->done = 0;
 	}
 	return ret;
 }
 
-/* Everything that the job has to wait for */
-static int pddgpu_submit_add_waits(struct pddgpu_submit *submit, struct pddgpu_batch *batch)
+/* The syncobjs that the job has to wait for */
+static int pddgpu_submit_wait_syncs(struct pddgpu_submit *submit, struct pddgpu_batch *batch)
 {
-	struct drm_gem_object *obj;
-	unsigned long handle;
 	u32 i;
 	int ret;
 
@@ -410,6 +350,19 @@ static int pddgpu_submit_add_waits(struct pddgpu_submit *submit, struct pddgpu_b
 		if (ret)
 			return ret;
 	}
+	return 0;
+}
+
+/* Everything that the job has to wait for; a queue's jobs run in order. */
+static int pddgpu_submit_add_waits(struct pddgpu_submit *submit, struct pddgpu_batch *batch)
+{
+	struct drm_gem_object *obj;
+	unsigned long handle;
+	int ret;
+
+	ret = submit->begun ? 0 : pddgpu_submit_wait_syncs(submit, batch);
+	if (ret)
+		return ret;
 	xa_for_each(&submit->buffers, handle, obj) {
 		ret = pddgpu_batch_wait_resv(batch, obj->resv,
 					     xa_get_mark(&submit->buffers, handle,
@@ -420,28 +373,29 @@ static int pddgpu_submit_add_waits(struct pddgpu_submit *submit, struct pddgpu_b
 	return 0;
 }
 
-/* Make the job and let it go; the buffers are locked. */
+/* Hand over as much as the queue has room for; the buffers are locked. */
 static int pddgpu_submit_run(struct pddgpu_submit *submit)
 {
-	struct pddgpu_file *pfile = to_pddgpu_file(submit->file);
+	struct pddgpu_queue *queue = to_pddgpu_file(submit->file)->queue;
 	struct drm_gem_object *obj;
 	struct pddgpu_batch batch;
 	struct dma_fence *fence;
 	unsigned long handle;
 	int ret;
-	u32 i;
 
-	mutex_lock(&pfile->submit_lock);
 	ret = pddgpu_batch_begin(&batch, submit->pdev->engine[PDDGPU_ENGINE_USER],
-				 &pfile->entity, submit->file->client_id, false);
+				 queue, submit->file->client_id, false);
 	if (ret)
-		goto out_unlock;
+		return ret;
 	ret = pddgpu_submit_add_waits(submit, &batch);
-	for (i = 0; i < submit->args->op_count && !ret; i++)
-		ret = pddgpu_submit_add_op(submit, &batch, &submit->ops[i]);
+	while (!ret && submit->next < submit->args->op_count) {
+		ret = pddgpu_submit_add(submit, &batch);
+		if (pddgpu_queue_full(queue))
+			break;
+	}
 	if (ret) {
 		pddgpu_batch_abort(&batch);
-		goto out_unlock;
+		return ret;
 	}
 	fence = pddgpu_batch_end(&batch);
 	xa_for_each(&submit->buffers, handle, obj)
@@ -449,11 +403,10 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 				   xa_get_mark(&submit->buffers, handle,
 					       PDDGPU_SUBMIT_WRITTEN) ?
 				   DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
-	pddgpu_submit_signal(submit, fence);
+	if (submit->next == submit->args->op_count)
+		pddgpu_submit_signal(submit, fence);
 	dma_fence_put(fence);
-out_unlock:
-	mutex_unlock(&pfile->submit_lock);
-	return ret;
+	return 0;
 }
 
 static void pddgpu_submit_fini(struct pddgpu_submit *submit)
@@ -471,8 +424,50 @@ static void pddgpu_submit_fini(struct pddgpu_submit *submit)
 		drm_gem_object_put(obj);
 	xa_destroy(&submit->buffers);
 	kvfree(submit->signals);
-	kvfree(submit->waits);
+	if (!IS_ERR(submit->waits))
+		kvfree(submit->waits);
 	kvfree(submit->ops);
+}
+
+/*
+ * Hand the job over. What the queue has not room for goes in parts, and in
+ * between nobody is kept from the buffers: they may move, and others' jobs may
+ * use them.
+ */
+static int pddgpu_submit_all(struct pddgpu_submit *submit)
+{
+	struct pddgpu_queue *queue = to_pddgpu_file(submit->file)->queue;
+	int ret;
+
+	do {
+		ret = submit->begun ? pddgpu_queue_wait_half(queue) : 0;
+		/* Unplugging waits for who is in here */
+		if (!ret && !pddgpu_device_ready(submit->pdev))
+			ret = -ENODEV;
+		if (!ret)
+			ret = pddgpu_submit_lock(submit);
+		if (ret)
+			return ret;
+		ret = pddgpu_submit_run(submit);
+		drm_exec_fini(&submit->exec);
+		submit->begun = true;
+	} while (!ret && submit->next < submit->args->op_count);
+	return ret;
+}
+
+/* Everything is looked at before anything is done. */
+static int pddgpu_submit_get(struct pddgpu_submit *submit)
+{
+	const struct drm_pddgpu_submit *args = submit->args;
+	int ret;
+
+	ret = pddgpu_submit_get_ops(submit);
+	if (ret)
+		return ret;
+	submit->waits = pddgpu_submit_copy_syncs(args->wait_syncs, args->wait_count);
+	if (IS_ERR(submit->waits))
+		return PTR_ERR(submit->waits);
+	return pddgpu_submit_get_signals(submit);
 }
 
 /**
@@ -481,13 +476,18 @@ static void pddgpu_submit_fini(struct pddgpu_submit *submit)
  * @data: struct drm_pddgpu_submit
  * @file: who asks
  *
- * Takes the buffers' reservations.
+ * Takes the file's queue, and inside of it the buffers' reservations. A file
+ * submits one job at a time, so that what a job takes while it is made is taken
+ * once a file.
  *
- * Return: 0; -EINVAL, -E2BIG, -ENOENT, -EFAULT, -ENOMEM, -ERESTARTSYS.
+ * Return: 0; -EINVAL, -E2BIG, -ENOENT, -EFAULT, -ENOMEM, -EAGAIN, -ERESTARTSYS,
+ * -ENODEV;
+ * -EINTR when the process was killed in the middle.
  */
 int pddgpu_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	const struct drm_pddgpu_submit *args = data;
+	struct pddgpu_queue *queue = to_pddgpu_file(file)->queue;
 	struct pddgpu_submit submit = {
 		.pdev = to_pddgpu(drm),
 		.file = file,
@@ -502,53 +502,14 @@ int pddgpu_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 	    args->signal_count > PDDGPU_SUBMIT_SYNCS_MAX)
 		return -E2BIG;
 
-	xa_init(&submit.buffers);
-	ret = pddgpu_submit_get_ops(&submit);
+	ret = pddgpu_queue_lock(queue, file->filp->f_flags & O_NONBLOCK);
 	if (ret)
-		goto out_fini;
-	submit.waits = pddgpu_submit_copy_syncs(args->wait_syncs, args->wait_count);
-	if (IS_ERR(submit.waits)) {
-		ret = PTR_ERR(submit.waits);
-		submit.waits = NULL;
-		goto out_fini;
-	}
-	ret = pddgpu_submit_get_signals(&submit);
-	if (ret)
-		goto out_fini;
-	ret = pddgpu_submit_lock(&submit);
-	if (ret)
-		goto out_fini;
-	ret = pddgpu_submit_run(&submit);
-	drm_exec_fini(&submit.exec);
-out_fini:
-	pddgpu_submit_fini(&submit);
-	return ret;
-}
-
-/**
- * pddgpu_gem_wait_ioctl() - DRM_IOCTL_PDDGPU_GEM_WAIT
- * @drm: the DRM device
- * @data: struct drm_pddgpu_gem_wait
- * @file: who asks
- *
- * Return: 0; -EINVAL, -ENOENT, -ETIME, -ERESTARTSYS.
- */
-int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
-{
-	const struct drm_pddgpu_gem_wait *args = data;
-	struct drm_gem_object *obj;
-	long ret;
-
-	if (args->flags & ~PDDGPU_GEM_WAIT_MASK)
-		return -EINVAL;
-	obj = drm_gem_object_lookup(file, args->handle);
-	if (!obj)
-		return -ENOENT;
-	ret = dma_resv_wait_timeout(obj->resv,
-				    dma_resv_usage_rw(!(args->flags & PDDGPU_GEM_WAIT_WRITERS)),
-				    true, drm_timeout_abs_to_jiffies(args->timeout_ns));
-	drm_gem_object_put(obj);
+		return ret;
+	xa_init_flags(&submit.buffers, XA_FLAGS_ACCOUNT);
+	ret = pddgpu_submit_get(&submit);
 	if (!ret)
-		return -ETIME;
-	return ret < 0 ? ret : 0;
+		ret = pddgpu_submit_all(&submit);
+	pddgpu_submit_fini(&submit);
+	mutex_unlock(&queue->lock);
+	return ret;
 }

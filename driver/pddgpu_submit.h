@@ -9,6 +9,5 @@ struct drm_device;
 struct drm_file;
 
 int pddgpu_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
-int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* PDDGPU_SUBMIT_H */

@@ -109,6 +109,73 @@ static void faulting_job_fails_alone(void **state)
 	pdt_buffer_destroy(s->fd, &b);
 }
 
+#define PIECES	1000
+
+/* Hundreds of pieces that do not adjoin: several jobs of the hardware's */
+static void make_pieces(struct drm_pddgpu_submit_op *ops, size_t count, uint32_t handle,
+			uint32_t pattern)
+{
+	for (size_t i = 0; i < count; i++)
+		ops[i] = pdt_fill(handle, 8 * i, 4, pattern);
+}
+
+/* What gets on takes its time: longer than a hang, and nobody minds. */
+static void slow_job_is_not_hung(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_submit_op ops[40];
+	struct pdt_buffer a;
+	uint32_t syncobj;
+	uint64_t start;
+
+	assert_ok(pdt_buffer_create(s->fd, &a, PDT_PAGE, PDT_GTT, 0));
+	assert_ok(pdt_syncobj_create(s->fd, &syncobj));
+	make_pieces(ops, PDT_ARRAY_SIZE(ops), a.handle, 0x77777777);
+	control("delay %u", 30000);
+	start = pdt_now_ms();
+	assert_ok(pdt_submit_sync(s->fd, ops, PDT_ARRAY_SIZE(ops), 0, 0, syncobj, 0));
+	assert_ok(pdt_syncobj_wait(s->fd, syncobj, 0, 60000));
+	control("delay %u", 0);
+	assert_true(pdt_now_ms() - start > 3 * 300);
+	assert_int_equal(fence_status(s->fd, syncobj), 1);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(ops); i++)
+		assert_int_equal(((uint32_t *)a.map)[2 * i], 0x77777777);
+	assert_int_equal(pdt_log_count(&s->log, "hangs"), 0);
+	assert_ok(pdt_syncobj_destroy(s->fd, syncobj));
+	pdt_buffer_destroy(s->fd, &a);
+}
+
+/* A job that fails at its beginning has failed, and its end does not run. */
+static void large_job_fails_as_a_whole(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_submit_op *ops = calloc(PIECES, sizeof(*ops));
+	const uint32_t *words;
+	struct pdt_buffer a;
+	uint32_t syncobj;
+
+	assert_non_null(ops);
+	assert_ok(pdt_buffer_create(s->fd, &a, PIECES * 8, PDT_GTT, 0));
+	words = a.map;
+	assert_ok(pdt_syncobj_create(s->fd, &syncobj));
+	make_pieces(ops, PIECES, a.handle, 0x99999999);
+	control("fault %u", USER);
+	assert_ok(pdt_submit_sync(s->fd, ops, PIECES, 0, 0, syncobj, 0));
+	assert_ok(pdt_syncobj_wait(s->fd, syncobj, 0, 60000));
+	assert_int_equal(fence_status(s->fd, syncobj), -EIO);
+	assert_ok(pdt_wait_idle(s->fd, a.handle, 60000));
+	assert_int_equal(words[2 * (PIECES - 1)], 0);
+
+	assert_ok(pdt_submit_sync(s->fd, ops, PIECES, 0, 0, syncobj, 0));
+	assert_ok(pdt_syncobj_wait(s->fd, syncobj, 0, 60000));
+	assert_int_equal(fence_status(s->fd, syncobj), 1);
+	for (size_t i = 0; i < PIECES; i++)
+		assert_int_equal(words[2 * i], 0x99999999);
+	assert_ok(pdt_syncobj_destroy(s->fd, syncobj));
+	pdt_buffer_destroy(s->fd, &a);
+	free(ops);
+}
+
 #define COREDUMPS	"/sys/class/devcoredump/devcd*/data"
 
 /* The one coredump there is; false when there is none */
@@ -332,6 +399,8 @@ int main(void)
 		pdt_test(hung_job_fails_alone),
 		pdt_test(faulting_job_fails_alone),
 		pdt_test(hang_is_seen_behind_new_jobs),
+		pdt_test(slow_job_is_not_hung),
+		pdt_test(large_job_fails_as_a_whole),
 		pdt_test(coredump_is_kept),
 		pdt_test(moves_survive_a_hang),
 		pdt_test(moves_survive_a_fault),

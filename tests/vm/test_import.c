@@ -2,6 +2,10 @@
 /* Buffers of another device: imports that fail, that are busy, and their end. */
 #include "pdt.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* vgem's interface to its fences, which libdrm does not bring along */
@@ -170,12 +174,91 @@ static void zombies_are_listed(void **state)
 	close(vgem);
 }
 
+struct waiting {
+	int dmabuf;
+	volatile int jobs;
+};
+
+/* As many jobs as there is room for, each behind the other device's fence */
+static int queue_behind_it(void *arg)
+{
+	struct waiting *waiting = arg;
+	struct drm_pddgpu_submit_op op;
+	struct drm_pddgpu_submit args = { .ops = (uintptr_t)&op, .op_count = 1 };
+	int fd = pdt_open(), jobs = 0;
+	uint32_t theirs, mine;
+
+	child_check(fd >= 0 && !pdt_import(fd, waiting->dmabuf, &theirs));
+	child_check(!pdt_create(fd, SIZE, PDT_BOTH, 0, &mine));
+	op = pdt_copy(mine, 0, theirs, 0, SIZE);
+	child_check(!fcntl(fd, F_SETFL, O_NONBLOCK));
+	while (!ioctl(fd, DRM_IOCTL_PDDGPU_SUBMIT, &args))
+		jobs++;
+	child_check(errno == EAGAIN);
+	waiting->jobs = jobs;
+	for (;;)
+		pause();
+}
+
+/*
+ * A client's jobs that wait for another device are so many, keep nobody else
+ * waiting, and go with the client when it is killed.
+ */
+static void jobs_behind_a_foreign_fence(void **state)
+{
+	struct vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
+	struct waiting *waiting = pdt_shared(sizeof(*waiting));
+	struct vgem_fence_signal signal = { 0 };
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_submit_op op;
+	int vgem = open_vgem();
+	struct pdt_buffer mine;
+	uint64_t count, start;
+	uint32_t theirs;
+	pid_t child;
+
+	if (vgem < 0)
+		pdt_skip("no vgem in this machine");
+	assert_non_null(waiting);
+	assert_ok(make_theirs(vgem, &theirs, &waiting->dmabuf));
+	attach.handle = theirs;
+	start = pdt_now_ms();
+	assert_ok(pdt_ioctl(vgem, IOCTL_VGEM_FENCE_ATTACH, &attach));
+	child = pdt_fork(queue_behind_it, waiting);
+	assert_true(child > 0);
+	while (!waiting->jobs && pdt_now_ms() - start < 8000)
+		pdt_sleep_ms(5);
+	assert_in_range(waiting->jobs, 32, 256);
+
+	assert_ok(pdt_buffer_create(s->fd, &mine, PDT_MIB, PDT_VRAM, 0));
+	op = pdt_fill(mine.handle, 0, PDT_MIB, 4);
+	assert_ok(pdt_submit(s->fd, &op, 1));
+	assert_ok(pdt_wait_idle(s->fd, mine.handle, 60000));
+	assert_ok(pdt_set_domain(s->fd, mine.handle, PDT_GTT, NULL));
+	assert_int_equal(((uint32_t *)mine.map)[1000], 4);
+
+	kill(child, SIGKILL);
+	assert_int_equal(pdt_wait(child), 128 + SIGKILL);
+	/* They do not end before what they wait for. */
+	assert_ok(zombies(s->fd, &count));
+	if (pdt_now_ms() - start < 9000)
+		assert_true(count > 0);
+	signal.fence = attach.out_fence;
+	pdt_ioctl(vgem, IOCTL_VGEM_FENCE_SIGNAL, &signal);
+	pdt_buffer_destroy(s->fd, &mine);
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	close(waiting->dmabuf);
+	close(vgem);
+	munmap(waiting, sizeof(*waiting));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		pdt_test(failed_imports_leave_nothing),
 		pdt_test(busy_buffers_are_imported_at_once),
 		pdt_test(zombies_are_listed),
+		pdt_test(jobs_behind_a_foreign_fence),
 	};
 
 	return pdt_run_tests("import", tests);

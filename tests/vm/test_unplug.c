@@ -285,6 +285,64 @@ static void with_much_in_it(void **state)
 	close(fd);
 }
 
+static int submit_for_hours(void *arg)
+{
+	struct drm_pddgpu_submit_op *ops = calloc(PDDGPU_SUBMIT_OPS_MAX, sizeof(*ops));
+	int fd = pdt_open(), *ready = arg;
+	uint32_t handle;
+
+	child_check(ops && fd >= 0);
+	child_check(!pdt_create(fd, 16 * PDT_MIB, PDT_BOTH, 0, &handle));
+	for (uint32_t i = 0; i < PDDGPU_SUBMIT_OPS_MAX; i++)
+		ops[i] = pdt_fill(handle, 0, 16 * PDT_MIB, i);
+	*ready = 1;
+	child_check(pdt_submit(fd, ops, PDDGPU_SUBMIT_OPS_MAX) == -ENODEV);
+	return 0;
+}
+
+/* Until somebody submits what signals it, which nobody does */
+static int wait_for_ever(void *arg)
+{
+	struct drm_syncobj_wait args = {
+		.timeout_nsec = INT64_MAX,
+		.count_handles = 1,
+		.flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT,
+	};
+	int fd = pdt_open(), *ready = arg;
+	uint32_t handle;
+
+	child_check(fd >= 0 && !pdt_syncobj_create(fd, &handle));
+	args.handles = (uintptr_t)&handle;
+	*ready = 1;
+	pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_WAIT, &args);
+	return 1;
+}
+
+/* Calls that take for ever do not keep the card from going. */
+static void with_patient_callers(void **state)
+{
+	struct unplug *unplug = *state;
+	int *ready = pdt_shared(2 * sizeof(*ready));
+	pid_t submitter, waiter;
+	uint64_t start;
+
+	assert_non_null(ready);
+	submitter = pdt_fork(submit_for_hours, &ready[0]);
+	waiter = pdt_fork(wait_for_ever, &ready[1]);
+	start = pdt_now_ms();
+	while ((!((volatile int *)ready)[0] || !((volatile int *)ready)[1]) &&
+	       pdt_now_ms() < start + 10000)
+		pdt_sleep_ms(5);
+	pdt_sleep_ms(300);
+	start = pdt_now_ms();
+	remove_card(unplug);
+	if (pdt_now_ms() - start > 15000)
+		fail_msg("it took %llu ms", (unsigned long long)(pdt_now_ms() - start));
+	assert_int_equal(pdt_wait(submitter), 0);
+	kill(waiter, SIGKILL);
+	assert_int_equal(pdt_wait(waiter), 128 + SIGKILL);
+}
+
 /* Files of debugfs that are open, and read again, when it goes */
 static void with_debugfs_open(void **state)
 {
@@ -388,6 +446,7 @@ int main(void)
 		unplug_test(mappings_made_later),
 		unplug_test(while_threads_allocate),
 		unplug_test(with_much_in_it),
+		unplug_test(with_patient_callers),
 		unplug_test(with_debugfs_open),
 		unplug_test(comes_back_beside_the_old),
 		unplug_test(unbound_and_bound),

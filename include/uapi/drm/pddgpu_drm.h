@@ -232,7 +232,18 @@ struct drm_pddgpu_sync {
  * whoever uses them later waits for it. The buffers may be in any domain but
  * CPU alone; those that are there now come where the engine reaches them. If
  * they do not fit in there together the answer is -ENOMEM and nothing runs. A
- * job that fails on the way signals its syncobjs with an error.
+ * job that fails on the way signals its syncobjs with an error, and what of it
+ * had not run by then does not.
+ *
+ * A file has so much under way at most: each job counts one, and one for each
+ * MiB that it writes, and with 256 of that SUBMIT waits until some is done. A
+ * signal ends that with -EINTR and nothing runs; with O_NONBLOCK on the file the
+ * answer is -EAGAIN at once, also while another thread submits. One job may count
+ * for more: then SUBMIT hands it over in parts, and returns when the last part
+ * is. In between others may lock its buffers: their moves, and their jobs that
+ * are not ordered by syncobjs, may come between two parts; and if the buffers
+ * then fit no more the answer is -ENOMEM, the syncobjs are not signalled and the
+ * parts before have run.
  */
 struct drm_pddgpu_submit {
 	/** @ops: in: pointer to @op_count struct drm_pddgpu_submit_op */
