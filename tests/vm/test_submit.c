@@ -124,7 +124,7 @@ static void jobs_follow_the_model(void **state)
 {
 	struct pdt_state *s = *state;
 
-	assert_ok(random_jobs(s->fd, 12345, 60));
+	assert_ok(random_jobs(s->fd, pdt_seed(12345), 60));
 }
 
 static int random_child(void *arg)
@@ -141,7 +141,7 @@ static int random_child(void *arg)
 
 static void four_processes(void **state)
 {
-	uint64_t seeds[4] = { 101, 202, 303, 404 };
+	uint64_t seeds[4] = { pdt_seed(101), pdt_seed(202), pdt_seed(303), pdt_seed(404) };
 	pid_t pids[4];
 
 	(void)state;

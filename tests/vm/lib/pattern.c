@@ -2,6 +2,22 @@
 /* Patterns: every page of every seed differs, so that a page in the wrong place shows. */
 #include "pdt.h"
 
+/*
+ * Where a test's random numbers begin, and says so: at @preset, unless PDT_SEED is
+ * set. Then each test's own follows from both.
+ */
+uint64_t pdt_seed(uint64_t preset)
+{
+	const char *given = getenv("PDT_SEED");
+	uint64_t seed = preset;
+
+	if (given)
+		seed = (strtoull(given, NULL, 0) + 1) * 0x9e3779b97f4a7c15ULL ^ preset;
+	printf("# PDT_SEED=%s: random numbers from %#llx\n", given ? given : "(not set)",
+	       (unsigned long long)seed);
+	return seed ? seed : 1;
+}
+
 /* xorshift64; the state must not be zero */
 uint64_t pdt_random(uint64_t *state)
 {

@@ -133,6 +133,7 @@ static inline uint64_t pdt_pages(uint64_t size)
 }
 
 /* pattern.c */
+uint64_t pdt_seed(uint64_t preset);
 uint64_t pdt_random(uint64_t *state);
 void pdt_pattern_fill(void *ptr, uint64_t size, uint64_t seed);
 int64_t pdt_pattern_check(const void *ptr, uint64_t size, uint64_t seed);
