@@ -14,6 +14,7 @@
 #include "pddgpu_leak.h"
 #include "pddgpu_room.h"
 #include "pddgpu_stats.h"
+#include "pddgpu_unpageable.h"
 #include "pddgpu_vram_mgr.h"
 
 /**
@@ -56,7 +57,7 @@ u64 pddgpu_bo_gpu_address(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
 }
 
 static void pddgpu_bo_add_place(struct pddgpu_bo_placement *placement, u32 type,
-				u32 flags, u32 end)
+				u32 flags, u32 start, u32 end)
 {
 	struct ttm_place *place = &placement->places[placement->base.num_placement];
 
@@ -68,8 +69,39 @@ static void pddgpu_bo_add_place(struct pddgpu_bo_placement *placement, u32 type,
 		flags |= TTM_PL_FLAG_FALLBACK;
 	place->mem_type = type;
 	place->flags = flags;
+	place->fpfn = start;
 	place->lpfn = end;
 	placement->base.num_placement++;
+}
+
+/*
+ * Which part of VRAM? What nobody can move later has to be right at once: where
+ * the CPU reaches it, unless the CPU never will.
+ */
+static bool pddgpu_bo_wants_visible(u32 flags)
+{
+	return flags & PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED ||
+	       (flags & PDDGPU_GEM_CREATE_UNPAGEABLE &&
+		!(flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS));
+}
+
+static bool pddgpu_bo_wants_invisible(struct pddgpu_device *pdev, u32 flags)
+{
+	return flags & PDDGPU_GEM_CREATE_UNPAGEABLE &&
+	       flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS &&
+	       pddgpu_vram_mgr_size(pdev->vram_mgr) >
+	       pddgpu_vram_mgr_visible_size(pdev->vram_mgr);
+}
+
+static u64 pddgpu_bo_vram_size(struct pddgpu_device *pdev, u32 flags)
+{
+	u64 size = pddgpu_vram_mgr_size(pdev->vram_mgr);
+	u64 visible = pddgpu_vram_mgr_visible_size(pdev->vram_mgr);
+
+	if (pddgpu_bo_wants_invisible(pdev, flags))
+		return size - visible;
+	return (pddgpu_bo_wants_visible(flags) ? visible : size) -
+	       pddgpu_vram_mgr_reserved(pdev->vram_mgr);
 }
 
 /* Bytes that a buffer could have in a domain that is empty */
@@ -77,10 +109,7 @@ static u64 pddgpu_bo_domain_size(struct pddgpu_device *pdev, u32 domain, u32 fla
 {
 	switch (domain) {
 	case PDDGPU_GEM_DOMAIN_VRAM:
-		return (flags & PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED ?
-			pddgpu_vram_mgr_visible_size(pdev->vram_mgr) :
-			pddgpu_vram_mgr_size(pdev->vram_mgr)) -
-		       pddgpu_vram_mgr_reserved(pdev->vram_mgr);
+		return pddgpu_bo_vram_size(pdev, flags);
 	case PDDGPU_GEM_DOMAIN_GTT:
 		return pddgpu_gtt_mgr_size(pdev->gtt_mgr);
 	default:
@@ -113,16 +142,19 @@ static u32 pddgpu_bo_domains_that_fit(struct pddgpu_device *pdev, u64 size,
 static void pddgpu_bo_add_vram(struct pddgpu_device *pdev,
 			       struct pddgpu_bo_placement *placement, u32 flags)
 {
-	u64 end = pddgpu_vram_mgr_size(pdev->vram_mgr);
+	u64 end = pddgpu_vram_mgr_size(pdev->vram_mgr), start = 0;
 	u32 place_flags = TTM_PL_FLAG_TOPDOWN;
 
-	if (flags & PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED) {
+	if (pddgpu_bo_wants_visible(flags)) {
 		end = pddgpu_vram_mgr_visible_size(pdev->vram_mgr);
 		place_flags = 0;
+	} else if (pddgpu_bo_wants_invisible(pdev, flags)) {
+		start = pddgpu_vram_mgr_visible_size(pdev->vram_mgr);
 	}
 	if (flags & PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS)
 		place_flags |= TTM_PL_FLAG_CONTIGUOUS;
-	pddgpu_bo_add_place(placement, TTM_PL_VRAM, place_flags, end >> PAGE_SHIFT);
+	pddgpu_bo_add_place(placement, TTM_PL_VRAM, place_flags, start >> PAGE_SHIFT,
+			    end >> PAGE_SHIFT);
 }
 
 /**
@@ -151,10 +183,10 @@ int pddgpu_bo_placement_init(struct pddgpu_device *pdev,
 	if (fit & PDDGPU_GEM_DOMAIN_VRAM)
 		pddgpu_bo_add_vram(pdev, placement, flags);
 	if (fit & PDDGPU_GEM_DOMAIN_GTT)
-		pddgpu_bo_add_place(placement, TTM_PL_TT, 0,
+		pddgpu_bo_add_place(placement, TTM_PL_TT, 0, 0,
 				    PDDGPU_BO_PLACE_END);
 	if (fit & PDDGPU_GEM_DOMAIN_CPU)
-		pddgpu_bo_add_place(placement, TTM_PL_SYSTEM, 0,
+		pddgpu_bo_add_place(placement, TTM_PL_SYSTEM, 0, 0,
 				    PDDGPU_BO_PLACE_END);
 	return 0;
 }
@@ -224,6 +256,19 @@ static int pddgpu_bo_check_size(struct pddgpu_device *pdev, u64 size,
 }
 
 /**
+ * pddgpu_bo_check() - could such a buffer ever be made?
+ * @pdev: the device
+ * @param: what it would be made of
+ *
+ * Return: 0, -EINVAL or -E2BIG, as pddgpu_bo_create().
+ */
+int pddgpu_bo_check(struct pddgpu_device *pdev, const struct pddgpu_bo_param *param)
+{
+	return pddgpu_bo_check_size(pdev, param->size, param->alignment, param->domains,
+				    param->flags);
+}
+
+/**
  * pddgpu_bo_destroy() - TTM's last word on a buffer
  * @tbo: the buffer; nobody has a reference any more
  */
@@ -265,8 +310,9 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 	bo->domains = param->domains;
-	bo->flags = param->flags;
+	bo->flags = param->flags & ~PDDGPU_GEM_CREATE_UNPAGEABLE;
 	INIT_LIST_HEAD(&bo->swap_link);
+	INIT_LIST_HEAD(&bo->wishes);
 	bo->tbo.base.funcs = pdev->gem_funcs;
 	if (param->dma_buf) {
 		get_dma_buf(param->dma_buf);
@@ -324,8 +370,7 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 	int ret;
 
 	pddgpu_room_init(&room, true);
-	ret = pddgpu_bo_check_size(pdev, param->size, param->alignment,
-				   param->domains, param->flags);
+	ret = pddgpu_bo_check(pdev, param);
 	while (!ret) {
 		pddgpu_room_search(pdev, &room);
 		bo = pddgpu_bo_try_create(pdev, param);
@@ -342,7 +387,8 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 }
 
 /* Move a reserved buffer into the one domain, if it is not there. */
-static int pddgpu_bo_move_to(struct pddgpu_device *pdev, struct pddgpu_bo *bo, u32 domain)
+static int pddgpu_bo_move_to(struct pddgpu_device *pdev, struct pddgpu_bo *bo, u32 domain,
+			     u32 flags)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	struct pddgpu_bo_placement placement;
@@ -350,44 +396,154 @@ static int pddgpu_bo_move_to(struct pddgpu_device *pdev, struct pddgpu_bo *bo, u
 
 	ret = pddgpu_bo_placement_init(pdev, &placement, bo->tbo.base.size,
 				       (u64)bo->tbo.page_alignment << PAGE_SHIFT,
-				       domain, bo->flags);
-	return ret ? ret : ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
+				       domain, bo->flags | flags);
+	if (!ret)
+		ret = ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
+	/* What is to stay in the CPU domain stays in memory too */
+	if (!ret && flags && domain == PDDGPU_GEM_DOMAIN_CPU)
+		ret = pddgpu_ttm_populate(&bo->tbo, &ctx);
+	return ret;
 }
 
-static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev,
-				     struct pddgpu_bo *bo, u32 domains, u32 *now)
+/* The same for one that then is unpageable for @client, whose account it is on. */
+static int pddgpu_bo_move_to_stay(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+				  u32 domain, struct pddgpu_unpageable_client *client)
 {
-	u32 domain;
-	int ret;
+	int ret = pddgpu_unpageable_charge(pdev, bo, client, domain);
 
-	ret = ttm_bo_reserve(&bo->tbo, true, false, NULL);
 	if (ret)
 		return ret;
-	if (bo->tbo.base.import_attach || bo->tbo.pin_count) {
-		ret = -EBUSY;
-		goto out_unreserve;
-	}
+	ret = pddgpu_bo_move_to(pdev, bo, domain, PDDGPU_GEM_CREATE_UNPAGEABLE);
+	if (ret)
+		pddgpu_unpageable_uncharge(pdev, bo, client, domain);
+	return ret;
+}
 
-	/*
-	 * One after the other: given them all at once, TTM would leave it in the
-	 * last of them rather than look for room in the second.
-	 */
+/* What to say when no domain took it: that there may be room soon comes first. */
+static int pddgpu_bo_worse(int a, int b)
+{
+	if (a == -ENOMEM || b == -ENOMEM)
+		return -ENOMEM;
+	return a == -EDQUOT || b == -EDQUOT ? -EDQUOT : -E2BIG;
+}
+
+/*
+ * One domain after the other: given them all at once, TTM would leave it in the
+ * last of them rather than look for room in the second. @stay: for whom it is to
+ * be unpageable then; or NULL.
+ */
+static int pddgpu_bo_move_into(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+			       u32 domains, struct pddgpu_unpageable_client *stay)
+{
+	int ret = -E2BIG, result = -E2BIG;
+	u32 domain;
+
 	bo->settle = true;
 	for (domain = PDDGPU_GEM_DOMAIN_VRAM; domain; domain >>= 1) {
 		if (!(domains & domain))
 			continue;
-		ret = pddgpu_bo_move_to(pdev, bo, domain);
-		if (ret != -ENOMEM && ret != -E2BIG)
+		if (stay)
+			ret = pddgpu_bo_move_to_stay(pdev, bo, domain, stay);
+		else
+			ret = pddgpu_bo_move_to(pdev, bo, domain, 0);
+		if (ret != -ENOMEM && ret != -E2BIG && ret != -EDQUOT)
 			break;
+		result = pddgpu_bo_worse(result, ret);
+		ret = result;
 	}
 	bo->settle = false;
+	return ret;
+}
+
+/* Charge a buffer that others keep where it is already, and is to stay. */
+static int pddgpu_bo_stay_too(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+			      struct pddgpu_unpageable_client *client)
+{
+	return pddgpu_unpageable_charge(pdev, bo, client,
+					pddgpu_bo_domain(bo->tbo.resource));
+}
+
+/*
+ * Move it if it may, and leave it charged to the client if that is a new wish.
+ * @old: the client's wish; @keep: it has one afterwards.
+ */
+static int pddgpu_bo_place(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+			   const struct pddgpu_bo_wanted *wanted,
+			   struct pddgpu_wish *old, bool keep)
+{
+	bool others = bo->tbo.pin_count > (old ? 1 : 0);
+	int ret;
+
+	/* Another device's pin is no wish: to ask for a move is to ask too much */
+	if (bo->tbo.base.import_attach ||
+	    (bo->tbo.pin_count > bo->wish_count && !wanted->flags))
+		return -EBUSY;
+	if (others || (old && keep)) {
+		if (wanted->domains != bo->domains)
+			return -EBUSY;
+		return keep && !old ? pddgpu_bo_stay_too(pdev, bo, wanted->client) : 0;
+	}
+	if (!old)
+		return pddgpu_bo_move_into(pdev, bo, wanted->domains,
+					   keep ? wanted->client : NULL);
+	/* It ends its own wish, unless the move fails */
+	ttm_bo_unpin(&bo->tbo);
+	ret = pddgpu_bo_move_into(pdev, bo, wanted->domains, NULL);
+	ttm_bo_pin(&bo->tbo);
+	return ret;
+}
+
+/* Let the wish go with the handle, which may have gone already. */
+static int pddgpu_bo_wish_by(struct pddgpu_device *pdev, struct pddgpu_wish *wish,
+			     const struct pddgpu_bo_wanted *wanted, bool is_new)
+{
+	u32 before = wish->handle;
+
+	wish->handle = wanted->handle;
+	if (pddgpu_wish_has_handle(wish, wanted->file))
+		return 0;
+	wish->handle = before;
+	if (is_new)
+		pddgpu_wish_end(pdev, wish);
+	return -ENOENT;
+}
+
+static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+				     const struct pddgpu_bo_wanted *wanted, u32 *now)
+{
+	struct pddgpu_wish *old, *wish = NULL;
+	bool keep;
+	int ret;
+
+	if (wanted->flags & PDDGPU_GEM_SET_UNPAGEABLE) {
+		wish = kzalloc(sizeof(*wish), GFP_KERNEL);
+		if (!wish)
+			return -ENOMEM;
+	}
+	ret = ttm_bo_reserve(&bo->tbo, true, false, NULL);
+	if (ret)
+		goto out_free;
+	old = pddgpu_wish_find(bo, wanted->client);
+	keep = wish || (old && !(wanted->flags & PDDGPU_GEM_SET_PAGEABLE));
+	ret = pddgpu_bo_place(pdev, bo, wanted, old, keep);
 	if (ret)
 		goto out_unreserve;
-	bo->domains = domains;
-	*now = pddgpu_bo_domain(bo->tbo.resource);
 
+	bo->domains = wanted->domains;
+	*now = pddgpu_bo_domain(bo->tbo.resource);
+	if (old && !keep) {
+		pddgpu_wish_end(pdev, old);
+	} else if (wish && old) {
+		ret = pddgpu_bo_wish_by(pdev, old, wanted, false);
+	} else if (wish) {
+		pddgpu_wish_add(pdev, wish, bo, wanted->client);
+		ret = pddgpu_bo_wish_by(pdev, wish, wanted, true);
+		wish = NULL;
+	}
 out_unreserve:
 	ttm_bo_unreserve(&bo->tbo);
+out_free:
+	kfree(wish);
 	return ret;
 }
 
@@ -395,31 +551,36 @@ out_unreserve:
  * pddgpu_bo_set_domains() - change where a buffer may live, and move it there
  * @pdev: the device
  * @bo: the buffer
- * @domains: a non-empty set
+ * @wanted: where, and whether it is to stay there
  * @now: out: the domain it is in now
  *
- * Takes the reservation.
+ * Takes the reservation. See struct drm_pddgpu_gem_set_domain for what becomes of
+ * unpageable buffers.
  *
- * Return: 0; -EBUSY for a buffer that is imported or pinned, -EINVAL and -E2BIG
- * as pddgpu_bo_create(), -ENOMEM, -ERESTARTSYS, -ENODEV. On failure nothing has changed.
+ * Return: 0; -EBUSY for a buffer that has to stay where it is, -EDQUOT when a
+ * limit is in the way, -EINVAL and -E2BIG as pddgpu_bo_create(), -ENOMEM,
+ * -ERESTARTSYS, -ENODEV. On failure nothing has changed. -ENOENT when the handle
+ * is closed meanwhile: then the buffer is there, and pageable.
  */
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
-			  u32 domains, u32 *now)
+			  const struct pddgpu_bo_wanted *wanted, u32 *now)
 {
+	u32 stay = wanted->flags & PDDGPU_GEM_SET_UNPAGEABLE ?
+		   PDDGPU_GEM_CREATE_UNPAGEABLE : 0;
 	struct pddgpu_room room;
 	int ret;
 
 	pddgpu_room_init(&room, true);
 	ret = pddgpu_bo_check_size(pdev, bo->tbo.base.size,
-				   (u64)bo->tbo.page_alignment << PAGE_SHIFT, domains,
-				   bo->flags);
+				   (u64)bo->tbo.page_alignment << PAGE_SHIFT,
+				   wanted->domains, bo->flags | stay);
 	while (!ret) {
 		pddgpu_room_search(pdev, &room);
-		ret = pddgpu_bo_try_set_domains(pdev, bo, domains, now);
+		ret = pddgpu_bo_try_set_domains(pdev, bo, wanted, now);
 		pddgpu_room_found(pdev, &room);
 		if (!ret)
 			break;
-		ret = pddgpu_room_retry(pdev, &room, domains, ret);
+		ret = pddgpu_room_retry(pdev, &room, wanted->domains, ret);
 	}
 	return ret;
 }

@@ -11,7 +11,9 @@
 #include "pddgpu_leak.h"
 
 struct dma_buf;
+struct drm_file;
 struct pddgpu_device;
+struct pddgpu_unpageable_client;
 struct sg_table;
 
 #define PDDGPU_BO_PLACES	3
@@ -27,7 +29,10 @@ struct pddgpu_bo {
 	struct ttm_buffer_object tbo;
 	/** @domains: where it may live, PDDGPU_GEM_DOMAIN_* */
 	u32 domains;
-	/** @flags: creation flags, PDDGPU_GEM_CREATE_*; constant */
+	/**
+	 * @flags: creation flags, PDDGPU_GEM_CREATE_*; constant, and so without
+	 * that of unpageable buffers
+	 */
 	u32 flags;
 	/** @settle: moves are to be over when they return */
 	bool settle;
@@ -46,6 +51,12 @@ struct pddgpu_bo {
 	struct dma_buf *dma_buf;
 	/** @unplugged_page: what CPU mappings see once the card is gone, or NULL */
 	struct page *unplugged_page;
+	/** @wishes: that it be unpageable, struct pddgpu_wish */
+	struct list_head wishes;
+	/** @wish_count: how many; read without the reservation as a hint */
+	u32 wish_count;
+	/** @listed: the last listing that it is in; under TTM's LRU lock */
+	u32 listed;
 	/** @leak: its entry in the leak tracker */
 	struct pddgpu_leak_node leak;
 };
@@ -68,6 +79,22 @@ struct pddgpu_bo_param {
 	struct sg_table *sgt;
 	/** @dma_buf: what it is imported from, its reservation locked; or NULL */
 	struct dma_buf *dma_buf;
+};
+
+/**
+ * struct pddgpu_bo_wanted - where a client wants a buffer to live
+ */
+struct pddgpu_bo_wanted {
+	/** @domains: a non-empty set */
+	u32 domains;
+	/** @flags: PDDGPU_GEM_SET_* */
+	u32 flags;
+	/** @client: who wants it */
+	struct pddgpu_unpageable_client *client;
+	/** @file: the client's file */
+	struct drm_file *file;
+	/** @handle: the buffer's in that file */
+	u32 handle;
 };
 
 static inline struct pddgpu_bo *to_pddgpu_bo(struct ttm_buffer_object *tbo)
@@ -112,10 +139,11 @@ int pddgpu_bo_placement_init(struct pddgpu_device *pdev,
 bool pddgpu_bo_is_visible(const struct pddgpu_bo *bo);
 int pddgpu_bo_make_visible(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 			   struct ttm_operation_ctx *ctx);
+int pddgpu_bo_check(struct pddgpu_device *pdev, const struct pddgpu_bo_param *param);
 struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 				   const struct pddgpu_bo_param *param);
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
-			  u32 domains, u32 *now);
+			  const struct pddgpu_bo_wanted *wanted, u32 *now);
 u32 pddgpu_bo_domain(const struct ttm_resource *res);
 u64 pddgpu_bo_gpu_address(struct pddgpu_device *pdev, struct pddgpu_bo *bo);
 

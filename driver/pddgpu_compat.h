@@ -9,6 +9,7 @@
 
 #include <drm/drm_buddy.h>
 #include <drm/drm_device.h>
+#include <drm/drm_gem.h>
 #include <drm/drm_print.h>
 #include <drm/gpu_scheduler.h>
 #include <drm/ttm/ttm_bo.h>
@@ -127,6 +128,38 @@ static inline void pddgpu_ttm_bo_fini(struct ttm_buffer_object *tbo)
 	ttm_bo_fini(tbo);
 #else
 	ttm_bo_put(tbo);
+#endif
+}
+
+/*
+ * A reference to a buffer that was found on one of TTM's lists, unless it is on
+ * its way out. TTM's own count went with ttm_bo_put(): GEM's counts all.
+ */
+static inline bool pddgpu_ttm_bo_tryget(struct ttm_buffer_object *tbo)
+{
+#ifdef PDDGPU_HAVE_TTM_BO_FINI
+	return kref_get_unless_zero(&tbo->base.refcount);
+#else
+	return kref_get_unless_zero(&tbo->kref);
+#endif
+}
+
+static inline void pddgpu_ttm_bo_unget(struct ttm_buffer_object *tbo)
+{
+#ifdef PDDGPU_HAVE_TTM_BO_FINI
+	drm_gem_object_put(&tbo->base);
+#else
+	ttm_bo_put(tbo);
+#endif
+}
+
+/* What is pinned; since 6.13 under another name, with what is swapped out */
+static inline struct list_head *pddgpu_ttm_pinned(struct ttm_device *ttm)
+{
+#ifdef PDDGPU_HAVE_TTM_UNEVICTABLE
+	return &ttm->unevictable;
+#else
+	return &ttm->pinned;
 #endif
 }
 

@@ -22,6 +22,7 @@
 #include <drm/ttm/ttm_resource.h>
 
 #include "pddgpu_debugfs.h"
+#include "pddgpu_debugfs_residency.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_leak.h"
@@ -427,6 +428,7 @@ void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
 	if (!inodes)
 		return;
 
+	pddgpu_debugfs_residency_init(pdev, root);
 	for (i = 0; i < ARRAY_SIZE(debugfs_files); i++) {
 		const struct pddgpu_debugfs_file *file = &debugfs_files[i];
 		umode_t mode = (debugfs_readable(file) ? 0400 : 0) | (file->set ? 0200 : 0);

@@ -19,9 +19,11 @@
 #include "pddgpu_monitor.h"
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
+#include "pddgpu_residency.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_swap.h"
 #include "pddgpu_ttm.h"
+#include "pddgpu_unpageable.h"
 #include "pddgpu_vram_mgr.h"
 
 static int pddgpu_device_init_hw(struct pddgpu_device *pdev, struct pci_dev *pci)
@@ -185,6 +187,12 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 	if (ret)
 		return ret;
 	ret = pddgpu_device_init_engines(pdev, pci);
+	if (ret)
+		return ret;
+	ret = pddgpu_unpageable_init(pdev);
+	if (ret)
+		return ret;
+	ret = pddgpu_residency_init(pdev);
 	if (ret)
 		return ret;
 

@@ -27,7 +27,9 @@ struct pddgpu_irq;
 struct pddgpu_monitor;
 struct pddgpu_mover;
 struct pddgpu_paging;
+struct pddgpu_residency;
 struct pddgpu_swap;
+struct pddgpu_unpageable;
 
 /**
  * struct pddgpu_device - a card
@@ -70,6 +72,10 @@ struct pddgpu_device {
 	struct pddgpu_paging *paging;
 	/** @swap: what swaps buffers out */
 	struct pddgpu_swap *swap;
+	/** @unpageable: what may be kept unpageable, and what is */
+	struct pddgpu_unpageable *unpageable;
+	/** @residency: what is where, and page-out on request */
+	struct pddgpu_residency *residency;
 	/** @gem_funcs: what GEM calls on a buffer; constant */
 	const struct drm_gem_object_funcs *gem_funcs;
 	/** @system_limit: bytes of system memory that buffers may hold; constant */

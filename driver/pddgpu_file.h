@@ -9,6 +9,8 @@
 
 #include <drm/drm_file.h>
 
+#include "pddgpu_unpageable.h"
+
 struct pddgpu_leak_owner;
 struct pddgpu_queue;
 
@@ -25,6 +27,8 @@ struct pddgpu_file {
 	struct pddgpu_leak_owner *owner;
 	/** @queue: its jobs for the users' engine */
 	struct pddgpu_queue *queue;
+	/** @unpageable: what it keeps unpageable */
+	struct pddgpu_unpageable_client unpageable;
 };
 
 static inline struct pddgpu_file *to_pddgpu_file(struct drm_file *file)

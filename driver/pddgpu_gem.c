@@ -21,6 +21,7 @@
 #include "pddgpu_prime.h"
 #include "pddgpu_queue.h"
 #include "pddgpu_ttm.h"
+#include "pddgpu_unpageable.h"
 
 /* dma_buf_mmap(); MODULE_IMPORT_NS() took a word before 6.13, a string since */
 MODULE_INFO(import_ns, "DMA_BUF");
@@ -49,6 +50,7 @@ int pddgpu_gem_file_open(struct drm_device *drm, struct drm_file *file)
 		kfree(pfile);
 		return ret;
 	}
+	pddgpu_unpageable_client_init(&pfile->unpageable);
 	mutex_init(&pfile->lock);
 	file->driver_priv = pfile;
 	return 0;
@@ -63,6 +65,7 @@ void pddgpu_gem_file_close(struct drm_device *drm, struct drm_file *file)
 {
 	struct pddgpu_file *pfile = to_pddgpu_file(file);
 
+	pddgpu_unpageable_client_fini(to_pddgpu(drm), &pfile->unpageable);
 	pddgpu_queue_fini(pfile->queue);
 	pddgpu_leak_owner_put(pfile->owner);
 	mutex_destroy(&pfile->lock);
@@ -106,13 +109,49 @@ static bool pddgpu_gem_flags_ok(u32 flags)
 	return !(flags & ~PDDGPU_GEM_CREATE_MASK) && (flags & access) != access;
 }
 
+/* What the client wants for the buffer behind a handle of its file */
+static int pddgpu_gem_place(struct pddgpu_bo *bo, struct drm_file *file, u32 handle,
+			    u32 domains, u32 flags, u32 *now)
+{
+	const struct pddgpu_bo_wanted wanted = {
+		.domains = domains,
+		.flags = flags,
+		.client = &to_pddgpu_file(file)->unpageable,
+		.file = file,
+		.handle = handle,
+	};
+
+	return pddgpu_bo_set_domains(to_pddgpu(bo->tbo.base.dev), bo, &wanted, now);
+}
+
+/*
+ * Look for a new unpageable buffer's place only where the limits allow it, so
+ * that a hopeless wish evicts nobody.
+ */
+static int pddgpu_gem_allowed_domains(struct pddgpu_device *pdev, struct drm_file *file,
+				      struct pddgpu_bo_param *param)
+{
+	u32 domains = pddgpu_unpageable_domains(pdev, &to_pddgpu_file(file)->unpageable,
+						PAGE_ALIGN(param->size), param->domains,
+						param->flags);
+	int ret;
+
+	if (!domains) {
+		ret = pddgpu_bo_check(pdev, param);
+		return ret ? ret : -EDQUOT;
+	}
+	param->domains = domains;
+	return 0;
+}
+
 /**
  * pddgpu_gem_create_ioctl() - DRM_IOCTL_PDDGPU_GEM_CREATE
  * @drm: the DRM device
  * @data: struct drm_pddgpu_gem_create
  * @file: who asks
  *
- * Return: 0; -EINVAL, -E2BIG, -ENOMEM, -ERESTARTSYS, -ENODEV.
+ * Return: 0; -EINVAL, -E2BIG, -ENOMEM, -EDQUOT, -ERESTARTSYS, -ENODEV; -ENOENT
+ * when another thread has closed the handle before it was known.
  */
 int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
 			    struct drm_file *file)
@@ -124,12 +163,19 @@ int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
 		.domains = args->domains,
 		.flags = args->flags,
 	};
+	bool unpageable = args->flags & PDDGPU_GEM_CREATE_UNPAGEABLE;
 	struct pddgpu_bo *bo;
 	int ret;
+	u32 now;
 
 	if (args->pad || !pddgpu_gem_domains_ok(args->domains) ||
 	    !pddgpu_gem_flags_ok(args->flags))
 		return -EINVAL;
+	if (unpageable) {
+		ret = pddgpu_gem_allowed_domains(to_pddgpu(drm), file, &param);
+		if (ret)
+			return ret;
+	}
 
 	param.owner = pddgpu_gem_owner(file);
 	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
@@ -139,6 +185,13 @@ int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
 
 	/* From here on the handle keeps the buffer, or nobody does */
 	ret = drm_gem_handle_create(file, &bo->tbo.base, &args->handle);
+	if (!ret && unpageable) {
+		ret = pddgpu_gem_place(bo, file, args->handle, args->domains,
+				       PDDGPU_GEM_SET_UNPAGEABLE, &now);
+		/* Closed already? Then it may be somebody else's by now */
+		if (ret && ret != -ENOENT)
+			drm_gem_handle_delete(file, args->handle);
+	}
 	drm_gem_object_put(&bo->tbo.base);
 	return ret;
 }
@@ -180,7 +233,8 @@ int pddgpu_gem_map_ioctl(struct drm_device *drm, void *data,
  * @data: struct drm_pddgpu_gem_info
  * @file: who asks
  *
- * Takes the buffer's reservation, so that address and domain belong together.
+ * Takes the buffer's reservation, so that address and domain belong together. To
+ * ask is not to use: the buffer keeps its place among those to be evicted.
  *
  * Return: 0; -EINVAL, -ENOENT, -ERESTARTSYS.
  */
@@ -206,7 +260,9 @@ int pddgpu_gem_info_ioctl(struct drm_device *drm, void *data,
 	args->offset = pddgpu_bo_gpu_address(to_pddgpu(drm), bo);
 	args->domain = pddgpu_bo_domain(bo->tbo.resource);
 	args->flags = bo->flags;
-	ttm_bo_unreserve(&bo->tbo);
+	if (bo->wish_count)
+		args->flags |= PDDGPU_GEM_CREATE_UNPAGEABLE;
+	dma_resv_unlock(bo->tbo.base.resv);
 out_put:
 	drm_gem_object_put(obj);
 	return ret;
@@ -237,7 +293,8 @@ int pddgpu_gem_destroy_ioctl(struct drm_device *drm, void *data,
  * @data: struct drm_pddgpu_gem_set_domain
  * @file: who asks
  *
- * Return: 0; -EINVAL, -ENOENT, -E2BIG, -EBUSY, -ENOMEM, -ERESTARTSYS, -ENODEV.
+ * Return: 0; -EINVAL, -ENOENT, -E2BIG, -EBUSY, -EDQUOT, -ENOMEM, -ERESTARTSYS,
+ * -ENODEV.
  */
 int pddgpu_gem_set_domain_ioctl(struct drm_device *drm, void *data,
 				struct drm_file *file)
@@ -246,13 +303,14 @@ int pddgpu_gem_set_domain_ioctl(struct drm_device *drm, void *data,
 	struct drm_gem_object *obj;
 	int ret;
 
-	if (args->flags || !pddgpu_gem_domains_ok(args->domains))
+	if (args->flags & ~PDDGPU_GEM_SET_MASK || args->flags == PDDGPU_GEM_SET_MASK ||
+	    !pddgpu_gem_domains_ok(args->domains))
 		return -EINVAL;
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
-	ret = pddgpu_bo_set_domains(to_pddgpu(drm), gem_to_pddgpu_bo(obj),
-				    args->domains, &args->domain);
+	ret = pddgpu_gem_place(gem_to_pddgpu_bo(obj), file, args->handle, args->domains,
+			       args->flags, &args->domain);
 	drm_gem_object_put(obj);
 	return ret;
 }
@@ -272,6 +330,8 @@ static int pddgpu_gem_open(struct drm_gem_object *obj, struct drm_file *file)
 
 static void pddgpu_gem_close(struct drm_gem_object *obj, struct drm_file *file)
 {
+	pddgpu_unpageable_handle_close(gem_to_pddgpu_bo(obj), file,
+				       &to_pddgpu_file(file)->unpageable);
 	pddgpu_leak_handle_close(to_pddgpu(obj->dev)->leaks,
 				 &gem_to_pddgpu_bo(obj)->leak);
 }

@@ -185,6 +185,8 @@ void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter);
 const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *iter);
 void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u16 stack);
 
+bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
+			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);
 unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
 					struct pddgpu_leak_owner_record *out, unsigned int max);
 

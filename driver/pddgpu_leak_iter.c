@@ -127,6 +127,31 @@ static void record_fill(struct pddgpu_leak_record *record, const struct pddgpu_l
 		record->comm[0] = '\0';
 }
 
+/**
+ * pddgpu_leak_read_owner() - who allocated an object?
+ * @tracker: the tracker
+ * @node: the object's node, which stays valid memory meanwhile
+ * @pid: out: the process in the initial namespace
+ * @comm: out: its name, TASK_COMM_LEN bytes
+ *
+ * Context: any that may take a spinlock.
+ * Return: false when it is not tracked, or not known.
+ */
+bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
+			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm)
+{
+	bool known;
+
+	spin_lock(&tracker->lock);
+	known = node->birth && node->owner;
+	if (known) {
+		*pid = node->owner->pid;
+		memcpy(comm, node->owner->comm, TASK_COMM_LEN);
+	}
+	spin_unlock(&tracker->lock);
+	return known;
+}
+
 static void iter_fetch(struct pddgpu_leak_iter *iter)
 {
 	struct pddgpu_leak_tracker *tracker = iter->tracker;

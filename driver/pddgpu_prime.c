@@ -13,14 +13,10 @@
 #include "pddgpu_prime.h"
 #include "pddgpu_vram_mgr.h"
 
-/*
- * Move a buffer to system pages and keep it there: other devices cannot reach
- * VRAM. With the reservation held.
- */
-static int pddgpu_prime_to_system(struct pddgpu_bo *bo)
+/* Move a buffer to system pages. */
+static int pddgpu_prime_move(struct pddgpu_bo *bo, struct ttm_operation_ctx *ctx)
 {
 	struct pddgpu_device *pdev = to_pddgpu(bo->tbo.base.dev);
-	struct ttm_operation_ctx ctx = { .interruptible = true };
 	struct pddgpu_bo_placement placement;
 	u32 domains = bo->domains & (PDDGPU_GEM_DOMAIN_GTT | PDDGPU_GEM_DOMAIN_CPU);
 	int ret;
@@ -32,9 +28,22 @@ static int pddgpu_prime_to_system(struct pddgpu_bo *bo)
 	ret = pddgpu_bo_placement_init(pdev, &placement, bo->tbo.base.size,
 				       (u64)bo->tbo.page_alignment << PAGE_SHIFT,
 				       domains, bo->flags);
-	if (ret)
-		return ret;
-	ret = ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
+	return ret ? ret : ttm_bo_validate(&bo->tbo, &placement.base, ctx);
+}
+
+/*
+ * Have a buffer in system pages: other devices cannot reach VRAM. With the
+ * reservation held. What a user keeps unpageable stays where it is.
+ */
+static int pddgpu_prime_to_system(struct pddgpu_bo *bo)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	int ret = 0;
+
+	if (!bo->tbo.pin_count)
+		ret = pddgpu_prime_move(bo, &ctx);
+	else if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
+		ret = -EBUSY;
 	if (ret)
 		return ret;
 	/* In the CPU domain it may have been swapped out */
@@ -50,7 +59,8 @@ static int pddgpu_prime_to_system(struct pddgpu_bo *bo)
  * @obj: the buffer, reserved
  *
  * Return: 0; -EOPNOTSUPP for a buffer that may live in VRAM only; -EBUSY when
- * the CPU has it mapped in VRAM; -ENOMEM, -ERESTARTSYS, -ENODEV.
+ * the CPU has it mapped in VRAM, or a user keeps it there; -ENOMEM, -ERESTARTSYS,
+ * -ENODEV.
  */
 int pddgpu_prime_pin(struct drm_gem_object *obj)
 {
@@ -59,7 +69,8 @@ int pddgpu_prime_pin(struct drm_gem_object *obj)
 
 	dma_resv_assert_held(obj->resv);
 
-	if (!bo->tbo.pin_count && !obj->import_attach)
+	/* Other devices' pins have seen to it already */
+	if (bo->tbo.pin_count == bo->wish_count && !obj->import_attach)
 		ret = pddgpu_prime_to_system(bo);
 	else if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
 		ret = -EBUSY;
@@ -110,7 +121,8 @@ struct sg_table *pddgpu_prime_get_sg_table(struct drm_gem_object *obj)
  * moves to system pages first.
  *
  * Return: 0; -EACCES for a buffer made without CPU access; -EOPNOTSUPP when it
- * is scattered and may live in VRAM only; -ENOMEM, -ERESTARTSYS, -ENODEV.
+ * is scattered and may live in VRAM only; -EBUSY when a user keeps it there;
+ * -ENOMEM, -ERESTARTSYS, -ENODEV.
  */
 int pddgpu_prime_vmap(struct drm_gem_object *obj, struct iosys_map *map)
 {

@@ -234,8 +234,10 @@ static int pddgpu_submit_place(struct pddgpu_submit *submit, struct pddgpu_bo *b
 
 	if (pddgpu_walk_possible(bo->tbo.resource))
 		return 0;
-	if (!domains || bo->tbo.pin_count)
+	if (!domains)
 		return -EINVAL;
+	if (bo->tbo.pin_count)
+		return -EBUSY;
 	ret = pddgpu_bo_placement_init(submit->pdev, &placement, bo->tbo.base.size,
 				       (u64)bo->tbo.page_alignment << PAGE_SHIFT,
 				       domains, bo->flags);
@@ -398,11 +400,14 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 		return ret;
 	}
 	fence = pddgpu_batch_end(&batch);
-	xa_for_each(&submit->buffers, handle, obj)
+	xa_for_each(&submit->buffers, handle, obj) {
 		dma_resv_add_fence(obj->resv, fence,
 				   xa_get_mark(&submit->buffers, handle,
 					       PDDGPU_SUBMIT_WRITTEN) ?
 				   DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+		/* In use: the last to be evicted */
+		ttm_bo_move_to_lru_tail_unlocked(&gem_to_pddgpu_bo(obj)->tbo);
+	}
 	if (submit->next == submit->args->op_count)
 		pddgpu_submit_signal(submit, fence);
 	dma_fence_put(fence);
@@ -480,9 +485,8 @@ static int pddgpu_submit_get(struct pddgpu_submit *submit)
  * submits one job at a time, so that what a job takes while it is made is taken
  * once a file.
  *
- * Return: 0; -EINVAL, -E2BIG, -ENOENT, -EFAULT, -ENOMEM, -EAGAIN, -ERESTARTSYS,
- * -ENODEV;
- * -EINTR when the process was killed in the middle.
+ * Return: 0; -EINVAL, -E2BIG, -ENOENT, -EFAULT, -EBUSY, -ENOMEM, -EAGAIN,
+ * -ERESTARTSYS, -ENODEV; -EINTR when the process was killed in the middle.
  */
 int pddgpu_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {

@@ -26,8 +26,9 @@ extern "C" {
  *   with -EINVAL, and a refused call changes nothing.
  * - Errors: -EINVAL an argument that can never be right; -ENOENT no such
  *   handle; -E2BIG a size that fits none of the named domains even when they
- *   are empty; -ENOMEM no room now; -EFAULT a bad pointer; -ENODEV the device
- *   is gone or not ready; -EINTR call again.
+ *   are empty; -ENOMEM no room now; -EDQUOT more would be kept unpageable
+ *   than is allowed; -EBUSY the buffer has to stay where it is; -EFAULT a bad
+ *   pointer; -ENODEV the device is gone or not ready; -EINTR call again.
  * - Sizes and offsets are bytes, times nanoseconds.
  */
 
@@ -65,7 +66,9 @@ extern "C" {
 #define PDDGPU_GEM_CREATE_VRAM_CLEARED		(1 << 4)
 /* One block of VRAM, or -ENOMEM */
 #define PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS	(1 << 5)
-#define PDDGPU_GEM_CREATE_MASK			0x37
+/* As if by SET_DOMAIN with PDDGPU_GEM_SET_UNPAGEABLE through the new handle */
+#define PDDGPU_GEM_CREATE_UNPAGEABLE		(1 << 6)
+#define PDDGPU_GEM_CREATE_MASK			0x77
 
 /**
  * struct drm_pddgpu_gem_create - create a buffer and a handle to it
@@ -127,7 +130,10 @@ struct drm_pddgpu_gem_info {
 	 * not, for one that was swapped out and has not been used since.
 	 */
 	__u32 domain;
-	/** @flags: out: its creation flags */
+	/**
+	 * @flags: out: its creation flags; PDDGPU_GEM_CREATE_UNPAGEABLE while
+	 * some client keeps it unpageable, however it was made
+	 */
 	__u32 flags;
 };
 
@@ -141,6 +147,11 @@ struct drm_pddgpu_gem_destroy {
 	__u32 pad;
 };
 
+/* SET_DOMAIN: keep the buffer where it is afterwards; or no longer; not both */
+#define PDDGPU_GEM_SET_UNPAGEABLE	(1 << 0)
+#define PDDGPU_GEM_SET_PAGEABLE		(1 << 1)
+#define PDDGPU_GEM_SET_MASK		0x3
+
 /**
  * struct drm_pddgpu_gem_set_domain - change where a buffer may live, and move it
  *
@@ -148,13 +159,33 @@ struct drm_pddgpu_gem_destroy {
  * preferred of them in which there is room, or room can be made: buffers that
  * may live elsewhere are evicted. On failure both stay as they were. An
  * imported or an exported and attached buffer does not move: -EBUSY.
+ *
+ * PDDGPU_GEM_SET_UNPAGEABLE is a client's (an open file's) wish that a buffer
+ * keep its place and its GPU address: it is not evicted, swapped or moved until
+ * no client wishes it any more. A wish ends with PDDGPU_GEM_SET_PAGEABLE from the
+ * same client, and when the handle through which it was last made is closed.
+ * PDDGPU_GEM_SET_PAGEABLE from a client that has no wish ends nobody else's.
+ *
+ * As long as a buffer stays unpageable, the same @domains leave it where it is,
+ * and others are refused with -EBUSY.
+ *
+ * Limits hold for the bytes that one client keeps unpageable, and for those of
+ * all clients together, where a shared buffer counts once. VRAM that the CPU
+ * reaches, VRAM that it does not, and system memory (GTT and CPU together) have
+ * their own. A domain in which they leave no room is passed over; where they
+ * alone are in the way the answer is -EDQUOT. In VRAM an unpageable buffer is
+ * put where the CPU reaches it, or if it was made with
+ * PDDGPU_GEM_CREATE_NO_CPU_ACCESS and there is such a part, where it does not.
+ *
+ * An unpageable buffer in the CPU domain cannot be used by SUBMIT: -EBUSY.
+ * Another device cannot attach to one that is unpageable in VRAM: -EBUSY.
  */
 struct drm_pddgpu_gem_set_domain {
 	/** @handle: in: the buffer */
 	__u32 handle;
 	/** @domains: in: a non-empty set of PDDGPU_GEM_DOMAIN_* */
 	__u32 domains;
-	/** @flags: in: must be zero */
+	/** @flags: in: PDDGPU_GEM_SET_*; 0 leaves the client's wish as it is */
 	__u32 flags;
 	/** @domain: out: the one domain it is in now */
 	__u32 domain;
