@@ -203,7 +203,7 @@ static void bad_domains_and_flags(void **state)
 {
 	static const uint32_t bad_domains[] = { 0, 0x8, 0x10, 0xc, 0x80000004, 0xffffffff };
 	static const uint32_t bad_flags[] = {
-		0x8, 0x40, 0x80, 0x100, 0x80000000, 0xffffffff,
+		0x8, 0x48, 0x80, 0x100, 0x80000000, 0xffffffff,
 		PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED | PDDGPU_GEM_CREATE_NO_CPU_ACCESS,
 	};
 	struct pdt_state *s = *state;

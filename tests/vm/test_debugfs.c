@@ -53,6 +53,9 @@ static const struct {
 	{ "vram_mm", 0400 },
 	{ "gtt_mm", 0400 },
 	{ "reset_stats", 0200 },
+	{ "residency", 0400 },
+	{ "page_out", 0600 },
+	{ "unpageable_limits", 0600 },
 };
 
 static void modes(void **state)
@@ -225,6 +228,7 @@ static void switches_take_only_one(void **state)
 	assert_true(pdt_debugfs_write("memory_stats", "1") < 0);
 	assert_true(pdt_debugfs_write("leak_objects", "1") < 0);
 	assert_true(pdt_debugfs_write("vram_mm", "1") < 0);
+	assert_true(pdt_debugfs_write("residency", "1") < 0);
 }
 
 static void reset_zeroes_counters(void **state)

@@ -107,7 +107,11 @@ static void padding_and_flags(void **state)
 	assert_err(EINVAL, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_GEM_DESTROY, &destroy));
 
 	set.handle = handle;
-	set.flags = 1;
+	set.flags = PDDGPU_GEM_SET_UNPAGEABLE | PDDGPU_GEM_SET_PAGEABLE;
+	assert_err(EINVAL, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN, &set));
+	set.flags = 4;
+	assert_err(EINVAL, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN, &set));
+	set.flags = 0x80000001;
 	assert_err(EINVAL, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN, &set));
 	set.flags = 0;
 	set.domains = 0;

@@ -46,6 +46,7 @@ static int read_debugfs(void *arg)
 		"leak_threshold", "leak_suspicious_age", "leak_confirmed_age",
 		"leak_monitor_enabled", "vram_retry_count", "vram_retry_delay",
 		"gtt_retry_count", "gtt_retry_delay", "vram_mm", "gtt_mm", "reset_stats",
+		"residency", "page_out", "unpageable_limits",
 	};
 	char path[PATH_MAX];
 

@@ -349,13 +349,14 @@ static void with_debugfs_open(void **state)
 	struct unplug *unplug = *state;
 	static const char *const names[] = {
 		"memory_stats", "leak_objects", "vram_mm", "gtt_mm", "leak_threshold",
+		"residency", "page_out", "unpageable_limits",
 	};
 	int fds[PDT_ARRAY_SIZE(names)], threshold, fd = pdt_open();
 	uint32_t handle;
 	char text[64];
 
 	assert_true(fd >= 0);
-	assert_ok(pdt_create(fd, PDT_PAGE, PDT_VRAM, 0, &handle));
+	assert_ok(pdt_create(fd, PDT_PAGE, PDT_VRAM, PDDGPU_GEM_CREATE_UNPAGEABLE, &handle));
 	for (size_t i = 0; i < PDT_ARRAY_SIZE(names); i++) {
 		fds[i] = open(pdt_debugfs_path(names[i]), O_RDONLY);
 		assert_true(fds[i] >= 0);

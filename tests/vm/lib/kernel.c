@@ -76,7 +76,7 @@ char *pdt_file_read(const char *path)
 
 const char *pdt_debugfs_path(const char *file)
 {
-	static char path[256];
+	static _Thread_local char path[256];
 
 	snprintf(path, sizeof(path), DEBUGFS "/%s", file);
 	return path;

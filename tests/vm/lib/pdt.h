@@ -217,6 +217,32 @@ int pdt_syncobj_create(int fd, uint32_t *handle);
 int pdt_syncobj_destroy(int fd, uint32_t handle);
 int pdt_syncobj_wait(int fd, uint32_t handle, uint64_t point, unsigned int ms);
 
+/* residency.c */
+
+/**
+ * struct pdt_limits - what may be unpageable in a segment
+ */
+struct pdt_limits {
+	/** @client: bytes for one client */
+	uint64_t client;
+	/** @all: for all together */
+	uint64_t all;
+	/** @used: by all together */
+	uint64_t used;
+	/** @size: of the segment */
+	uint64_t size;
+};
+
+int pdt_set_domain_flags(int fd, uint32_t handle, uint32_t domains, uint32_t flags,
+			 uint32_t *now);
+bool pdt_unpageable(int fd, uint32_t handle);
+int pdt_limits(const char *segment, struct pdt_limits *limits);
+int pdt_limits_set(const char *segment, uint64_t client, uint64_t all);
+int pdt_limits_restore(void);
+int pdt_page_out(const char *segment, uint64_t bytes, uint64_t *moved);
+int pdt_listed(const char *segment, const char *list, uint64_t *sizes, int max);
+uint64_t pdt_residency_sum(const char *name);
+
 /* control.c */
 int pdt_control(const char *command, char *answer, size_t room);
 int pdt_control_stat(const char *name, uint64_t *value);
