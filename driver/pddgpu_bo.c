@@ -10,6 +10,7 @@
 #include "pddgpu_chip.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
+#include "pddgpu_engine.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_room.h"
@@ -292,9 +293,12 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	kfree(bo);
 }
 
+/* With @seen the CPU has to clear it: VRAM that it reaches, or none. */
 static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
-					      const struct pddgpu_bo_param *param)
+					      const struct pddgpu_bo_param *param,
+					      bool seen)
 {
+	u32 flags = param->flags | (seen ? PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED : 0);
 	enum ttm_bo_type type = param->dma_buf ? ttm_bo_type_sg : ttm_bo_type_device;
 	struct dma_resv *resv = param->dma_buf ? param->dma_buf->resv : NULL;
 	struct ttm_operation_ctx ctx = { .interruptible = true };
@@ -303,7 +307,7 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	int ret;
 
 	ret = pddgpu_bo_placement_init(pdev, &placement, param->size, param->alignment,
-				       param->domains, param->flags);
+				       param->domains, flags);
 	if (ret)
 		return ERR_PTR(ret);
 	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
@@ -366,18 +370,26 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 {
 	struct pddgpu_room room;
 	u64 start = pddgpu_memory_stats_alloc_start(pdev->stats);
+	struct pddgpu_engine *engine = pdev->engine[PDDGPU_ENGINE_PAGING];
 	struct pddgpu_bo *bo = NULL;
+	bool lost;
 	int ret;
 
 	pddgpu_room_init(&room, true);
 	ret = pddgpu_bo_check(pdev, param);
 	while (!ret) {
 		pddgpu_room_search(pdev, &room);
-		bo = pddgpu_bo_try_create(pdev, param);
+		lost = pddgpu_engine_lost(engine);
+		bo = pddgpu_bo_try_create(pdev, param, lost);
 		pddgpu_room_found(pdev, &room);
 		if (!IS_ERR(bo))
 			break;
 		ret = PTR_ERR(bo);
+		/* Lost meanwhile: elsewhere, then */
+		if (ret == -EIO && !lost && pddgpu_engine_lost(engine)) {
+			ret = 0;
+			continue;
+		}
 		/* With a reservation held there is no waiting */
 		if (!param->dma_buf)
 			ret = pddgpu_room_retry(pdev, &room, param->domains, ret);

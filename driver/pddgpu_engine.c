@@ -478,6 +478,17 @@ struct drm_gpu_scheduler *pddgpu_engine_sched(struct pddgpu_engine *engine)
 }
 
 /**
+ * pddgpu_engine_lost() - does the CPU do the engine's work?
+ * @engine: the engine
+ *
+ * Return: true when it does, from now on.
+ */
+bool pddgpu_engine_lost(struct pddgpu_engine *engine)
+{
+	return READ_ONCE(engine->lost);
+}
+
+/**
  * pddgpu_engine_start() - give the engine its ring
  * @engine: the engine, after a reset of the chip
  *

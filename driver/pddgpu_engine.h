@@ -113,5 +113,6 @@ void pddgpu_engine_stop(struct pddgpu_engine *engine);
 void pddgpu_engine_signal(struct pddgpu_engine *engine);
 void pddgpu_engine_fault(struct pddgpu_engine *engine, u32 status, u64 addr);
 struct drm_gpu_scheduler *pddgpu_engine_sched(struct pddgpu_engine *engine);
+bool pddgpu_engine_lost(struct pddgpu_engine *engine);
 
 #endif /* PDDGPU_ENGINE_H */

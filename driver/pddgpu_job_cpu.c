@@ -63,8 +63,9 @@ static void pddgpu_job_write(struct pddgpu_piece *piece, const void *from, u32 b
 }
 
 /*
- * One piece of an operation. Where source and destination overlap it goes from
- * the end that leaves the source whole, as the chip does.
+ * One operation. Where source and destination overlap it goes from the end that
+ * leaves the source whole, as the chip does. What cannot be read is lost; zeros
+ * take its place, for what is there now is another's.
  */
 static int pddgpu_job_run_op(const struct pddgpu_op *op, struct pddgpu_hw *hw,
 			     const struct pddgpu_chip *chip, struct pddgpu_gart *gart,
@@ -74,7 +75,7 @@ static int pddgpu_job_run_op(const struct pddgpu_op *op, struct pddgpu_hw *hw,
 			op->dst < op->src + op->bytes;
 	struct pddgpu_piece src, dst;
 	u64 done = 0;
-	int ret;
+	int lost = 0, ret;
 
 	if (op->opcode == PDDGPU_OP_FILL)
 		memset32(bounce, op->pattern, PAGE_SIZE / sizeof(u32));
@@ -90,19 +91,25 @@ static int pddgpu_job_run_op(const struct pddgpu_op *op, struct pddgpu_hw *hw,
 			at = end - left;
 		}
 		ret = pddgpu_job_piece(op->dst + at, left, hw, chip, gart, &dst);
-		if (!ret && op->opcode == PDDGPU_OP_COPY) {
+		if (ret) {
+			lost = ret;
+			done += dst.bytes;
+			continue;
+		}
+		if (op->opcode == PDDGPU_OP_COPY) {
 			ret = pddgpu_job_piece(op->src + at, dst.bytes, hw, chip, gart, &src);
 			dst.bytes = min(dst.bytes, src.bytes);
-			if (!ret)
+			if (ret)
+				memset(bounce, 0, dst.bytes);
+			else
 				pddgpu_job_read(&src, bounce, dst.bytes);
+			lost = ret ?: lost;
 		}
-		if (ret)
-			return ret;
 		pddgpu_job_write(&dst, bounce, dst.bytes);
 		done += dst.bytes;
 		cond_resched();
 	}
-	return 0;
+	return lost;
 }
 
 /**
@@ -121,11 +128,13 @@ int pddgpu_job_run_by_cpu(struct pddgpu_job *job, struct pddgpu_hw *hw,
 			  const struct pddgpu_chip *chip, struct pddgpu_gart *gart,
 			  void *bounce)
 {
-	int ret = 0;
+	int ret = 0, error;
 	u32 i;
 
-	for (i = 0; i < job->count && !ret; i++)
-		ret = pddgpu_job_run_op(&job->ops[i], hw, chip, gart, bounce);
+	for (i = 0; i < job->count; i++) {
+		error = pddgpu_job_run_op(&job->ops[i], hw, chip, gart, bounce);
+		ret = error ?: ret;
+	}
 	/* Drain write-combining before anybody is told */
 	wmb();
 	return ret;

@@ -13,6 +13,7 @@
 #include "pddgpu_compat.h"
 #include "pddgpu_copy.h"
 #include "pddgpu_device.h"
+#include "pddgpu_engine.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_hw.h"
 #include "pddgpu_leak.h"
@@ -170,6 +171,7 @@ static u32 pddgpu_ttm_visible_pages(struct pddgpu_device *pdev)
 static bool pddgpu_ttm_can_hide(struct pddgpu_device *pdev, const struct pddgpu_bo *bo)
 {
 	return !(bo->flags & PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED) &&
+	       !pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]) &&
 	       to_pddgpu_vram_resource(bo->tbo.resource)->visible &&
 	       pddgpu_vram_mgr_invisible_free(pdev->vram_mgr) >= bo->tbo.base.size;
 }
