@@ -27,11 +27,15 @@
 #define gpu_buddy_alloc_blocks		drm_buddy_alloc_blocks
 #define gpu_buddy_block_trim		drm_buddy_block_trim
 #define gpu_buddy_free_list		drm_buddy_free_list
+#define gpu_buddy_free_block		drm_buddy_free_block
 #define gpu_buddy_block_offset		drm_buddy_block_offset
 #define gpu_buddy_block_size		drm_buddy_block_size
+#define gpu_buddy_block_is_clear	drm_buddy_block_is_clear
 #define GPU_BUDDY_RANGE_ALLOCATION	DRM_BUDDY_RANGE_ALLOCATION
 #define GPU_BUDDY_TOPDOWN_ALLOCATION	DRM_BUDDY_TOPDOWN_ALLOCATION
 #define GPU_BUDDY_CONTIGUOUS_ALLOCATION	DRM_BUDDY_CONTIGUOUS_ALLOCATION
+#define GPU_BUDDY_CLEAR_ALLOCATION	DRM_BUDDY_CLEAR_ALLOCATION
+#define GPU_BUDDY_CLEARED		DRM_BUDDY_CLEARED
 #endif
 
 /*

@@ -28,7 +28,8 @@ static bool pddgpu_copy_reachable(struct ttm_resource *res)
 /**
  * pddgpu_copy_clear() - fill VRAM with zeros
  * @pdev: the device, inside drm_dev_enter()
- * @res: a resource of the VRAM manager that nobody uses
+ * @res: a resource of the VRAM manager that nobody uses, nor has since it was
+ *	allocated: what was clear then is left alone
  *
  * Return: 0, or -EINVAL where the CPU does not reach.
  */
@@ -44,7 +45,8 @@ int pddgpu_copy_clear(struct pddgpu_device *pdev, struct ttm_resource *res)
 	while (cur.remaining) {
 		u64 bytes = min_t(u64, cur.size, PDDGPU_COPY_CHUNK);
 
-		memset_io(vram + cur.offset, 0, bytes);
+		if (!pddgpu_res_is_clear(&cur))
+			memset_io(vram + cur.offset, 0, bytes);
 		pddgpu_res_next(&cur, bytes);
 		cond_resched();
 	}

@@ -7,6 +7,7 @@
 #include <drm/drm_print.h>
 
 #include "pddgpu_chip.h"
+#include "pddgpu_clear.h"
 #include "pddgpu_debugfs.h"
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
@@ -139,6 +140,9 @@ static int pddgpu_device_init_engines(struct pddgpu_device *pdev, struct pci_dev
 	ret = pddgpu_paging_init(pdev);
 	if (ret)
 		return ret;
+	ret = pddgpu_clear_init(pdev);
+	if (ret)
+		return ret;
 
 	ret = pddgpu_irq_start(pdev->irq, &handler);
 	if (ret)
@@ -224,6 +228,8 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 	pddgpu_irq_stop(pdev->irq);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		pddgpu_engine_stop(pdev->engine[i]);
+	/* Whose jobs have failed now, if they were not done */
+	pddgpu_clear_stop(pdev);
 	pddgpu_gart_unplug(pdev->gart);
 }
 

@@ -16,6 +16,7 @@ struct drm_gem_object_funcs;
 struct pci_dev;
 struct pddgpu_hw;
 struct pddgpu_chip;
+struct pddgpu_clear;
 struct pddgpu_stats;
 struct pddgpu_leak_tracker;
 struct pddgpu_vram_mgr;
@@ -76,6 +77,8 @@ struct pddgpu_device {
 	struct pddgpu_unpageable *unpageable;
 	/** @residency: what is where, and page-out on request */
 	struct pddgpu_residency *residency;
+	/** @clear: who clears free VRAM */
+	struct pddgpu_clear *clear;
 	/** @gem_funcs: what GEM calls on a buffer; constant */
 	const struct drm_gem_object_funcs *gem_funcs;
 	/** @system_limit: bytes of system memory that buffers may hold; constant */

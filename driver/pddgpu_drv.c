@@ -10,6 +10,7 @@
 
 #include <pddgpu_regs.h>
 
+#include "pddgpu_clear.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_debugfs.h"
 #include "pddgpu_device.h"
@@ -137,6 +138,7 @@ static int pddgpu_pci_probe(struct pci_dev *pci, const struct pci_device_id *id)
 
 	pddgpu_debugfs_link(pdev);
 	pddgpu_monitor_start(pdev);
+	pddgpu_clear_start(pdev);
 	return 0;
 
 err_quiesce:
@@ -152,7 +154,10 @@ static void pddgpu_pci_remove(struct pci_dev *pci)
 /* Before power-off or another kernel: no DMA into what is no longer ours */
 static void pddgpu_pci_shutdown(struct pci_dev *pci)
 {
-	pddgpu_device_quiesce(pci_get_drvdata(pci));
+	struct pddgpu_device *pdev = pci_get_drvdata(pci);
+
+	pddgpu_clear_stop(pdev);
+	pddgpu_device_quiesce(pdev);
 }
 
 /* ivshmem's identity, which other software uses too: probe looks closer */

@@ -27,11 +27,10 @@
 #include "pddgpu_queue.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_ttm.h"
+#include "pddgpu_vram_mgr.h"
 #include "pddgpu_walk.h"
 
-/* Below this the CPU has cleared it before a job is made */
-#define PDDGPU_MOVE_CPU_CLEAR	SZ_128K
-/* The same for copying from and to pages without an address */
+/* Below this the CPU has copied from and to pages without an address before a job is made */
 #define PDDGPU_MOVE_CPU_COPY	SZ_64K
 
 /* What happens anyway when there is no memory for a job */
@@ -110,6 +109,7 @@ static int pddgpu_move_add_copies(struct pddgpu_device *pdev, struct pddgpu_batc
 	return ret;
 }
 
+/* Only what is not clear already: @to is VRAM that was allocated just now. */
 static int pddgpu_move_add_fills(struct pddgpu_device *pdev, struct pddgpu_batch *batch,
 				 struct ttm_resource *to)
 {
@@ -121,7 +121,8 @@ static int pddgpu_move_add_fills(struct pddgpu_device *pdev, struct pddgpu_batch
 	while (left && !ret) {
 		u64 bytes = walk.size;
 
-		ret = pddgpu_batch_fill(batch, walk.addr, bytes, 0);
+		if (!pddgpu_res_is_clear(&walk.cur))
+			ret = pddgpu_batch_fill(batch, walk.addr, bytes, 0);
 		pddgpu_walk_next(&walk, bytes);
 		left -= bytes;
 	}
@@ -231,10 +232,15 @@ static struct dma_fence *pddgpu_move_queue(struct pddgpu_device *pdev,
 static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
 			     struct ttm_operation_ctx *ctx, struct ttm_resource *to)
 {
+	u64 unclear = to_pddgpu_vram_resource(to)->unclear;
 	struct dma_fence *fence;
 	int ret;
 
-	if (to->size <= PDDGPU_MOVE_CPU_CLEAR &&
+	if (!unclear) {
+		ttm_bo_move_null(tbo, to);
+		return 0;
+	}
+	if (unclear <= PDDGPU_VRAM_CPU_CLEAR &&
 	    dma_resv_test_signaled(tbo->base.resv, DMA_RESV_USAGE_BOOKKEEP) &&
 	    !pddgpu_copy_clear(pdev, to)) {
 		ttm_bo_move_null(tbo, to);
@@ -291,9 +297,12 @@ static int pddgpu_move_pages(struct pddgpu_device *pdev, struct ttm_resource *vr
 static int pddgpu_move_clear_now(struct pddgpu_device *pdev,
 				 struct ttm_buffer_object *tbo, struct ttm_resource *to)
 {
-	struct dma_fence *fence = pddgpu_move_queue(pdev, tbo, NULL, to);
+	struct dma_fence *fence;
 	int ret;
 
+	if (!to_pddgpu_vram_resource(to)->unclear)
+		return 0;
+	fence = pddgpu_move_queue(pdev, tbo, NULL, to);
 	if (IS_ERR(fence))
 		return pddgpu_copy_clear(pdev, to);
 	dma_fence_wait(fence, false);
@@ -364,7 +373,9 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 	struct dma_fence *fence;
 	int ret;
 
-	if (!pddgpu_walk_possible(tbo->resource) || !pddgpu_walk_possible(to))
+	/* With no engine it may fail, and that has to be known before it counts as moved */
+	if (!pddgpu_walk_possible(tbo->resource) || !pddgpu_walk_possible(to) ||
+	    pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]))
 		return pddgpu_move_now(pdev, tbo, ctx, to);
 
 	ret = pddgpu_move_wait_users(pdev, tbo, ctx);

@@ -85,4 +85,15 @@ static inline void pddgpu_res_next(struct pddgpu_res_cursor *cur, u64 bytes)
 	pddgpu_res_cursor_settle(cur, 0);
 }
 
+/**
+ * pddgpu_res_is_clear() - did the place hold zeros when it was allocated?
+ * @cur: the cursor
+ *
+ * Return: true when it did.
+ */
+static inline bool pddgpu_res_is_clear(const struct pddgpu_res_cursor *cur)
+{
+	return gpu_buddy_block_is_clear(cur->block);
+}
+
 #endif /* PDDGPU_RES_CURSOR_H */

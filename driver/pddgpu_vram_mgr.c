@@ -11,138 +11,15 @@
 
 #include "pddgpu_compat.h"
 #include "pddgpu_vram_mgr.h"
+#include "pddgpu_vram_mgr_internal.h"
 
 /* Requirement C5: three times, 10 ms */
 #define PDDGPU_VRAM_ALLOC_RETRY_COUNT	3
 #define PDDGPU_VRAM_ALLOC_RETRY_DELAY	10
 
-/**
- * struct pddgpu_vram_mgr - who allocates VRAM
- */
-struct pddgpu_vram_mgr {
-	/** @manager: TTM's part; counts buffers' bytes under the LRU lock */
-	struct ttm_resource_manager manager;
-	/** @ttm: the TTM device; constant */
-	struct ttm_device *ttm;
-	/** @lock: guards @mm and @reserved_blocks; a leaf, sleeps */
-	struct mutex lock;
-	/** @mm: the buddy allocator over all VRAM, in bytes */
-	struct gpu_buddy mm;
-	/** @reserved_blocks: what the driver keeps for itself, until the end */
-	struct list_head reserved_blocks;
-	/** @reserved: bytes of @reserved_blocks; only grows, all visible */
-	atomic64_t reserved;
-	/** @visible_used: visible bytes in use, @reserved included */
-	atomic64_t visible_used;
-	/** @size: bytes of VRAM; constant */
-	u64 size;
-	/** @visible_size: bytes the CPU reaches, from 0; constant */
-	u64 visible_size;
-	/** @retry: what to do about a transient failure */
-	struct pddgpu_retry retry;
-};
-
 static struct pddgpu_vram_mgr *to_pddgpu_vram_mgr(struct ttm_resource_manager *man)
 {
 	return container_of(man, struct pddgpu_vram_mgr, manager);
-}
-
-static u64 pddgpu_vram_block_visible(struct pddgpu_vram_mgr *mgr,
-				     struct gpu_buddy_block *block)
-{
-	u64 start = gpu_buddy_block_offset(block);
-	u64 end = start + gpu_buddy_block_size(&mgr->mm, block);
-
-	if (start >= mgr->visible_size)
-		return 0;
-	return min(end, mgr->visible_size) - start;
-}
-
-/* What an allocation asks for, in bytes */
-struct pddgpu_vram_request {
-	u64 start;
-	u64 end;
-	u64 size;
-	u64 align;
-	bool contiguous;
-	bool topdown;
-};
-
-static int pddgpu_vram_try(struct pddgpu_vram_mgr *mgr,
-			   const struct pddgpu_vram_request *req, u64 min_block,
-			   unsigned long flags, struct list_head *blocks)
-{
-	lockdep_assert_held(&mgr->lock);
-
-	if (req->start || req->end != mgr->size)
-		flags |= GPU_BUDDY_RANGE_ALLOCATION;
-	else if (req->topdown)
-		flags |= GPU_BUDDY_TOPDOWN_ALLOCATION;
-	return pddgpu_buddy_alloc_blocks(&mgr->mm, req->start, req->end, req->size,
-					 min_block, blocks, flags);
-}
-
-/* Exactly there, or -ENOSPC: of any size, which the allocator does not round. */
-static int pddgpu_vram_try_at(struct pddgpu_vram_mgr *mgr, u64 at, u64 size,
-			      struct list_head *blocks)
-{
-	lockdep_assert_held(&mgr->lock);
-
-	return gpu_buddy_alloc_blocks(&mgr->mm, at, at + size, size, PAGE_SIZE,
-				      blocks, 0);
-}
-
-/*
- * Within a range the allocator takes contiguous requests for powers of two
- * only; what is much less than the next one may still fit between its blocks.
- */
-static int pddgpu_vram_try_contiguous(struct pddgpu_vram_mgr *mgr,
-				      const struct pddgpu_vram_request *req,
-				      struct list_head *blocks)
-{
-	u64 step = max_t(u64, req->align, SZ_2M), at;
-	int ret;
-
-	ret = pddgpu_vram_try(mgr, req, req->align, GPU_BUDDY_CONTIGUOUS_ALLOCATION,
-			      blocks);
-	if ((ret != -ENOSPC && ret != -EINVAL) ||
-	    (!req->start && req->end == mgr->size))
-		return ret;
-
-	for (at = round_up(req->start, step); at + req->size <= req->end; at += step) {
-		ret = pddgpu_vram_try_at(mgr, at, req->size, blocks);
-		if (ret != -ENOSPC)
-			return ret;
-	}
-	return -ENOSPC;
-}
-
-/*
- * Large blocks are worth a try, since they make for few page table leaves and
- * few packets; then whatever there is (requirement B1: the fallback).
- */
-static int pddgpu_vram_alloc_blocks(struct pddgpu_vram_mgr *mgr,
-				    const struct pddgpu_vram_request *req,
-				    struct list_head *blocks)
-{
-	u64 large = max_t(u64, req->align, SZ_2M);
-	int ret;
-
-	lockdep_assert_held(&mgr->lock);
-
-	/*
-	 * Up to the alignment it is one block anyway, and the allocator forgets
-	 * the alignment of what is to be contiguous.
-	 */
-	if (req->contiguous && req->size > req->align)
-		return pddgpu_vram_try_contiguous(mgr, req, blocks);
-
-	if (req->size >= large && IS_ALIGNED(req->size, large)) {
-		ret = pddgpu_vram_try(mgr, req, large, 0, blocks);
-		if (!ret)
-			return 0;
-	}
-	return pddgpu_vram_try(mgr, req, req->align, 0, blocks);
 }
 
 /* The buddy allocator says -EINVAL to what can never fit; TTM wants -ENOSPC. */
@@ -190,6 +67,7 @@ static int pddgpu_vram_mgr_alloc(struct ttm_resource_manager *man,
 		.align = max_t(u64, (u64)bo->page_alignment << PAGE_SHIFT, PAGE_SIZE),
 		.contiguous = place->flags & TTM_PL_FLAG_CONTIGUOUS,
 		.topdown = place->flags & TTM_PL_FLAG_TOPDOWN,
+		.first = !bo->resource,
 	};
 	struct pddgpu_vram_resource *vres;
 	int ret;
@@ -202,18 +80,10 @@ static int pddgpu_vram_mgr_alloc(struct ttm_resource_manager *man,
 	req.size = PAGE_ALIGN(vres->base.size);
 
 	ret = pddgpu_vram_check_request(mgr, &req);
+	if (!ret)
+		ret = pddgpu_vram_alloc(mgr, &req, vres);
 	if (ret)
 		goto err_fini;
-
-	mutex_lock(&mgr->lock);
-	ret = pddgpu_vram_alloc_blocks(mgr, &req, &vres->blocks);
-	mutex_unlock(&mgr->lock);
-	if (ret) {
-		/* Rounding up to a power of two may pass the end: no room */
-		if (ret == -EINVAL)
-			ret = -ENOSPC;
-		goto err_fini;
-	}
 
 	pddgpu_vram_resource_settle(mgr, vres);
 	*res = &vres->base;
@@ -232,7 +102,7 @@ static void pddgpu_vram_mgr_free(struct ttm_resource_manager *man,
 	struct pddgpu_vram_mgr *mgr = to_pddgpu_vram_mgr(man);
 
 	mutex_lock(&mgr->lock);
-	gpu_buddy_free_list(&mgr->mm, &vres->blocks, 0);
+	pddgpu_vram_clear_freed(mgr, &vres->blocks);
 	mutex_unlock(&mgr->lock);
 
 	atomic64_sub(vres->visible, &mgr->visible_used);
@@ -291,6 +161,7 @@ static void pddgpu_vram_mgr_debug(struct ttm_resource_manager *man,
 	drm_printf(p, "  reserved:%llu\n", pddgpu_vram_mgr_reserved(mgr));
 
 	mutex_lock(&mgr->lock);
+	pddgpu_vram_clear_debug(mgr, p);
 	drm_printf(p, "default_page_size: %lluKiB\n", mgr->mm.chunk_size >> 10);
 	drm_buddy_print(&mgr->mm, p);
 	drm_puts(p, "reserved:\n");
@@ -318,6 +189,7 @@ static void pddgpu_vram_mgr_fini(struct drm_device *drm, void *arg)
 	mutex_lock(&mgr->lock);
 	gpu_buddy_free_list(&mgr->mm, &mgr->reserved_blocks, 0);
 	gpu_buddy_fini(&mgr->mm);
+	pddgpu_vram_clear_fini(mgr);
 	mutex_unlock(&mgr->lock);
 
 	ttm_resource_manager_cleanup(&mgr->manager);
@@ -363,9 +235,14 @@ int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
 	ret = drmm_mutex_init(drm, &mgr->lock);
 	if (ret)
 		return ret;
-	ret = gpu_buddy_init(&mgr->mm, size, PAGE_SIZE);
+	ret = pddgpu_vram_clear_init(mgr);
 	if (ret)
 		return ret;
+	ret = gpu_buddy_init(&mgr->mm, size, PAGE_SIZE);
+	if (ret) {
+		pddgpu_vram_clear_fini(mgr);
+		return ret;
+	}
 
 	mgr->manager.func = &pddgpu_vram_mgr_func;
 	ttm_resource_manager_init(&mgr->manager, ttm, size);

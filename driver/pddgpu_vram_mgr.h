@@ -7,6 +7,7 @@
 #define PDDGPU_VRAM_MGR_H
 
 #include <linux/list.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 #include <drm/ttm/ttm_resource.h>
@@ -14,6 +15,12 @@
 struct drm_device;
 struct pddgpu_vram_mgr;
 struct ttm_device;
+
+/*
+ * Up to this the CPU has cleared visible VRAM before a job is made: it takes
+ * 10 us for that, a job 150 to 300
+ */
+#define PDDGPU_VRAM_CPU_CLEAR	SZ_128K
 
 /**
  * struct pddgpu_retry - how a transient failure is retried (requirement C5)
@@ -37,6 +44,8 @@ struct pddgpu_vram_resource {
 	struct list_head blocks;
 	/** @visible: bytes of them that the CPU reaches */
 	u64 visible;
+	/** @unclear: bytes of them that did not hold zeros when they were allocated */
+	u64 unclear;
 	/** @contiguous: the blocks adjoin: the buffer is one range */
 	bool contiguous;
 };

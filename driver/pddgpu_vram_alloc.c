@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which memory the VRAM manager takes for a request.
+ */
+#include <linux/log2.h>
+#include <linux/mutex.h>
+#include <linux/sizes.h>
+
+#include "pddgpu_compat.h"
+#include "pddgpu_vram_mgr.h"
+#include "pddgpu_vram_mgr_internal.h"
+
+/* Clear pieces smaller than this would make too many packets of a buffer */
+#define PDDGPU_VRAM_CLEAR_PIECE		SZ_256K
+
+/**
+ * pddgpu_vram_block_visible() - how much of a block the CPU reaches
+ * @mgr: the manager
+ * @block: the block
+ *
+ * Return: bytes.
+ */
+u64 pddgpu_vram_block_visible(struct pddgpu_vram_mgr *mgr,
+			      struct gpu_buddy_block *block)
+{
+	u64 start = gpu_buddy_block_offset(block);
+	u64 end = start + gpu_buddy_block_size(&mgr->mm, block);
+
+	if (start >= mgr->visible_size)
+		return 0;
+	return min(end, mgr->visible_size) - start;
+}
+
+static u64 pddgpu_vram_visible(struct pddgpu_vram_mgr *mgr, struct list_head *blocks)
+{
+	struct gpu_buddy_block *block;
+	u64 bytes = 0;
+
+	list_for_each_entry(block, blocks, link)
+		bytes += pddgpu_vram_block_visible(mgr, block);
+	return bytes;
+}
+
+static int pddgpu_vram_try(struct pddgpu_vram_mgr *mgr,
+			   const struct pddgpu_vram_request *req, u64 min_block,
+			   unsigned long flags, struct list_head *blocks)
+{
+	lockdep_assert_held(&mgr->lock);
+
+	if (req->start || req->end != mgr->size)
+		flags |= GPU_BUDDY_RANGE_ALLOCATION;
+	else if (req->topdown)
+		flags |= GPU_BUDDY_TOPDOWN_ALLOCATION;
+	if (req->clear)
+		flags |= GPU_BUDDY_CLEAR_ALLOCATION;
+	return pddgpu_buddy_alloc_blocks(&mgr->mm, req->start, req->end, req->size,
+					 min_block, blocks, flags);
+}
+
+/**
+ * pddgpu_vram_try_at() - take memory exactly there
+ * @mgr: the manager, locked
+ * @at: offset of its first byte, a multiple of a page
+ * @size: bytes, of which the same holds; the allocator does not round it
+ * @blocks: gets the blocks
+ *
+ * Return: 0, -ENOSPC or -ENOMEM.
+ */
+int pddgpu_vram_try_at(struct pddgpu_vram_mgr *mgr, u64 at, u64 size,
+		       struct list_head *blocks)
+{
+	lockdep_assert_held(&mgr->lock);
+
+	return gpu_buddy_alloc_blocks(&mgr->mm, at, at + size, size, PAGE_SIZE,
+				      blocks, 0);
+}
+
+/*
+ * Within a range the allocator takes contiguous requests for powers of two
+ * only; what is much less than the next one may still fit between its blocks.
+ */
+static int pddgpu_vram_try_contiguous(struct pddgpu_vram_mgr *mgr,
+				      const struct pddgpu_vram_request *req,
+				      struct list_head *blocks)
+{
+	u64 step = max_t(u64, req->align, SZ_2M), at;
+	int ret;
+
+	ret = pddgpu_vram_try(mgr, req, req->align, GPU_BUDDY_CONTIGUOUS_ALLOCATION,
+			      blocks);
+	if ((ret != -ENOSPC && ret != -EINVAL) ||
+	    (!req->start && req->end == mgr->size))
+		return ret;
+
+	for (at = round_up(req->start, step); at + req->size <= req->end; at += step) {
+		ret = pddgpu_vram_try_at(mgr, at, req->size, blocks);
+		if (ret != -ENOSPC)
+			return ret;
+	}
+	return -ENOSPC;
+}
+
+/*
+ * Large blocks are worth a try, since they make for few page table leaves and
+ * few packets; then whatever there is (requirement B1: the fallback).
+ */
+static int pddgpu_vram_alloc_blocks(struct pddgpu_vram_mgr *mgr,
+				    const struct pddgpu_vram_request *req,
+				    struct list_head *blocks)
+{
+	u64 large = max_t(u64, req->align, SZ_2M);
+	int ret;
+
+	lockdep_assert_held(&mgr->lock);
+
+	/*
+	 * Up to the alignment it is one block anyway, and the allocator forgets
+	 * the alignment of what is to be contiguous.
+	 */
+	if (req->contiguous && req->size > req->align)
+		return pddgpu_vram_try_contiguous(mgr, req, blocks);
+
+	if (req->size >= large && IS_ALIGNED(req->size, large)) {
+		ret = pddgpu_vram_try(mgr, req, large, 0, blocks);
+		if (!ret)
+			return 0;
+	}
+	return pddgpu_vram_try(mgr, req, req->align, 0, blocks);
+}
+
+static bool pddgpu_vram_hides(struct pddgpu_vram_mgr *mgr,
+			      const struct pddgpu_vram_request *req)
+{
+	return req->topdown && mgr->visible_size < mgr->size;
+}
+
+/*
+ * What need not be visible is not to take what is for being clear, or for not
+ * being so, as long as there is other memory.
+ */
+static int pddgpu_vram_alloc_any(struct pddgpu_vram_mgr *mgr,
+				 const struct pddgpu_vram_request *req,
+				 struct list_head *blocks)
+{
+	struct pddgpu_vram_request other = *req;
+	LIST_HEAD(others);
+	int ret;
+
+	ret = pddgpu_vram_alloc_blocks(mgr, req, blocks);
+	if (ret || !pddgpu_vram_hides(mgr, req) || !pddgpu_vram_visible(mgr, blocks))
+		return ret;
+
+	other.clear = !req->clear;
+	if (pddgpu_vram_alloc_blocks(mgr, &other, &others))
+		return 0;
+	if (pddgpu_vram_visible(mgr, &others) < pddgpu_vram_visible(mgr, blocks))
+		list_swap(blocks, &others);
+	pddgpu_vram_clear_undo(mgr, &others);
+	return 0;
+}
+
+static bool pddgpu_vram_all_clear(struct list_head *blocks)
+{
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, blocks, link) {
+		if (!gpu_buddy_block_is_clear(block))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The allocator would rather take a large block that is not clear than several that
+ * are. So ask for less and less at a time until what it gives is clear.
+ */
+static bool pddgpu_vram_alloc_clear(struct pddgpu_vram_mgr *mgr,
+				    const struct pddgpu_vram_request *req,
+				    struct list_head *blocks)
+{
+	u64 least = max_t(u64, req->align, PDDGPU_VRAM_CLEAR_PIECE), left = req->size;
+	struct pddgpu_vram_request piece = *req;
+	LIST_HEAD(got);
+
+	while (left) {
+		piece.size = min(piece.size, rounddown_pow_of_two(left));
+		if (!pddgpu_vram_try(mgr, &piece, req->align, 0, &got) &&
+		    pddgpu_vram_all_clear(&got)) {
+			list_splice_tail_init(&got, blocks);
+			left -= piece.size;
+			continue;
+		}
+		pddgpu_vram_clear_undo(mgr, &got);
+		if (piece.size <= least)
+			break;
+		piece.size /= 2;
+	}
+	if (left)
+		pddgpu_vram_clear_undo(mgr, blocks);
+	return !left;
+}
+
+/* Large and clear, if there is enough of it, and anything else if not. */
+static int pddgpu_vram_alloc_best(struct pddgpu_vram_mgr *mgr,
+				  const struct pddgpu_vram_request *req,
+				  struct list_head *blocks)
+{
+	if (req->clear && !req->contiguous && req->size <= mgr->mm.clear_avail &&
+	    !req->start && req->end == mgr->size && IS_ALIGNED(req->size, req->align) &&
+	    pddgpu_vram_alloc_clear(mgr, req, blocks)) {
+		if (!pddgpu_vram_hides(mgr, req) || !pddgpu_vram_visible(mgr, blocks))
+			return 0;
+		pddgpu_vram_clear_undo(mgr, blocks);
+	}
+	return pddgpu_vram_alloc_any(mgr, req, blocks);
+}
+
+/*
+ * Free neighbours of which one is clear and the other is not stay apart, which
+ * may leave no room for what is to be contiguous. Asking for all there is makes
+ * the allocator join them, and forget what was clear.
+ */
+static void pddgpu_vram_join(struct pddgpu_vram_mgr *mgr)
+{
+	u64 all = rounddown_pow_of_two(mgr->size);
+	LIST_HEAD(blocks);
+
+	if (!gpu_buddy_alloc_blocks(&mgr->mm, 0, mgr->size, all, all, &blocks, 0))
+		pddgpu_vram_clear_undo(mgr, &blocks);
+}
+
+static bool pddgpu_vram_no_room(int ret)
+{
+	/* Rounding up to a power of two may pass the end */
+	return ret == -ENOSPC || ret == -EINVAL;
+}
+
+/*
+ * The CPU clears a little sooner than it is split off a clear block; and then the
+ * same page is taken again and again, which caches like.
+ */
+static bool pddgpu_vram_cleared_by_cpu(struct pddgpu_vram_mgr *mgr,
+				       const struct pddgpu_vram_request *req)
+{
+	return req->size <= PDDGPU_VRAM_CPU_CLEAR && req->end <= mgr->visible_size;
+}
+
+/**
+ * pddgpu_vram_alloc() - take memory for a buffer
+ * @mgr: the manager
+ * @req: what is asked for
+ * @vres: gets the blocks, and how much of them is not clear
+ *
+ * Where memory is being cleared that could be what is wanted, it is waited for:
+ * it is free, though it cannot be had at this moment. Takes the manager's lock.
+ *
+ * Return: 0, -ENOSPC or -ENOMEM.
+ */
+int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *req,
+		      struct pddgpu_vram_resource *vres)
+{
+	bool by_cpu = pddgpu_vram_cleared_by_cpu(mgr, req);
+	int ret;
+
+	mutex_lock(&mgr->lock);
+	req->clear = req->first &&
+		     !(by_cpu && pddgpu_vram_clear_has_stale(mgr, req->size));
+	if (req->first && !by_cpu)
+		pddgpu_vram_clear_expect(mgr, req->size);
+	ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
+	if (pddgpu_vram_no_room(ret) && pddgpu_vram_clear_wait(mgr))
+		ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
+	if (pddgpu_vram_no_room(ret) && req->contiguous && mgr->mm.clear_avail) {
+		pddgpu_vram_join(mgr);
+		ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
+	}
+	if (!ret) {
+		vres->unclear = pddgpu_vram_clear_used(mgr, &vres->blocks);
+		if (req->first && !by_cpu)
+			pddgpu_vram_clear_demand(mgr, req->size, vres->unclear);
+	}
+	mutex_unlock(&mgr->lock);
+	return pddgpu_vram_no_room(ret) ? -ENOSPC : ret;
+}

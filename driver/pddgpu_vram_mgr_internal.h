@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the VRAM manager share; nobody else includes this.
+ */
+#ifndef PDDGPU_VRAM_MGR_INTERNAL_H
+#define PDDGPU_VRAM_MGR_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/wait.h>
+
+#include <drm/ttm/ttm_resource.h>
+
+#include "pddgpu_compat.h"
+#include "pddgpu_vram_mgr.h"
+
+struct drm_printer;
+
+/**
+ * struct pddgpu_vram_clear - free VRAM that is to be cleared
+ *
+ * All of it under the manager's lock, unless it says something else.
+ */
+struct pddgpu_vram_clear {
+	/** @stale: a bit for each page that is free and was used since its last clear */
+	unsigned long *stale;
+	/** @stale_bytes: how much that is */
+	u64 stale_bytes;
+	/** @next: page that the search goes on at */
+	unsigned long next;
+	/** @held: bytes that are being cleared: nobody's, but not to be had */
+	u64 held;
+	/** @ahead: bytes that are to be clear before anybody asks for them */
+	u64 ahead;
+	/** @ahead_max: the most of that; constant */
+	u64 ahead_max;
+	/** @wanting: allocations that wait until nothing is held: no more is taken */
+	u32 wanting;
+	/** @scarce: an allocation has found no room, not long before @scarce_until */
+	bool scarce;
+	/** @scarce_until: jiffies */
+	unsigned long scarce_until;
+	/** @returned: woken when memory is given back */
+	wait_queue_head_t returned;
+	/** @notify: called when there is something to clear; or NULL */
+	void (*notify)(void *data, bool now);
+	/** @data: for @notify */
+	void *data;
+};
+
+/**
+ * struct pddgpu_vram_mgr - who allocates VRAM
+ */
+struct pddgpu_vram_mgr {
+	/** @manager: TTM's part; counts buffers' bytes under the LRU lock */
+	struct ttm_resource_manager manager;
+	/** @ttm: the TTM device; constant */
+	struct ttm_device *ttm;
+	/** @lock: guards @mm, @clear and @reserved_blocks; a leaf, sleeps */
+	struct mutex lock;
+	/** @mm: the buddy allocator over all VRAM, in bytes */
+	struct gpu_buddy mm;
+	/** @clear: what is to be cleared */
+	struct pddgpu_vram_clear clear;
+	/** @reserved_blocks: what the driver keeps for itself, until the end */
+	struct list_head reserved_blocks;
+	/** @reserved: bytes of @reserved_blocks; only grows, all visible */
+	atomic64_t reserved;
+	/** @visible_used: visible bytes in use, @reserved included */
+	atomic64_t visible_used;
+	/** @size: bytes of VRAM; constant */
+	u64 size;
+	/** @visible_size: bytes the CPU reaches, from 0; constant */
+	u64 visible_size;
+	/** @retry: what to do about a transient failure */
+	struct pddgpu_retry retry;
+};
+
+/**
+ * struct pddgpu_vram_request - what an allocation asks for
+ */
+struct pddgpu_vram_request {
+	/** @start: of the range that it is to lie in, bytes */
+	u64 start;
+	/** @end: of the same, exclusive */
+	u64 end;
+	/** @size: bytes, a multiple of a page */
+	u64 size;
+	/** @align: bytes, a power of two, at least a page */
+	u64 align;
+	/** @contiguous: one range */
+	bool contiguous;
+	/** @topdown: as high as possible */
+	bool topdown;
+	/** @first: there is no content yet: it will have to be zeros */
+	bool first;
+	/** @clear: rather of what is clear than of what is not; set by the manager */
+	bool clear;
+};
+
+u64 pddgpu_vram_block_visible(struct pddgpu_vram_mgr *mgr,
+			      struct gpu_buddy_block *block);
+int pddgpu_vram_try_at(struct pddgpu_vram_mgr *mgr, u64 at, u64 size,
+		       struct list_head *blocks);
+int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *req,
+		      struct pddgpu_vram_resource *vres);
+
+int pddgpu_vram_clear_init(struct pddgpu_vram_mgr *mgr);
+void pddgpu_vram_clear_fini(struct pddgpu_vram_mgr *mgr);
+bool pddgpu_vram_clear_has_stale(struct pddgpu_vram_mgr *mgr, u64 bytes);
+u64 pddgpu_vram_clear_used(struct pddgpu_vram_mgr *mgr, struct list_head *blocks);
+void pddgpu_vram_clear_freed(struct pddgpu_vram_mgr *mgr, struct list_head *blocks);
+void pddgpu_vram_clear_undo(struct pddgpu_vram_mgr *mgr, struct list_head *blocks);
+void pddgpu_vram_clear_demand(struct pddgpu_vram_mgr *mgr, u64 bytes, bool missed);
+void pddgpu_vram_clear_expect(struct pddgpu_vram_mgr *mgr, u64 bytes);
+bool pddgpu_vram_clear_wait(struct pddgpu_vram_mgr *mgr);
+void pddgpu_vram_clear_debug(struct pddgpu_vram_mgr *mgr, struct drm_printer *p);
+
+#endif /* PDDGPU_VRAM_MGR_INTERNAL_H */
