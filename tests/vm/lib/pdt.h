@@ -217,6 +217,11 @@ int pdt_syncobj_create(int fd, uint32_t *handle);
 int pdt_syncobj_destroy(int fd, uint32_t handle);
 int pdt_syncobj_wait(int fd, uint32_t handle, uint64_t point, unsigned int ms);
 
+int pdt_glass_create(int fd, struct pdt_buffer *glass);
+int pdt_glass_zero_check(int fd, const struct pdt_buffer *glass, uint32_t handle,
+			 uint64_t size, uint64_t most);
+int pdt_spoil(int fd, uint32_t handle, uint64_t size, uint32_t pattern);
+
 /* residency.c */
 
 /**

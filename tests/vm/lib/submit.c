@@ -102,3 +102,60 @@ int pdt_syncobj_wait(int fd, uint32_t handle, uint64_t point, unsigned int ms)
 	return point ? pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &line) :
 		       pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_WAIT, &one);
 }
+
+/* Of a buffer that is looked at through another one: as much as is copied at once */
+#define LOOK_BYTES	(4 * PDT_MIB)
+
+/* Something to look at what the CPU does not reach through */
+int pdt_glass_create(int fd, struct pdt_buffer *glass)
+{
+	return pdt_buffer_create(fd, glass, LOOK_BYTES, PDT_GTT, 0);
+}
+
+static int pdt_glass_piece(int fd, const struct pdt_buffer *glass, uint32_t handle,
+			   uint64_t offset, uint64_t bytes)
+{
+	struct drm_pddgpu_submit_op op = pdt_copy(glass->handle, 0, handle, offset, bytes);
+	int64_t at;
+	int rc = pdt_submit(fd, &op, 1);
+
+	if (!rc)
+		rc = pdt_wait_idle(fd, glass->handle, 60000);
+	if (rc)
+		return rc;
+	at = pdt_zero_check(glass->map, bytes);
+	if (at < 0)
+		return 0;
+	fprintf(stderr, "# buffer %u: not zero at byte %llu\n", handle,
+		(unsigned long long)(offset + (uint64_t)at));
+	return -EILSEQ;
+}
+
+/*
+ * Is a buffer all zeros? The engine copies it to where the CPU sees it, so that the
+ * buffer stays where it is. What is larger than @most bytes is looked at in as many
+ * in all, evenly spread.
+ */
+int pdt_glass_zero_check(int fd, const struct pdt_buffer *glass, uint32_t handle,
+			 uint64_t size, uint64_t most)
+{
+	uint64_t piece = size <= most ? LOOK_BYTES : pdt_pages(most / 8);
+	uint64_t step = size <= most ? LOOK_BYTES : pdt_pages(size / 8);
+	int rc = 0;
+
+	if (piece > LOOK_BYTES)
+		piece = LOOK_BYTES;
+	for (uint64_t at = 0; at < size && !rc; at += step)
+		rc = pdt_glass_piece(fd, glass, handle, at,
+				     size - at < piece ? size - at : piece);
+	return rc;
+}
+
+/* Fills a buffer, be it where it may, and waits for that */
+int pdt_spoil(int fd, uint32_t handle, uint64_t size, uint32_t pattern)
+{
+	struct drm_pddgpu_submit_op op = pdt_fill(handle, 0, size, pattern);
+	int rc = pdt_submit(fd, &op, 1);
+
+	return rc ? rc : pdt_wait_idle(fd, handle, 60000);
+}
