@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Create and destroy, beside the drivers of other virtual cards; and what of it
- * is statistics and tracking.
+ * Create and destroy, beside the drivers of other virtual cards; what clearing
+ * free memory beforehand does for it; and what of it is statistics and tracking.
  */
 #include "bench.h"
 
@@ -123,6 +123,74 @@ static void report_peers(struct bench *b, const int *fds, struct times *times)
 	}
 }
 
+/* ---- in a row, so that clearing has to keep up ---- */
+
+static const struct clearing {
+	const char *name;
+	const char *args;
+} clearings[] = {
+	{ "cleared beforehand", "clear_freed=1" },
+	{ "cleared when made", "clear_freed=0" },
+};
+
+#define CLEARINGS	ARRAY_SIZE(clearings)
+
+/* One load of the driver; the mean of each size is one sample */
+static void row_round(const struct clearing *clearing, bool quick, struct samples *s)
+{
+	int fd;
+
+	card_reload(clearing->args);
+	fd = card_open_ours();
+	for (size_t i = 0; i < CREATE_SIZES; i++) {
+		int n = create_sizes[i] > MIB(1) ? 40 : 400;
+		uint64_t start;
+
+		if (quick)
+			n /= 10;
+		/* Memory that the host has never given out costs more */
+		for (int k = 0; k < n / 4; k++)
+			pair_ns(&peers[0], fd, create_sizes[i]);
+		start = now_ns();
+		for (int k = 0; k < n; k++)
+			pair_ns(&peers[0], fd, create_sizes[i]);
+		samples_add(&s[i], (double)(now_ns() - start) / 1000 / n);
+	}
+	close(fd);
+}
+
+static void bench_row(struct bench *b)
+{
+	struct samples times[CLEARINGS][CREATE_SIZES] = { 0 };
+	int rounds = b->quick ? 1 : 10;
+
+	for (int i = 0; i < rounds; i++)
+		for (size_t c = 0; c < CLEARINGS; c++)
+			/* There and back, so that what drifts weighs on both */
+			row_round(&clearings[c ^ (i % 2)], b->quick, times[c ^ (i % 2)]);
+
+	for (size_t i = 0; i < CREATE_SIZES; i++) {
+		struct summary sums[CLEARINGS];
+
+		for (size_t c = 0; c < CLEARINGS; c++)
+			sums[c] = samples_end(&times[c][i]);
+		for (size_t c = 0; c < CLEARINGS; c++) {
+			struct row *row = report_row(b->report, "row", clearings[c].name,
+						     create_sizes[i], "us", sums[c]);
+
+			if (create_sizes[i] >= MIB(1) && b->fill_ns[i] > 0)
+				report_ratio(row, sums[c].median * 1000 / b->fill_ns[i],
+					     "to the engine's fill");
+			else
+				report_ratio(row, sums[c].median / sums[1].median,
+					     "to the other");
+		}
+	}
+	card_reload("");
+	report_print_rows(b->report, "Create and destroy in VRAM, many in a row: the mean "
+			  "of a pair");
+}
+
 void bench_create(struct bench *b)
 {
 	struct times times = { 0 };
@@ -142,6 +210,7 @@ void bench_create(struct bench *b)
 			close(fds[p]);
 	report_print_rows(b->report,
 			  "Create and destroy; ratio to the fastest of the others");
+	bench_row(b);
 }
 
 /* ---- statistics and tracking ---- */
