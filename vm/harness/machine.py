@@ -107,8 +107,10 @@ class Machine:
         if self.accel == "kvm":
             accel = ["-accel", "kvm", "-cpu", "host"]
         else:
+            # Without string instructions said to be fast, which TCG does byte
+            # by byte: the kernel then clears and copies with plain stores
             accel = ["-accel", f"tcg,thread={self.accel}", "-cpu",
-                     "max,la57=off"]
+                     "max,erms=off,fsrm=off,la57=off"]
         argv = [o.qemu, "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-name", "pddgpu", "-machine",
                 f"q35,memory-backend=ram,max-ram-below-4g={o.lowmem}M",
