@@ -193,20 +193,23 @@ static bool tlb_find(struct tlb *tlb, unsigned int shift, uint64_t addr,
 	return true;
 }
 
-/**
- * mmu_access() - translate an address for an engine
- * @mmu: the MMU
- * @tlb: the engine's TLB; NULL: nothing is cached
- * @addr: GPU address
- * @write: it is to be written
- * @out: the translation, valid while the access lasts
- * @fault: why there is none
- *
- * Return: true when there is a translation. A cached one is used as it is, even
- * when the page tables say something else by now.
- */
-bool mmu_access(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool write,
-		struct translation *out, struct fault *fault)
+/* What an engine's TLB was good for; counted in one go, since counting is shared */
+struct tlb_count {
+	uint64_t hits;
+	uint64_t misses;
+};
+
+static void count_tlb(const struct mmu *mmu, const struct tlb_count *count)
+{
+	if (count->hits)
+		stats_add(mmu->stats, STAT_tlb_hits, count->hits);
+	if (count->misses)
+		stats_add(mmu->stats, STAT_tlb_misses, count->misses);
+}
+
+static bool translate(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool write,
+		      struct translation *out, struct tlb_count *count,
+		      struct fault *fault)
 {
 	struct tlb_entry *entry;
 
@@ -224,9 +227,9 @@ bool mmu_access(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool writ
 			return false;
 	} else if (tlb_find(tlb, PDDGPU_MMU_PAGE_SHIFT, addr, out) ||
 		   tlb_find(tlb, PDDGPU_MMU_LEAF_SHIFT, addr, out)) {
-		stats_add(mmu->stats, STAT_tlb_hits, 1);
+		count->hits++;
 	} else {
-		stats_add(mmu->stats, STAT_tlb_misses, 1);
+		count->misses++;
 		if (!walk_tables(mmu, addr, write, out, fault))
 			return false;
 		entry = tlb_slot(tlb, out->shift, addr);
@@ -235,6 +238,28 @@ bool mmu_access(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool writ
 		entry->writable = out->writable;
 	}
 	return finish(out, addr, write, fault);
+}
+
+/**
+ * mmu_access() - translate an address for an engine
+ * @mmu: the MMU
+ * @tlb: the engine's TLB; NULL: nothing is cached
+ * @addr: GPU address
+ * @write: it is to be written
+ * @out: the translation, valid while the access lasts
+ * @fault: why there is none
+ *
+ * Return: true when there is a translation. A cached one is used as it is, even
+ * when the page tables say something else by now.
+ */
+bool mmu_access(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool write,
+		struct translation *out, struct fault *fault)
+{
+	struct tlb_count count = { 0 };
+	bool ok = translate(mmu, tlb, addr, write, out, &count, fault);
+
+	count_tlb(mmu, &count);
+	return ok;
 }
 
 /**
@@ -253,21 +278,20 @@ bool mmu_access(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool writ
 bool mmu_run(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, uint64_t want,
 	     bool write, struct translation *out, struct fault *fault)
 {
+	struct tlb_count count = { 0 };
 	struct translation next;
 	struct fault ignored;
+	bool ok = translate(mmu, tlb, addr, write, out, &count, fault);
 
-	if (!mmu_access(mmu, tlb, addr, write, out, fault))
-		return false;
-	while (out->bytes < want) {
-		/* The VRAM range is one piece: what follows it is another run */
-		if (!out->shift ||
-		    !mmu_access(mmu, tlb, addr + out->bytes, write, &next, &ignored) ||
-		    next.host != out->host + out->bytes)
-			return true;
+	/* The VRAM range is one piece: what follows it is another run */
+	while (ok && out->shift && out->bytes < want &&
+	       translate(mmu, tlb, addr + out->bytes, write, &next, &count, &ignored) &&
+	       next.host == out->host + out->bytes)
 		out->bytes += next.bytes;
-	}
-	out->bytes = want;
-	return true;
+	count_tlb(mmu, &count);
+	if (ok && out->bytes > want)
+		out->bytes = want;
+	return ok;
 }
 
 /**

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <string.h>
-
+#include "bulk.h"
 #include "packet.h"
 #include "util.h"
 
@@ -99,7 +98,7 @@ static bool copy_piece(struct engine *engine, struct copy *copy, uint64_t max,
 	    !data_run(engine, copy->dst + offset, src.bytes, true, &dst, fault))
 		return false;
 	/* Backwards, a piece lies in one page on each side, so it is whole */
-	memmove(dst.host, src.host, dst.bytes);
+	bulk_copy(dst.host, src.host, dst.bytes);
 	copy->done += dst.bytes;
 	stats_add(engine->stats, STAT_bytes_copied, dst.bytes);
 	return true;
@@ -137,14 +136,6 @@ static enum packet_result run_copy(struct engine *engine, uint64_t epoch,
 	return PACKET_DONE;
 }
 
-static void fill_words(uint8_t *host, uint32_t pattern, uint64_t bytes)
-{
-	uint32_t *word = (uint32_t *)host;
-
-	for (uint64_t i = 0; i < bytes / sizeof(*word); i++)
-		word[i] = htole32(pattern);
-}
-
 static enum packet_result run_fill(struct engine *engine, uint64_t epoch,
 				   const struct packet *packet, struct fault *fault)
 {
@@ -166,7 +157,7 @@ static enum packet_result run_fill(struct engine *engine, uint64_t epoch,
 				      fault);
 			if (!ok)
 				break;
-			fill_words(to.host, packet->high, to.bytes);
+			bulk_fill(to.host, packet->high, to.bytes);
 			done += to.bytes;
 			stats_add(engine->stats, STAT_bytes_filled, to.bytes);
 		}
