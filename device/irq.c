@@ -49,6 +49,12 @@ static void raise_vector(struct irq *irq)
 	uint64_t one = 1;
 	ssize_t n;
 
+	/* Who ends the hold looks at WPTR after it: one of both sees the other */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (regs_read(irq->regs, PDDGPU_IH_HOLD)) {
+		stats_add(irq->stats, STAT_interrupts_held, 1);
+		return;
+	}
 	if (irq->drop) {
 		irq->drop--;
 		stats_add(irq->stats, STAT_interrupts_dropped, 1);

@@ -15,6 +15,7 @@
 	X(fences) \
 	X(interrupts) \
 	X(interrupts_dropped) \
+	X(interrupts_held) \
 	X(ih_entries) \
 	X(ih_overflows) \
 	X(doorbells_control) \

@@ -138,6 +138,7 @@
 #define PDDGPU_IH_RING_RPTR		0x020c
 #define PDDGPU_IH_RING_CTRL		0x0210
 #define   PDDGPU_IH_RING_ENABLE		(1u << 0)
+#define PDDGPU_IH_HOLD			0x0214	/* not 0: do not interrupt */
 
 /*
  * Command rings, one per engine. BASE is a GPU address >> 12; SIZE in bytes, a

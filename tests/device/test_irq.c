@@ -224,6 +224,35 @@ static void test_latch(void **state)
 	assert_int_equal(counter(rig, "faults"), 3);
 }
 
+/* Entries come, interrupts do not, until the hold has ended or the chip is reset. */
+static void test_hold(void **state)
+{
+	struct rig *rig = *state;
+	struct pddgpu_ih_entry entry;
+
+	reg_write(rig, PDDGPU_IH_HOLD, 1);
+	fences(rig, 0, 5, 3);
+	assert_int_equal(counter(rig, "interrupts_held"), 3);
+	assert_int_equal(counter(rig, "interrupts"), 0);
+	assert_false(wait_interrupt(rig, 0));
+	for (uint64_t k = 5; k < 8; k++) {
+		assert_true(next_entry(rig, &entry));
+		assert_true(entry.sequence == k);
+	}
+	assert_false(next_entry(rig, &entry));
+
+	/* What was held back is not made up for */
+	reg_write(rig, PDDGPU_IH_HOLD, 0);
+	assert_false(wait_interrupt(rig, 0));
+	fences(rig, 0, 8, 1);
+	assert_true(wait_interrupt(rig, PATIENCE_MS));
+	assert_int_equal(counter(rig, "interrupts"), 1);
+
+	reg_write(rig, PDDGPU_IH_HOLD, 1);
+	reset_chip(rig);
+	assert_int_equal(reg_read(rig, PDDGPU_IH_HOLD), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_order, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_overflow, rig_setup_on, rig_teardown),
@@ -233,6 +262,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_bad_ring, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_ring_in_ram, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_latch, rig_setup_on, rig_teardown),
+	cmocka_unit_test_setup_teardown(test_hold, rig_setup_on, rig_teardown),
 };
 
 int run_irq_tests(int *total)
