@@ -195,6 +195,33 @@ void pddgpu_engine_signal(struct pddgpu_engine *engine)
 	pddgpu_timeline_signal(&engine->timeline, reached);
 }
 
+/**
+ * pddgpu_engine_poll_fence() - signal what is done, for who waits for a fence
+ * @engine: the engine
+ * @fence: the fences of a job of its
+ *
+ * Any context; the registers are mapped.
+ *
+ * Return: false when the engine has other jobs before that one, so that there is
+ * no use in looking again soon.
+ */
+bool pddgpu_engine_poll_fence(struct pddgpu_engine *engine, struct drm_sched_fence *fence)
+{
+	u64 reached = readq(pddgpu_hw_vram(engine->hw) + engine->slot_offset);
+	struct dma_fence *parent;
+	u64 number;
+
+	if (reached != READ_ONCE(engine->reached))
+		pddgpu_engine_signal(engine);
+
+	/* It may be let go of meanwhile; fences live for a grace period longer */
+	rcu_read_lock();
+	parent = READ_ONCE(fence->parent);
+	number = parent ? parent->seqno : READ_ONCE(engine->timeline.emitted) + 1;
+	rcu_read_unlock();
+	return number <= reached + 2;
+}
+
 /*
  * Has the engine faulted, or got no further for too long? A job may take any
  * time, a packet may not.

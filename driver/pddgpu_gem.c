@@ -22,6 +22,7 @@
 #include "pddgpu_queue.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_unpageable.h"
+#include "pddgpu_wait.h"
 
 /* dma_buf_mmap(); MODULE_IMPORT_NS() took a word before 6.13, a string since */
 MODULE_INFO(import_ns, "DMA_BUF");
@@ -388,16 +389,19 @@ int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 {
 	const struct drm_pddgpu_gem_wait *args = data;
 	struct drm_gem_object *obj;
-	long ret;
+	enum dma_resv_usage usage;
+	long ret, timeout;
 
 	if (args->flags & ~PDDGPU_GEM_WAIT_MASK)
 		return -EINVAL;
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
-	ret = dma_resv_wait_timeout(obj->resv,
-				    dma_resv_usage_rw(!(args->flags & PDDGPU_GEM_WAIT_WRITERS)),
-				    true, drm_timeout_abs_to_jiffies(args->timeout_ns));
+	usage = dma_resv_usage_rw(!(args->flags & PDDGPU_GEM_WAIT_WRITERS));
+	timeout = drm_timeout_abs_to_jiffies(args->timeout_ns);
+	if (timeout)
+		pddgpu_wait_awake(to_pddgpu(drm), obj->resv, usage, true);
+	ret = dma_resv_wait_timeout(obj->resv, usage, true, timeout);
 	drm_gem_object_put(obj);
 	if (!ret)
 		return -ETIME;

@@ -2,6 +2,7 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/pci.h>
+#include <linux/spinlock.h>
 
 #include <drm/drm_device.h>
 #include <drm/drm_managed.h>
@@ -33,8 +34,12 @@ struct pddgpu_irq {
 	u64 ring_addr;
 	/** @ring_offset: of the ring in VRAM */
 	u64 ring_offset;
-	/** @rptr: the entry to look at next; the handler's alone while it runs */
+	/** @lock: guards what follows; irq-safe, taken before the fences' locks */
+	spinlock_t lock;
+	/** @rptr: the entry to look at next */
 	u32 rptr;
+	/** @holders: who looks at the ring so often that no interrupt is needed */
+	u32 holders;
 	/** @handler: whom to tell */
 	struct pddgpu_irq_handler handler;
 };
@@ -66,15 +71,18 @@ static void pddgpu_irq_entry(struct pddgpu_irq *irq,
 	}
 }
 
-static irqreturn_t pddgpu_irq_handle(int number, void *arg)
+/* Read what is in the ring. False for rubbish, from a card that is gone. */
+static bool pddgpu_irq_read_ring(struct pddgpu_irq *irq)
 {
-	struct pddgpu_irq *irq = arg;
 	u32 wptr = pddgpu_hw_read(irq->hw, PDDGPU_IH_RING_WPTR);
 	struct pddgpu_ih_entry entry;
 
-	/* Rubbish comes from a card that is gone */
+	lockdep_assert_held(&irq->lock);
+
 	if (wptr >= PDDGPU_IRQ_RING_SIZE || wptr % PDDGPU_IH_ENTRY_SIZE)
-		return IRQ_NONE;
+		return false;
+	if (wptr == irq->rptr)
+		return true;
 
 	/* The pointer was written after the entries: read them after it */
 	rmb();
@@ -86,7 +94,57 @@ static irqreturn_t pddgpu_irq_handle(int number, void *arg)
 		pddgpu_irq_entry(irq, &entry);
 	}
 	pddgpu_hw_write(irq->hw, PDDGPU_IH_RING_RPTR, irq->rptr);
-	return IRQ_HANDLED;
+	return true;
+}
+
+static irqreturn_t pddgpu_irq_handle(int number, void *arg)
+{
+	struct pddgpu_irq *irq = arg;
+	unsigned long flags;
+	bool sane;
+
+	spin_lock_irqsave(&irq->lock, flags);
+	sane = pddgpu_irq_read_ring(irq);
+	spin_unlock_irqrestore(&irq->lock, flags);
+	return sane ? IRQ_HANDLED : IRQ_NONE;
+}
+
+/**
+ * pddgpu_irq_hold() - no interrupts for a moment
+ * @irq: the ring
+ *
+ * Whoever is awake for a fence anyway needs none. The caller is inside
+ * drm_dev_enter(), and does not sleep, nor is it preempted, until it calls
+ * pddgpu_irq_release(): others may be waiting for what the ring says.
+ */
+void pddgpu_irq_hold(struct pddgpu_irq *irq)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&irq->lock, flags);
+	if (!irq->holders++)
+		pddgpu_hw_write(irq->hw, PDDGPU_IH_HOLD, 1);
+	spin_unlock_irqrestore(&irq->lock, flags);
+}
+
+/**
+ * pddgpu_irq_release() - undo pddgpu_irq_hold()
+ * @irq: the ring
+ *
+ * Does what interrupts would have done meanwhile.
+ */
+void pddgpu_irq_release(struct pddgpu_irq *irq)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&irq->lock, flags);
+	if (!--irq->holders)
+		pddgpu_hw_write(irq->hw, PDDGPU_IH_HOLD, 0);
+	/* The chip writes WPTR, then looks at HOLD: one of both sees the other */
+	mb();
+	if (irq->running)
+		pddgpu_irq_read_ring(irq);
+	spin_unlock_irqrestore(&irq->lock, flags);
 }
 
 /**
@@ -118,6 +176,7 @@ struct pddgpu_irq *pddgpu_irq_init(struct drm_device *drm, struct pddgpu_hw *hw,
 	irq->number = pci_irq_vector(pci, PDDGPU_VECTOR_IH);
 	irq->ring_offset = ring_offset;
 	irq->ring_addr = vram_start + ring_offset;
+	spin_lock_init(&irq->lock);
 	return irq;
 }
 

@@ -30,5 +30,7 @@ struct pddgpu_irq *pddgpu_irq_init(struct drm_device *drm, struct pddgpu_hw *hw,
 				   struct pci_dev *pci, u64 vram_start, u64 ring_offset);
 int pddgpu_irq_start(struct pddgpu_irq *irq, const struct pddgpu_irq_handler *handler);
 void pddgpu_irq_stop(struct pddgpu_irq *irq);
+void pddgpu_irq_hold(struct pddgpu_irq *irq);
+void pddgpu_irq_release(struct pddgpu_irq *irq);
 
 #endif /* PDDGPU_IRQ_H */

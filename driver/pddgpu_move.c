@@ -28,6 +28,7 @@
 #include "pddgpu_stats.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_vram_mgr.h"
+#include "pddgpu_wait.h"
 #include "pddgpu_walk.h"
 
 /* Below this the CPU has copied from and to pages without an address before a job is made */
@@ -254,7 +255,7 @@ static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_objec
 		return ret;
 	fence = pddgpu_move_queue(pdev, tbo, NULL, to);
 	if (IS_ERR(fence)) {
-		ret = ttm_bo_wait_ctx(tbo, ctx);
+		ret = pddgpu_wait_idle(pdev, tbo, ctx);
 		/* What the CPU does not reach waits for better times */
 		if (!ret && pddgpu_copy_clear(pdev, to))
 			ret = -ENOMEM;
@@ -267,7 +268,7 @@ static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_objec
 		 * it again gets the room back at once. No signal ends this: the
 		 * engine would go on filling what then is another's.
 		 */
-		dma_fence_wait(fence, false);
+		pddgpu_wait_fence(pdev, fence, false);
 		if (fence->error && pddgpu_copy_clear(pdev, to))
 			ret = fence->error;
 		dma_fence_put(fence);
@@ -305,7 +306,7 @@ static int pddgpu_move_clear_now(struct pddgpu_device *pdev,
 	fence = pddgpu_move_queue(pdev, tbo, NULL, to);
 	if (IS_ERR(fence))
 		return pddgpu_copy_clear(pdev, to);
-	dma_fence_wait(fence, false);
+	pddgpu_wait_fence(pdev, fence, false);
 	ret = fence->error;
 	dma_fence_put(fence);
 	return ret && pddgpu_copy_clear(pdev, to) ? ret : 0;
@@ -351,7 +352,7 @@ static int pddgpu_move_now(struct pddgpu_device *pdev,
 {
 	int ret;
 
-	ret = ttm_bo_wait_ctx(tbo, ctx);
+	ret = pddgpu_wait_idle(pdev, tbo, ctx);
 	if (ret)
 		return ret;
 	if (tbo->resource->mem_type != TTM_PL_VRAM)
@@ -391,7 +392,7 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 	 * Who asked for the move itself gets it done, and the old place back; a
 	 * signal makes it one of those that go on by themselves.
 	 */
-	if (to_pddgpu_bo(tbo)->settle && !dma_fence_wait(fence, true)) {
+	if (to_pddgpu_bo(tbo)->settle && !pddgpu_wait_fence(pdev, fence, true)) {
 		ret = fence->error;
 		dma_fence_put(fence);
 		/* The content is where it was still */
@@ -404,7 +405,7 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 	ret = ttm_bo_move_accel_cleanup(tbo, fence, evict, true, to);
 	if (ret) {
 		/* No memory to remember the old place in: finish now */
-		dma_fence_wait(fence, false);
+		pddgpu_wait_fence(pdev, fence, false);
 		ttm_bo_move_sync_cleanup(tbo, to);
 		ret = 0;
 	}
@@ -448,7 +449,7 @@ static int pddgpu_move_address(struct pddgpu_device *pdev,
 	 * busy for long, and its importer holds locks that every creation wants;
 	 * but its first placement touches nothing.
 	 */
-	ret = from ? ttm_bo_wait_ctx(tbo, ctx) : 0;
+	ret = from ? pddgpu_wait_idle(pdev, tbo, ctx) : 0;
 	if (ret)
 		return ret;
 
@@ -498,7 +499,7 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 
 	content = new_mem->mem_type == TTM_PL_VRAM ||
 		  (!first && tbo->resource->mem_type == TTM_PL_VRAM);
-	start = pddgpu_memory_stats_move_start(pdev->stats);
+	start = first ? 0 : pddgpu_memory_stats_move_start(pdev->stats);
 	if (content)
 		ret = pddgpu_move_content(pdev, tbo, evict, ctx, new_mem);
 	else

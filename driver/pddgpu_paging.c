@@ -19,6 +19,7 @@
 #include "pddgpu_job.h"
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
+#include "pddgpu_wait.h"
 #include "pddgpu_walk.h"
 
 #define PDDGPU_PAGING_HALVES	2
@@ -78,7 +79,7 @@ static int pddgpu_paging_empty(struct pddgpu_device *pdev, struct pddgpu_paging_
 	int ret = 0;
 
 	if (half->fence) {
-		dma_fence_wait(half->fence, false);
+		pddgpu_wait_fence(pdev, half->fence, false);
 		ret = half->fence->error;
 		dma_fence_put(half->fence);
 		half->fence = NULL;

@@ -12,6 +12,7 @@
 #include "pddgpu_leak.h"
 #include "pddgpu_prime.h"
 #include "pddgpu_vram_mgr.h"
+#include "pddgpu_wait.h"
 
 /* Move a buffer to system pages. */
 static int pddgpu_prime_move(struct pddgpu_bo *bo, struct ttm_operation_ctx *ctx)
@@ -51,7 +52,7 @@ static int pddgpu_prime_to_system(struct pddgpu_bo *bo)
 	if (ret)
 		return ret;
 	/* Not everybody who shares it looks at fences */
-	return ttm_bo_wait_ctx(&bo->tbo, &ctx);
+	return pddgpu_wait_idle(to_pddgpu(bo->tbo.base.dev), &bo->tbo, &ctx);
 }
 
 /**
@@ -139,7 +140,7 @@ int pddgpu_prime_vmap(struct drm_gem_object *obj, struct iosys_map *map)
 	if (!drm_dev_enter(obj->dev, &idx))
 		return -ENODEV;
 
-	ret = ttm_bo_wait_ctx(&bo->tbo, &ctx);
+	ret = pddgpu_wait_idle(to_pddgpu(bo->tbo.base.dev), &bo->tbo, &ctx);
 	if (!ret && bo->tbo.resource->mem_type == TTM_PL_VRAM &&
 	    !(to_pddgpu_vram_resource(bo->tbo.resource)->contiguous &&
 	      pddgpu_bo_is_visible(bo)))

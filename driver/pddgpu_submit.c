@@ -55,6 +55,10 @@ struct pddgpu_submit {
 	bool begun;
 	/** @buffers: by handle; each with a reference, marked when it is written */
 	struct xarray buffers;
+	/** @first: the lowest handle among them: empty slots take time to look at */
+	u32 first;
+	/** @last: the highest */
+	u32 last;
 	/** @waits: syncobjs to wait for */
 	struct drm_pddgpu_sync *waits;
 	/** @signals: syncobjs to signal */
@@ -85,6 +89,8 @@ static int pddgpu_submit_add_buffer(struct pddgpu_submit *submit, u32 handle, bo
 			drm_gem_object_put(obj);
 			return ret;
 		}
+		submit->first = min(submit->first, handle);
+		submit->last = max(submit->last, handle);
 	}
 	if (write)
 		xa_set_mark(&submit->buffers, handle, PDDGPU_SUBMIT_WRITTEN);
@@ -251,7 +257,7 @@ static int pddgpu_submit_lock_all(struct pddgpu_submit *submit)
 	int ret = 0;
 
 	drm_exec_until_all_locked(&submit->exec) {
-		xa_for_each(&submit->buffers, handle, obj) {
+		xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 			/*
 			 * Buffers may share a reservation, and a buffer may have
 			 * two handles: room for a writer and a reader.
@@ -277,7 +283,7 @@ static int pddgpu_submit_try_lock(struct pddgpu_submit *submit)
 	ret = pddgpu_submit_lock_all(submit);
 	if (ret)
 		goto err_fini;
-	xa_for_each(&submit->buffers, handle, obj) {
+	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 		ret = pddgpu_submit_place(submit, gem_to_pddgpu_bo(obj));
 		if (ret)
 			goto err_fini;
@@ -365,7 +371,7 @@ static int pddgpu_submit_add_waits(struct pddgpu_submit *submit, struct pddgpu_b
 	ret = submit->begun ? 0 : pddgpu_submit_wait_syncs(submit, batch);
 	if (ret)
 		return ret;
-	xa_for_each(&submit->buffers, handle, obj) {
+	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 		ret = pddgpu_batch_wait_resv(batch, obj->resv,
 					     xa_get_mark(&submit->buffers, handle,
 							 PDDGPU_SUBMIT_WRITTEN));
@@ -400,7 +406,7 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 		return ret;
 	}
 	fence = pddgpu_batch_end(&batch);
-	xa_for_each(&submit->buffers, handle, obj) {
+	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 		dma_resv_add_fence(obj->resv, fence,
 				   xa_get_mark(&submit->buffers, handle,
 					       PDDGPU_SUBMIT_WRITTEN) ?
@@ -425,7 +431,7 @@ static void pddgpu_submit_fini(struct pddgpu_submit *submit)
 		if (submit->signals[i].syncobj)
 			drm_syncobj_put(submit->signals[i].syncobj);
 	}
-	xa_for_each(&submit->buffers, handle, obj)
+	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last)
 		drm_gem_object_put(obj);
 	xa_destroy(&submit->buffers);
 	kvfree(submit->signals);
@@ -496,6 +502,7 @@ int pddgpu_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 		.pdev = to_pddgpu(drm),
 		.file = file,
 		.args = args,
+		.first = U32_MAX,
 	};
 	int ret;
 

@@ -24,6 +24,7 @@
 #include "pddgpu_swap.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_vram_mgr.h"
+#include "pddgpu_wait.h"
 
 static struct ttm_tt *pddgpu_ttm_tt_create(struct ttm_buffer_object *tbo,
 					   uint32_t page_flags)
@@ -466,6 +467,9 @@ static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 		ret = pddgpu_ttm_fault_visible(bo);
 		if (!ret)
 			ret = pddgpu_ttm_fault_populate(bo);
+		if (!ret && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+			pddgpu_wait_awake(to_pddgpu(tbo->base.dev), tbo->base.resv,
+					  DMA_RESV_USAGE_KERNEL, true);
 		if (!ret)
 			ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
 						       TTM_BO_VM_NUM_PREFAULT);
@@ -495,7 +499,7 @@ static int pddgpu_ttm_access(struct ttm_buffer_object *tbo, u64 offset, void *bu
 
 	ret = pddgpu_bo_make_visible(ttm_to_pddgpu(tbo->bdev), to_pddgpu_bo(tbo), &ctx);
 	if (!ret)
-		ret = ttm_bo_wait_ctx(tbo, &ctx);
+		ret = pddgpu_wait_idle(ttm_to_pddgpu(tbo->bdev), tbo, &ctx);
 	if (ret)
 		return ret;
 	if (tbo->resource->mem_type == TTM_PL_VRAM)
