@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -61,10 +62,19 @@ static void pddgpu_gart_write(struct pddgpu_gart *gart, u64 table, u64 index,
 	       index * PDDGPU_MMU_ENTRY_SIZE);
 }
 
-/* The level-2 tables adjoin, and so do the level-3 tables: index them flat. */
-static void pddgpu_gart_write_page(struct pddgpu_gart *gart, u64 page, u64 entry)
+/*
+ * The level-2 tables adjoin, and so do the level-3 tables: index them flat. Each
+ * entry is @step more than the one before it.
+ */
+static void pddgpu_gart_write_pages(struct pddgpu_gart *gart, u64 page, u64 count,
+				    u64 entry, u64 step)
 {
-	pddgpu_gart_write(gart, gart->l3_offset, page, entry);
+	u64 __iomem *to = pddgpu_hw_vram(gart->hw) + gart->l3_offset +
+			  page * PDDGPU_MMU_ENTRY_SIZE;
+	u64 __iomem *end = to + count;
+
+	for (; to < end; entry += step)
+		writeq(entry, to++);
 }
 
 static u64 pddgpu_gart_table_entry(struct pddgpu_gart *gart, u64 leaf)
@@ -88,6 +98,8 @@ static void pddgpu_gart_write_piece(struct pddgpu_gart *gart, u64 page, u64 coun
 {
 	while (count) {
 		u64 leaf = page / PDDGPU_LEAF_PAGES;
+		/* What is left under this leaf */
+		u64 pages = min(count, (leaf + 1) * PDDGPU_LEAF_PAGES - page);
 
 		if (IS_ALIGNED(page, PDDGPU_LEAF_PAGES) &&
 		    count >= PDDGPU_LEAF_PAGES &&
@@ -95,15 +107,15 @@ static void pddgpu_gart_write_piece(struct pddgpu_gart *gart, u64 page, u64 coun
 			pddgpu_gart_write_leaf(gart, leaf, flags ?
 					       flags | PDDGPU_PTE_LEAF | addr :
 					       pddgpu_gart_table_entry(gart, leaf));
-			page += PDDGPU_LEAF_PAGES;
-			addr += PDDGPU_MMU_LEAF_SIZE;
-			count -= PDDGPU_LEAF_PAGES;
-			continue;
+		} else if (flags) {
+			pddgpu_gart_write_pages(gart, page, pages, flags | addr,
+						PAGE_SIZE);
+		} else {
+			pddgpu_gart_write_pages(gart, page, pages, gart->dummy_entry, 0);
 		}
-		pddgpu_gart_write_page(gart, page++,
-				       flags ? flags | addr : gart->dummy_entry);
-		addr += PAGE_SIZE;
-		count--;
+		page += pages;
+		addr += pages << PAGE_SHIFT;
+		count -= pages;
 	}
 }
 
@@ -204,6 +216,46 @@ static void pddgpu_gart_free_sgt(struct pddgpu_gart *gart, struct sg_table *sgt)
 	kfree(sgt);
 }
 
+/* How many of the pages lie one behind the other, from the first on */
+static u32 pddgpu_gart_run(struct page **pages, u32 count, u32 most)
+{
+	unsigned long pfn = page_to_pfn(pages[0]);
+	u32 n = 1;
+
+	count = min(count, most);
+	while (n < count && page_to_pfn(pages[n]) == pfn + n)
+		n++;
+	return n;
+}
+
+/*
+ * A list of the runs. sg_alloc_table_from_pages() makes the same, at a cost for
+ * each page that is felt when buffers move.
+ */
+static int pddgpu_gart_list_pages(struct pddgpu_gart *gart, struct sg_table *sgt,
+				  struct page **pages, u32 count)
+{
+	/* A piece's length has 32 bits */
+	u32 most = min_t(size_t, dma_max_mapping_size(gart->drm->dev), SZ_1G) >> PAGE_SHIFT;
+	struct scatterlist *sg;
+	u32 done, n, runs = 0;
+	int ret, i;
+
+	most = max(most, 1u);
+	for (done = 0; done < count; done += pddgpu_gart_run(pages + done, count - done, most))
+		runs++;
+	ret = sg_alloc_table(sgt, runs, GFP_KERNEL);
+	if (ret)
+		return ret;
+	done = 0;
+	for_each_sgtable_sg(sgt, sg, i) {
+		n = pddgpu_gart_run(pages + done, count - done, most);
+		sg_set_page(sg, pages[done], n << PAGE_SHIFT, 0);
+		done += n;
+	}
+	return 0;
+}
+
 /**
  * pddgpu_gart_bind_pages() - map system pages
  * @gart: the GART
@@ -221,7 +273,6 @@ int pddgpu_gart_bind_pages(struct pddgpu_gart *gart,
 			   struct pddgpu_gart_binding *binding, u64 first_page,
 			   struct page **pages, u32 count, bool snooped)
 {
-	struct device *dev = gart->drm->dev;
 	struct sg_table *sgt;
 	int ret, idx;
 
@@ -234,13 +285,10 @@ int pddgpu_gart_bind_pages(struct pddgpu_gart *gart,
 		ret = -ENOMEM;
 		goto out_exit;
 	}
-	ret = sg_alloc_table_from_pages_segment(sgt, pages, count, 0,
-						(u64)count << PAGE_SHIFT,
-						dma_max_mapping_size(dev),
-						GFP_KERNEL);
+	ret = pddgpu_gart_list_pages(gart, sgt, pages, count);
 	if (ret)
 		goto err_free;
-	ret = dma_map_sgtable(dev, sgt, DMA_BIDIRECTIONAL, 0);
+	ret = dma_map_sgtable(gart->drm->dev, sgt, DMA_BIDIRECTIONAL, 0);
 	if (ret)
 		goto err_free_table;
 
@@ -445,8 +493,7 @@ static int pddgpu_gart_init_tables(struct pddgpu_gart *gart)
 	u64 leaves = gart->pages / PDDGPU_LEAF_PAGES;
 	u64 i;
 
-	for (i = 0; i < gart->pages; i++)
-		pddgpu_gart_write_page(gart, i, gart->dummy_entry);
+	pddgpu_gart_write_pages(gart, 0, gart->pages, gart->dummy_entry, 0);
 	for (i = 0; i < leaves; i++)
 		pddgpu_gart_write_leaf(gart, i, pddgpu_gart_table_entry(gart, i));
 	/* The last GiB may be there in part: what is past the end is invalid */
