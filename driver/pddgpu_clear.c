@@ -147,9 +147,9 @@ static int pddgpu_clear_fill(struct pddgpu_device *pdev, struct pddgpu_batch *jo
 }
 
 /*
- * Allocations may wait for what is taken here, so that all memory is had before,
- * but for what the allocator wants itself. The blocks make no more operations than
- * fit into one job: its fence tells of each.
+ * Allocations may wait for what is taken here, reservations held; memory for the
+ * job does not wait for them in turn, as reclaim only tries for reservations. The
+ * blocks make no more operations than fit into one job: its fence tells of each.
  */
 static struct dma_fence *pddgpu_clear_queue(struct pddgpu_device *pdev, bool due,
 					    struct list_head *blocks)

@@ -58,6 +58,8 @@ struct pddgpu_op {
 #define PDDGPU_JOB_BYTES_MAX	((u64)SZ_64M)
 /* Operations in a job: a ring holds several jobs, and a job fits 16 KiB */
 #define PDDGPU_JOB_OPS_MAX	200u
+/* What most jobs have room for in themselves */
+#define PDDGPU_JOB_OPS_FEW	4u
 
 /**
  * struct pddgpu_job - operations that run one after the other, then a fence
@@ -95,8 +97,12 @@ struct pddgpu_job {
 	u64 bytes;
 	/** @count: how many @ops there are */
 	u32 count;
-	/** @ops: the operations */
-	struct pddgpu_op ops[];
+	/** @room: for how many of them there is room */
+	u32 room;
+	/** @ops: the operations: @few, or memory of their own */
+	struct pddgpu_op *ops;
+	/** @few: room for the first */
+	struct pddgpu_op few[PDDGPU_JOB_OPS_FEW];
 };
 
 /* Bytes of visible VRAM that each engine wants, page aligned */

@@ -25,19 +25,26 @@
  */
 #define PDDGPU_JOB_CREDIT_BYTES	SZ_64K
 
+static gfp_t pddgpu_batch_gfp(const struct pddgpu_batch *batch)
+{
+	return batch->queue->account ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
+}
+
 static struct pddgpu_job *pddgpu_job_alloc(const struct pddgpu_batch *batch)
 {
-	gfp_t gfp = batch->queue->account ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
+	gfp_t gfp = pddgpu_batch_gfp(batch);
 	struct pddgpu_job *job;
 
-	job = kvzalloc(struct_size(job, ops, PDDGPU_JOB_OPS_MAX), gfp);
+	job = kzalloc(sizeof(*job), gfp);
 	if (!job)
 		return NULL;
 	job->fence = pddgpu_fence_alloc(gfp);
 	if (!job->fence) {
-		kvfree(job);
+		kfree(job);
 		return NULL;
 	}
+	job->ops = job->few;
+	job->room = ARRAY_SIZE(job->few);
 	INIT_LIST_HEAD(&job->link);
 	job->engine = batch->engine;
 	job->client_id = batch->client_id;
@@ -110,7 +117,9 @@ void pddgpu_job_free(struct pddgpu_job *job)
 		dma_fence_put(&job->fence->base);
 	else
 		kfree(job->fence);
-	kvfree(job);
+	if (job->ops != job->few)
+		kvfree(job->ops);
+	kfree(job);
 	/* Only now: what is not over is what takes memory */
 	pddgpu_queue_uncharge(queue, weight);
 	pddgpu_queue_put(queue);
@@ -142,6 +151,22 @@ int pddgpu_job_broken(const struct pddgpu_job *job)
 	return job->queue->failed == job->turn ? job->queue->error : 0;
 }
 
+/* Room for more operations */
+static int pddgpu_job_grow(struct pddgpu_job *job, gfp_t gfp)
+{
+	u32 room = min(8 * job->room, PDDGPU_JOB_OPS_MAX);
+	struct pddgpu_op *ops = kvmalloc_array(room, sizeof(*ops), gfp);
+
+	if (!ops)
+		return -ENOMEM;
+	memcpy(ops, job->ops, job->count * sizeof(*ops));
+	if (job->ops != job->few)
+		kvfree(job->ops);
+	job->ops = ops;
+	job->room = room;
+	return 0;
+}
+
 static int pddgpu_batch_new_job(struct pddgpu_batch *batch)
 {
 	struct pddgpu_job *job = pddgpu_job_alloc(batch);
@@ -154,7 +179,7 @@ static int pddgpu_batch_new_job(struct pddgpu_batch *batch)
 				    batch->client_id);
 	if (ret) {
 		kfree(job->fence);
-		kvfree(job);
+		kfree(job);
 		return ret;
 	}
 	job->queue = batch->queue;
@@ -272,6 +297,11 @@ static int pddgpu_batch_add(struct pddgpu_batch *batch, const struct pddgpu_op *
 	}
 	if (!batch->job) {
 		ret = pddgpu_batch_new_job(batch);
+		if (ret)
+			return ret;
+	}
+	if (batch->job->count == batch->job->room) {
+		ret = pddgpu_job_grow(batch->job, pddgpu_batch_gfp(batch));
 		if (ret)
 			return ret;
 	}
