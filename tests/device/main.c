@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rig.h"
+#include "scratch.h"
 
 static const struct {
 	const char *name;
@@ -27,9 +28,11 @@ int main(int argc, char **argv)
 	int total = 0, failed = 0;
 
 	signal(SIGPIPE, SIG_IGN);
+	scratch_begin();
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		if (argc < 2 || !strcmp(argv[1], groups[i].name))
 			failed += groups[i].run(&total);
+	scratch_end();
 	if (!total) {
 		fprintf(stderr, "test-device: no such group\n");
 		return 2;

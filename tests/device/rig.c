@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "rig.h"
+#include "scratch.h"
 
 uint64_t now_ms(void)
 {
@@ -258,8 +259,7 @@ void rig_start(struct rig *rig, const struct rig_config *config)
 		rig->doorbell[i] = -1;
 		rig->vector[i] = -1;
 	}
-	strcpy(rig->dir, "/tmp/pddgpu-device-test-XXXXXX");
-	assert_non_null(mkdtemp(rig->dir));
+	scratch_folder(rig->dir, sizeof(rig->dir));
 
 	add(argv, &n, "--chip", config->chip);
 	add(argv, &n, "--vram", config->vram);

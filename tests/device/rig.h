@@ -86,7 +86,7 @@ struct rig_config {
 struct rig {
 	struct rig_config config;
 	pid_t pid;
-	char dir[64];
+	char dir[96];
 	int conn;
 	int control;
 	int bar_fd;

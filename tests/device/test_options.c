@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "rig.h"
+#include "scratch.h"
 
 #define ARGS_MAX	8
 
@@ -109,13 +110,12 @@ static void test_help_and_version(void **state)
 /* What is in the way is left there, and nothing else is left behind. */
 static void test_path_in_use(void **state)
 {
-	char dir[] = "/tmp/pddgpu-device-test-XXXXXX";
-	char path[64], text[4096];
+	char dir[96], path[112], text[4096];
 	char *argv[] = { "pddgpu-device", "--socket", path, NULL };
 	struct stat st;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	scratch_folder(dir, sizeof(dir));
 	snprintf(path, sizeof(path), "%s/file", dir);
 	fclose(fopen(path, "w"));
 	assert_int_equal(run_device(argv, text, sizeof(text)), 1);
@@ -161,8 +161,7 @@ static void test_socket_of_another(void **state)
 
 static void test_ram_file(void **state)
 {
-	char dir[] = "/tmp/pddgpu-device-test-XXXXXX";
-	char path[64], socket[64], text[4096];
+	char dir[96], path[112], socket[112], text[4096];
 	char *empty[] = { "pddgpu-device", "--socket", socket, "--ram", path, NULL };
 	char *folder[] = { "pddgpu-device", "--socket", socket, "--ram", dir, NULL };
 	char *low[] = {
@@ -171,7 +170,7 @@ static void test_ram_file(void **state)
 	};
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	scratch_folder(dir, sizeof(dir));
 	snprintf(path, sizeof(path), "%s/ram", dir);
 	snprintf(socket, sizeof(socket), "%s/socket", dir);
 	assert_int_equal(run_device(empty, text, sizeof(text)), 1);

@@ -2,12 +2,13 @@
 """What the harness's tests share."""
 import contextlib
 import os
-import shutil
 import subprocess
-import tempfile
+import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "vm"))
+from harness.scratch import Scratch  # noqa: E402
 
 
 def need(condition, *what):
@@ -49,11 +50,11 @@ def run(*argv, given=None, **env):
 
 @contextlib.contextmanager
 def folder():
-    path = tempfile.mkdtemp(prefix="pddgpu-test.")
+    scratch = Scratch("pddgpu-harness-test.")
     try:
-        yield path
+        yield scratch.path
     finally:
-        shutil.rmtree(path)
+        scratch.remove()
 
 
 def write(path, text):

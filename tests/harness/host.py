@@ -2,13 +2,13 @@
 """Tests of the harness that need no VM."""
 import importlib.machinery
 import importlib.util
+import fcntl
 import os
-import sys
+import time
 
 from common import TOP, folder, need, run, write
 
-sys.path.insert(0, os.path.join(TOP, "vm"))
-from harness import initramfs, report  # noqa: E402
+from harness import initramfs, report
 
 
 def load(path):
@@ -50,6 +50,55 @@ def test_device_that_does_not_start_is_said():
         need(result.status == 125, result)
         need("no such chip" in result.err, result)
         need(os.listdir(tmp) == ["broken"], os.listdir(tmp))
+
+
+def sweep(tmp, prefix, status, *argv, **env):
+    """What a command leaves of a killed run's folder, and of one in use."""
+    for name in ("killed", "busy"):
+        write(os.path.join(tmp, prefix + name, "deep/file"), "")
+    busy = os.open(os.path.join(tmp, prefix + "busy"), os.O_RDONLY)
+    try:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        result = run(*argv, TMPDIR=tmp, **env)
+    finally:
+        os.close(busy)
+    need(result.status == status, result)
+    need(os.path.exists(os.path.join(tmp, prefix + "busy/deep/file")), result)
+    need(sorted(os.listdir(tmp)) == [prefix + "busy"], os.listdir(tmp), result)
+
+
+def test_folders_of_killed_runs_are_removed():
+    with folder() as tmp:
+        sweep(tmp, "pddgpu-vm-run.", 125, "vm/run", "--no-load", "--device",
+              "/nonexistent", "--", "true")
+    with folder() as tmp:
+        sweep(tmp, "pddgpu-device-run.", 0,
+              "build/tests/device/test-device", "options",
+              PDDGPU_DEVICE=os.path.join(TOP, "build/device/pddgpu-device"))
+
+
+def test_cache_is_pruned():
+    with folder() as tmp:
+        month = time.time() - 40 * 86400
+        old = ("initramfs/base-0.cpio", "initramfs/modules-0.cpio",
+               "initramfs/modules-0.dep", "initramfs/new-0",
+               "kvm-00000000-0000-0000-0000-000000000000")
+        kept = ("initramfs/base-1.cpio", "kernels/1/release")
+        for name in old + kept:
+            write(os.path.join(tmp, name), "")
+            if name in old:
+                os.utime(os.path.join(tmp, name), (month, month))
+        initramfs.prune(tmp)
+        left = [name for name in old + kept
+                if os.path.exists(os.path.join(tmp, name))]
+        need(left == list(kept), left)
+        # What is used is young again, however long ago it was made.
+        init = os.path.join(TOP, "vm/guest/init")
+        path = initramfs.base(tmp, init)
+        os.utime(path, (month, month))
+        need(initramfs.base(tmp, init) == path, path)
+        initramfs.prune(tmp)
+        need(os.path.exists(path), "what was just used is gone")
 
 
 def test_cached_kernel_needs_no_network():

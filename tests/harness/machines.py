@@ -42,13 +42,18 @@ def test_vm_stops_at_the_time_limit():
 def test_vm_stops_when_told_to():
     for number in (signal.SIGTERM, signal.SIGINT):
         with folder() as tmp:
-            process = start(*CARD, "--", "sh", "-c", "echo up; sleep 1000",
+            process = start(*CARD, "--log", f"{tmp}/log", "--", "sh", "-c",
+                            "echo four >/dev/kmsg; sleep 1; echo up; sleep 1000",
                             TMPDIR=tmp)
             need(process.stdout.readline() == "up\n", "did not come up")
             need(len(processes_of(tmp)) >= 2, "where are its processes?")
             process.send_signal(number)
-            need(finish(process, seconds=20).status == 128 + number, number)
-            nothing_left(tmp)
+            result = finish(process, seconds=20)
+            need(result.status == 128 + number, number, result)
+            need("kernel: " in result.err and "four" in result.err, result)
+            with open(f"{tmp}/log") as f:
+                need("four" in f.read(), "no kernel's log")
+            nothing_left(tmp, ["log"])
 
 
 def test_vm_kernel_report_fails_the_run():

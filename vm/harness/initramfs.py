@@ -13,6 +13,7 @@ import re
 import stat
 import subprocess
 import tempfile
+import time
 
 # Modules that the driver, its peers and the tests may need; with all that
 # these depend on. A kernel that has one built in, or not at all, is fine.
@@ -23,6 +24,7 @@ MODULES = """
 """.split()
 
 USER = 1000
+_KEPT_SECONDS = 30 * 86400
 
 
 class Error(Exception):
@@ -102,7 +104,26 @@ def _cached(cache, kind, key, write):
         except BaseException:
             os.unlink(temporary)
             raise
+        prune(cache)
+    os.utime(path)
     return path
+
+
+def prune(cache):
+    """Removes what was generated and not used for a month, such as the
+    archives of older versions and the verdicts on KVM of earlier boots."""
+    limit = time.time() - _KEPT_SECONDS
+    for folder, pattern in ((os.path.join(cache, "initramfs"), ""),
+                            (cache, "kvm-")):
+        if not os.path.isdir(folder):
+            continue
+        for entry in os.scandir(folder):
+            try:
+                if entry.name.startswith(pattern) and entry.is_file() \
+                        and entry.stat().st_mtime < limit:
+                    os.unlink(entry.path)
+            except FileNotFoundError:
+                pass    # another run was faster
 
 
 def _digest(*parts):
@@ -231,6 +252,7 @@ class Modules:
         index = os.path.join(cache, "initramfs", f"modules-{key[:16]}.dep")
         if not os.path.exists(index):
             self._collect(found, index)
+        os.utime(index)
         self.depends = {}
         for line in _read(index, "r").splitlines():
             path, needs = line.split(":")
