@@ -220,7 +220,7 @@ static const struct cost {
 	const char *args;
 } costs[] = {
 	{ "all on", "" },
-	{ "no call stacks", "leak_stacks=0" },
+	{ "with call stacks", "leak_stacks=1" },
 	{ "no tracking", "tracking=0" },
 	{ "no statistics, no tracking", "stats=0 tracking=0" },
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/dma-buf.h>
+#include <linux/instruction_pointer.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -293,9 +294,39 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	kfree(bo);
 }
 
+/**
+ * struct pddgpu_bo_request - where a new buffer is asked for, and when
+ */
+struct pddgpu_bo_request {
+	/** @start: for the statistics */
+	u64 start;
+	/** @caller: the return address of pddgpu_bo_create() */
+	unsigned long caller;
+};
+
+/* A buffer exists: let statistics and leak tracker know, with one look at the clock */
+static void pddgpu_bo_created(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+			      const struct pddgpu_bo_param *param,
+			      const struct pddgpu_bo_request *request)
+{
+	struct pddgpu_leak_birth birth = {
+		.client = param->client,
+		.size = bo->tbo.base.size,
+		.now = pddgpu_memory_stats_alloc_end(pdev->stats, request->start, 0),
+		.caller = request->caller,
+		.domain = pddgpu_bo_domain(bo->tbo.resource),
+		.flags = param->flags,
+		.has_handle = !param->dma_buf,
+	};
+
+	bo->created = true;
+	pddgpu_leak_track(pdev->leaks, &bo->leak, &birth);
+}
+
 /* With @seen the CPU has to clear it: VRAM that it reaches, or none. */
 static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 					      const struct pddgpu_bo_param *param,
+					      const struct pddgpu_bo_request *request,
 					      bool seen)
 {
 	u32 flags = param->flags | (seen ? PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED : 0);
@@ -335,13 +366,8 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	/* Pages in the CPU domain now, so that want of them is an error here */
 	if (bo->tbo.resource->mem_type == TTM_PL_SYSTEM)
 		ret = pddgpu_ttm_populate(&bo->tbo, &ctx);
-	if (!ret) {
-		bo->created = true;
-		pddgpu_leak_track(pdev->leaks, &bo->leak, param->owner,
-				  bo->tbo.base.size,
-				  pddgpu_bo_domain(bo->tbo.resource), param->flags,
-				  !param->dma_buf);
-	}
+	if (!ret)
+		pddgpu_bo_created(pdev, bo, param, request);
 	if (!resv)
 		ttm_bo_unreserve(&bo->tbo);
 	if (ret) {
@@ -365,11 +391,14 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
  * there is no room now, -ERESTARTSYS, -ENODEV. An imported buffer's
  * reservation stays locked.
  */
-struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
-				   const struct pddgpu_bo_param *param)
+noinline struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
+					    const struct pddgpu_bo_param *param)
 {
+	struct pddgpu_bo_request request = {
+		.start = pddgpu_memory_stats_alloc_start(pdev->stats),
+		.caller = _RET_IP_,
+	};
 	struct pddgpu_room room;
-	u64 start = pddgpu_memory_stats_alloc_start(pdev->stats);
 	struct pddgpu_engine *engine = pdev->engine[PDDGPU_ENGINE_PAGING];
 	struct pddgpu_bo *bo = NULL;
 	bool lost;
@@ -380,7 +409,7 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 	while (!ret) {
 		pddgpu_room_search(pdev, &room);
 		lost = pddgpu_engine_lost(engine);
-		bo = pddgpu_bo_try_create(pdev, param, lost);
+		bo = pddgpu_bo_try_create(pdev, param, &request, lost);
 		pddgpu_room_found(pdev, &room);
 		if (!IS_ERR(bo))
 			break;
@@ -394,8 +423,11 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 		if (!param->dma_buf)
 			ret = pddgpu_room_retry(pdev, &room, param->domains, ret);
 	}
-	pddgpu_memory_stats_alloc_end(pdev->stats, start, ret);
-	return ret ? ERR_PTR(ret) : bo;
+	if (ret) {
+		pddgpu_memory_stats_alloc_end(pdev->stats, request.start, ret);
+		return ERR_PTR(ret);
+	}
+	return bo;
 }
 
 /* Move a reserved buffer into the one domain, if it is not there. */

@@ -73,8 +73,8 @@ struct pddgpu_bo_param {
 	u32 domains;
 	/** @flags: creation flags */
 	u32 flags;
-	/** @owner: who asks, for the leak tracker */
-	struct pddgpu_leak_owner *owner;
+	/** @client: through which the current process asks, for the leak tracker */
+	struct pddgpu_leak_client *client;
 	/** @sgt: an imported buffer's pages, or NULL */
 	struct sg_table *sgt;
 	/** @dma_buf: what it is imported from, its reservation locked; or NULL */

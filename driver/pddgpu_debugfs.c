@@ -136,7 +136,7 @@ static int confirmed_age_set(struct pddgpu_device *pdev, u64 ms)
 
 static u64 leak_object_bytes_get(struct pddgpu_device *pdev)
 {
-	return sizeof(struct pddgpu_leak_node);
+	return pddgpu_leak_object_bytes();
 }
 
 static int retry_set(u32 *setting, u64 value, u32 max)

@@ -5,26 +5,19 @@
 #ifndef PDDGPU_FILE_H
 #define PDDGPU_FILE_H
 
-#include <linux/mutex.h>
-
 #include <drm/drm_file.h>
 
+#include "pddgpu_leak.h"
 #include "pddgpu_unpageable.h"
 
-struct pddgpu_leak_owner;
 struct pddgpu_queue;
 
 /**
  * struct pddgpu_file - an open file
  */
 struct pddgpu_file {
-	/** @lock: guards @owner */
-	struct mutex lock;
-	/**
-	 * @owner: who used the file last to allocate; kept, since it is nearly
-	 * always the same process. NULL before the first allocation.
-	 */
-	struct pddgpu_leak_owner *owner;
+	/** @client: who allocates through it, for the leak tracker */
+	struct pddgpu_leak_client client;
 	/** @queue: its jobs for the users' engine */
 	struct pddgpu_queue *queue;
 	/** @unpageable: what it keeps unpageable */

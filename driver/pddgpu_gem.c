@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
+#include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -52,7 +53,7 @@ int pddgpu_gem_file_open(struct drm_device *drm, struct drm_file *file)
 		return ret;
 	}
 	pddgpu_unpageable_client_init(&pfile->unpageable);
-	mutex_init(&pfile->lock);
+	pfile->client.client_id = file->client_id;
 	file->driver_priv = pfile;
 	return 0;
 }
@@ -68,33 +69,8 @@ void pddgpu_gem_file_close(struct drm_device *drm, struct drm_file *file)
 
 	pddgpu_unpageable_client_fini(to_pddgpu(drm), &pfile->unpageable);
 	pddgpu_queue_fini(pfile->queue);
-	pddgpu_leak_owner_put(pfile->owner);
-	mutex_destroy(&pfile->lock);
+	pddgpu_leak_client_fini(to_pddgpu(drm)->leaks, &pfile->client);
 	kfree(pfile);
-}
-
-/*
- * The owner record of the calling process, with a reference; NULL when there is
- * no memory for one: the buffer is made all the same, only without a name.
- */
-static struct pddgpu_leak_owner *pddgpu_gem_owner(struct drm_file *file)
-{
-	struct pddgpu_file *pfile = to_pddgpu_file(file);
-	struct pddgpu_leak_owner *owner;
-
-	mutex_lock(&pfile->lock);
-	if (!pfile->owner || !pddgpu_leak_owner_is_current(pfile->owner)) {
-		owner = pddgpu_leak_owner_create(file->client_id);
-		if (owner) {
-			pddgpu_leak_owner_put(pfile->owner);
-			pfile->owner = owner;
-		}
-	} else {
-		owner = pfile->owner;
-	}
-	pddgpu_leak_owner_get(owner);
-	mutex_unlock(&pfile->lock);
-	return owner;
 }
 
 static bool pddgpu_gem_domains_ok(u32 domains)
@@ -163,6 +139,7 @@ int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
 		.alignment = args->alignment,
 		.domains = args->domains,
 		.flags = args->flags,
+		.client = &to_pddgpu_file(file)->client,
 	};
 	bool unpageable = args->flags & PDDGPU_GEM_CREATE_UNPAGEABLE;
 	struct pddgpu_bo *bo;
@@ -178,9 +155,7 @@ int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
 			return ret;
 	}
 
-	param.owner = pddgpu_gem_owner(file);
 	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
-	pddgpu_leak_owner_put(param.owner);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
@@ -331,10 +306,20 @@ static int pddgpu_gem_open(struct drm_gem_object *obj, struct drm_file *file)
 
 static void pddgpu_gem_close(struct drm_gem_object *obj, struct drm_file *file)
 {
-	pddgpu_unpageable_handle_close(gem_to_pddgpu_bo(obj), file,
-				       &to_pddgpu_file(file)->unpageable);
-	pddgpu_leak_handle_close(to_pddgpu(obj->dev)->leaks,
-				 &gem_to_pddgpu_bo(obj)->leak);
+	struct pddgpu_leak_tracker *leaks = to_pddgpu(obj->dev)->leaks;
+	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
+
+	pddgpu_unpageable_handle_close(bo, file, &to_pddgpu_file(file)->unpageable);
+	if (!pddgpu_leak_handle_close(leaks, &bo->leak))
+		return;
+	if (kref_read(&obj->refcount) == 1) {
+		/* A new mapping takes TTM's reference before it drops GEM's */
+		smp_rmb();
+		/* With no reference but this handle's it goes at once, no ORPHAN */
+		if (kref_read(&bo->tbo.kref) == 1)
+			return;
+	}
+	pddgpu_leak_settle(leaks, &bo->leak);
 }
 
 /* An imported buffer is mapped by who exported it. */
@@ -355,6 +340,7 @@ static int pddgpu_gem_mmap_imported(struct drm_gem_object *obj,
 
 static int pddgpu_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
+	pddgpu_leak_mapped(to_pddgpu(obj->dev)->leaks, &gem_to_pddgpu_bo(obj)->leak);
 	if (gem_to_pddgpu_bo(obj)->flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS)
 		return -EACCES;
 	if (obj->import_attach)

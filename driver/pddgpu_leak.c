@@ -2,39 +2,41 @@
 /*
  * The leak tracker: knows every buffer that exists, its age and its owner.
  *
- * A node in each buffer stands in one list, in order of birth. Two marks in
- * that list, the edges, part it by age:
+ * A node in each buffer stands in a list, in order of birth; pddgpu_leak_age.c
+ * has it by age. All totals are kept as objects come, change and go, so reading
+ * them walks nothing.
  *
- *   confirmed ... edge[CONFIRMED] suspicious ... edge[SUSPICIOUS] young ...
- *
- * A check moves the edges over what has grown old enough since the last one and
- * touches nothing else; when an age is changed they may move back. All totals
- * are kept as objects come, change and go, so reading them walks nothing.
+ * A buffer that comes with a handle and goes with it takes the lock twice: to
+ * get into the list and out of it. Its first handle is counted in advance, and
+ * closing the last one makes no ORPHAN of what goes with it; what is LIVE is not
+ * counted, since it is the rest; and a ZOMBIE is added up without the lock.
  *
  * Locks
  * -----
  *
- * - tracker->lock (spinlock): guards the list of nodes with every member of
- *   every node in it, the edges and other marks, the ages, the totals, the list
- *   of owners with @link, @seq and @has of each owner, and the filling of stack
- *   slots. A leaf: nothing is called under it that takes another lock. Taken in
- *   process and workqueue context only. Held for a constant time by a buffer's
- *   life cycle, for at most PDDGPU_LEAK_AGE_BATCH objects by a check and
- *   PDDGPU_LEAK_READ_BATCH by a reader, beside the marks of other readers.
+ * - tracker->lock (spinlock): guards the cohorts, the lists of nodes in them with
+ *   every member of every node but @handles, the edges and other marks, the
+ *   ages, the totals, the owner of every client, the list of owners with @link,
+ *   @seq, @users and @has of each owner, and the filling of stack slots. A leaf:
+ *   nothing is called under it that takes another lock. Taken in process and
+ *   workqueue context only. Held for a constant time by a buffer's life cycle,
+ *   but for PDDGPU_LEAK_SPARSE objects now and then; for at most
+ *   PDDGPU_LEAK_AGE_BATCH objects or cohorts by a check and
+ *   PDDGPU_LEAK_READ_BATCH objects by a reader, beside the marks of other readers.
  * - no lock: what is constant in an owner, once it is created; a node's @birth,
  *   for the buffer's own life cycle; a stack slot, once its number has been
  *   seen under the lock.
  *
- * The clock is read inside the lock, which makes the order of births that of
- * the list.
+ * Births are set inside the lock and no two are the same, which makes their order
+ * that of the list.
  *
  * Lifetimes
  * ---------
  *
  * A buffer is untracked before it is freed, so what is listed is valid under
  * the lock, and nothing points to a node without the lock. Readers that let go
- * of it keep their place with a mark of their own. A node has a reference to
- * its owner, which is put after the lock is released.
+ * of it keep their place with a mark of their own. An owner goes with the last
+ * of its objects and clients.
  */
 #include <linux/err.h>
 #include <linux/jump_label.h>
@@ -42,7 +44,7 @@
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
-#include <linux/time64.h>
+#include <linux/string.h>
 
 #include <drm/drm_device.h>
 #include <drm/drm_managed.h>
@@ -74,29 +76,13 @@ static const struct kernel_param_ops tracking_ops = {
 module_param_cb(tracking, &tracking_ops, &tracking, 0444);
 MODULE_PARM_DESC(tracking, "Track every buffer, for the leak monitor (default: true)");
 
-static void count_add(struct pddgpu_leak_count *count, u64 bytes)
-{
-	count->objects++;
-	count->bytes += bytes;
-}
-
-static void count_sub(struct pddgpu_leak_count *count, u64 bytes)
-{
-	count->objects--;
-	count->bytes -= bytes;
-}
-
-static u64 leak_clock(void)
-{
-	return ktime_get_ns();
-}
-
 static void leak_tracker_release(struct drm_device *drm, void *data)
 {
 	struct pddgpu_leak_tracker *tracker = data;
 
-	drm_WARN(drm, tracker->sum.total.objects, "PDDGPU: %llu buffers outlive the device\n",
-		 tracker->sum.total.objects);
+	drm_WARN(drm, tracker->total.objects, "PDDGPU: %llu buffers outlive the device\n",
+		 tracker->total.objects);
+	pddgpu_leak_cohorts_fini(tracker);
 }
 
 /**
@@ -108,26 +94,18 @@ static void leak_tracker_release(struct drm_device *drm, void *data)
 struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm)
 {
 	struct pddgpu_leak_tracker *tracker;
-	int class, ret;
+	int ret;
 
 	tracker = drmm_kzalloc(drm, sizeof(*tracker), GFP_KERNEL);
 	if (!tracker)
 		return ERR_PTR(-ENOMEM);
 
 	tracker->drm = drm;
-	tracker->clock = leak_clock;
 	spin_lock_init(&tracker->lock);
-	INIT_LIST_HEAD(&tracker->nodes);
 	INIT_LIST_HEAD(&tracker->owners);
-	for (class = PDDGPU_LEAK_CONFIRMED; class > PDDGPU_LEAK_YOUNG; class--) {
-		struct pddgpu_leak_node *edge = &tracker->edge[class];
-
-		edge->state = PDDGPU_LEAK_MARK;
-		edge->class = class;
-		list_add_tail(&edge->link, &tracker->nodes);
-	}
-	tracker->age_ms[PDDGPU_LEAK_SUSPICIOUS] = PDDGPU_LEAK_SUSPICIOUS_AGE_MS;
-	tracker->age_ms[PDDGPU_LEAK_CONFIRMED] = PDDGPU_LEAK_CONFIRMED_AGE_MS;
+	ret = pddgpu_leak_cohorts_init(tracker);
+	if (ret)
+		return ERR_PTR(ret);
 
 	ret = drmm_add_action_or_reset(drm, leak_tracker_release, tracker);
 	if (ret)
@@ -135,25 +113,15 @@ struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm)
 	return tracker;
 }
 
-/**
- * pddgpu_leak_owner_create() - name the current process as an owner
- * @client_id: the DRM client it allocates through
- *
- * Return: an owner with one reference, or NULL when there is no memory for it,
- * or nothing is tracked.
- */
-struct pddgpu_leak_owner *pddgpu_leak_owner_create(u64 client_id)
+/* The current process as an owner that nobody uses yet; NULL without memory */
+static struct pddgpu_leak_owner *owner_create(u64 client_id)
 {
 	struct pddgpu_leak_owner *owner;
 
-	if (!static_branch_likely(&tracking_key))
-		return NULL;
 	owner = kzalloc(sizeof(*owner), GFP_KERNEL);
 	if (!owner)
 		return NULL;
 
-	kref_init(&owner->ref);
-	INIT_LIST_HEAD(&owner->link);
 	owner->client_id = client_id;
 	owner->pid = task_tgid_nr(current);
 	/* The process's name rather than the thread's: one owner for all threads */
@@ -161,113 +129,161 @@ struct pddgpu_leak_owner *pddgpu_leak_owner_create(u64 client_id)
 	return owner;
 }
 
-/**
- * pddgpu_leak_owner_get() - take a reference
- * @owner: the owner, or NULL
- *
- * Return: @owner.
+/*
+ * Does an owner still name the current process? A file can be handed to another
+ * one, and a process can change its name; half a name that is just being changed
+ * is not the old one, and asked for properly then.
  */
-struct pddgpu_leak_owner *pddgpu_leak_owner_get(struct pddgpu_leak_owner *owner)
+static __always_inline bool owner_is_current(const struct pddgpu_leak_owner *owner)
 {
+	return owner && owner->pid == task_tgid_nr(current) &&
+	       /* as said above */
+	       !data_race(memcmp(owner->comm, current->group_leader->comm, TASK_COMM_LEN));
+}
+
+/* Is an owner to be freed, after the lock is released? It is unlisted then. */
+static bool owner_ends(struct pddgpu_leak_owner *owner)
+{
+	if (owner->users || owner->has.objects)
+		return false;
+	list_del(&owner->link);
+	return true;
+}
+
+/* Let a client point to another owner, or none; returns what is to be freed */
+static struct pddgpu_leak_owner *client_set(struct pddgpu_leak_client *client,
+					    struct pddgpu_leak_owner *owner)
+{
+	struct pddgpu_leak_owner *left = client->owner;
+
 	if (owner)
-		kref_get(&owner->ref);
+		owner->users++;
+	client->owner = owner;
+	if (!left)
+		return NULL;
+	left->users--;
+	return owner_ends(left) ? left : NULL;
+}
+
+/**
+ * pddgpu_leak_client_fini() - nothing is allocated through a client any more
+ * @tracker: the tracker
+ * @client: the client
+ *
+ * What it has allocated keeps its owner.
+ */
+void pddgpu_leak_client_fini(struct pddgpu_leak_tracker *tracker,
+			     struct pddgpu_leak_client *client)
+{
+	struct pddgpu_leak_owner *unused;
+
+	spin_lock(&tracker->lock);
+	unused = client_set(client, NULL);
+	spin_unlock(&tracker->lock);
+	kfree(unused);
+}
+
+/*
+ * The owner for the current process; NULL when there is no memory for one: the
+ * buffer is made all the same, only without a name. The lock is held, but may be
+ * let go meanwhile; @unused is to be freed after it is.
+ */
+static struct pddgpu_leak_owner *client_owner(struct pddgpu_leak_tracker *tracker,
+					      struct pddgpu_leak_client *client,
+					      struct pddgpu_leak_owner **unused)
+{
+	struct pddgpu_leak_owner *owner;
+
+	lockdep_assert_held(&tracker->lock);
+
+	if (!client)
+		return NULL;
+	if (likely(owner_is_current(client->owner)))
+		return client->owner;
+
+	spin_unlock(&tracker->lock);
+	owner = owner_create(client->client_id);
+	spin_lock(&tracker->lock);
+	/* Another thread of the process may have been faster */
+	if (owner_is_current(client->owner)) {
+		*unused = owner;
+		return client->owner;
+	}
+	if (!owner)
+		return NULL;
+	owner->seq = ++tracker->owner_seq;
+	list_add_tail(&owner->link, &tracker->owners);
+	*unused = client_set(client, owner);
 	return owner;
 }
 
-static void owner_free(struct kref *ref)
+/* Put a node behind all others */
+static void leak_bear(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node, u64 now)
 {
-	kfree(container_of(ref, struct pddgpu_leak_owner, ref));
-}
+	struct pddgpu_leak_cohort *cohort;
 
-/**
- * pddgpu_leak_owner_put() - drop a reference
- * @owner: the owner, or NULL
- */
-void pddgpu_leak_owner_put(struct pddgpu_leak_owner *owner)
-{
-	if (owner)
-		kref_put(&owner->ref, owner_free);
-}
+	if (unlikely(tracker->youngest->objects >= PDDGPU_LEAK_COHORT))
+		pddgpu_leak_cohort_begin(tracker);
+	cohort = tracker->youngest;
 
-/**
- * pddgpu_leak_owner_is_current() - does an owner still name the current process?
- * @owner: the owner, or NULL
- *
- * A file can be handed to another process, and a process can change its name.
- *
- * Return: true when it does; then there is no need for a new one.
- */
-bool pddgpu_leak_owner_is_current(const struct pddgpu_leak_owner *owner)
-{
-	char comm[TASK_COMM_LEN];
-
-	if (!owner || owner->pid != task_tgid_nr(current))
-		return false;
-	get_task_comm(comm, current->group_leader);
-	return !memcmp(owner->comm, comm, sizeof(comm));
-}
-
-static void owner_add(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_owner *owner,
-		      u64 bytes)
-{
-	if (!owner->has.objects) {
-		owner->seq = ++tracker->owner_seq;
-		list_add_tail(&owner->link, &tracker->owners);
-	}
-	count_add(&owner->has, bytes);
-}
-
-static void owner_sub(struct pddgpu_leak_owner *owner, u64 bytes)
-{
-	count_sub(&owner->has, bytes);
-	if (!owner->has.objects)
-		list_del_init(&owner->link);
+	tracker->born = max(tracker->born + 1, now);
+	node->birth = tracker->born;
+	node->cohort = cohort;
+	list_add_tail(&node->link, &cohort->nodes);
+	if (!cohort->objects)
+		cohort->first = node->birth;
+	cohort->last = node->birth;
+	cohort->bytes += node->size;
+	cohort->objects++;
 }
 
 /**
  * pddgpu_leak_track() - a buffer has come into being
  * @tracker: the tracker
- * @node: the buffer's node, all zeros
- * @owner: who made it, of which a reference is taken; NULL when not known
- * @size: bytes
- * @domain: the domain it is in
- * @flags: its creation flags
- * @has_handle: it is made to be given a handle, and is LIVE from the start;
- *              otherwise, imported or the driver's own, it is an ORPHAN until
- *              it gets one. Either way no handle is counted yet: the first
- *              pddgpu_leak_handle_open() does that.
+ * @node: the buffer's node, not tracked
+ * @birth: all about it
+ *
+ * Context: may allocate memory, which may sleep and reclaim.
  */
 void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
-		       struct pddgpu_leak_owner *owner, u64 size, u32 domain, u32 flags,
-		       bool has_handle)
+		       const struct pddgpu_leak_birth *birth)
 {
-	struct pddgpu_leak_stack stack;
+	struct pddgpu_leak_owner *unused = NULL;
+	u64 size = birth->size;
+	u64 now;
 
 	if (!static_branch_likely(&tracking_key))
 		return;
 	if (drm_WARN_ON_ONCE(tracker->drm, node->birth))
 		return;
 
-	pddgpu_leak_stack_capture(&stack);
-	node->owner = pddgpu_leak_owner_get(owner);
 	node->size = size;
-	node->flags = flags;
-	node->handles = 0;
-	node->domain = domain;
-	node->state = has_handle ? PDDGPU_LEAK_LIVE : PDDGPU_LEAK_ORPHAN;
-	node->class = PDDGPU_LEAK_YOUNG;
-	node->foreign = !has_handle;
+	node->flags = birth->flags;
+	node->is = (typeof(node->is)) {
+		.domain = birth->domain,
+		.orphan = !birth->has_handle,
+		.foreign = !birth->has_handle,
+	};
+	atomic_set(&node->handles, birth->has_handle ? PDDGPU_LEAK_PROMISED + 1 : 0);
+	node->stack = pddgpu_leak_stack_note(tracker);
+	now = birth->now ?: ktime_get_ns();
 
 	spin_lock(&tracker->lock);
-	node->birth = tracker->clock();
-	node->stack = pddgpu_leak_stack_store(tracker, &stack);
-	list_add_tail(&node->link, &tracker->nodes);
-	count_add(&tracker->sum.total, size);
-	count_add(&tracker->sum.state[node->state], size);
-	count_add(&tracker->sum.class[node->class], size);
-	if (owner)
-		owner_add(tracker, owner, size);
+	node->owner = client_owner(tracker, birth->client, &unused);
+	if (!node->stack)
+		node->stack = pddgpu_leak_stack_caller(tracker, birth->caller);
+	leak_bear(tracker, node, now);
+	pddgpu_leak_count_add(&tracker->total, 1, size);
+	if (node->is.orphan)
+		pddgpu_leak_count_add(&tracker->orphans, 1, size);
+	if (node->owner)
+		pddgpu_leak_count_add(&node->owner->has, 1, size);
 	spin_unlock(&tracker->lock);
+
+	if (unlikely(unused))
+		kfree(unused);
+	if (unlikely(READ_ONCE(tracker->spares) != 1))
+		pddgpu_leak_cohorts_stock(tracker);
 }
 
 /*
@@ -276,17 +292,32 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
  */
 static bool leak_tracked(const struct pddgpu_leak_node *node)
 {
-	return static_branch_likely(&tracking_key) && node->birth;
+	return node->birth;
 }
 
-static void leak_set_state(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
-			   enum pddgpu_leak_state state)
+/**
+ * pddgpu_leak_settle() - see whether a buffer is an ORPHAN
+ * @tracker: the tracker
+ * @node: the buffer's node; somebody has a reference to the buffer
+ *
+ * To be called after the number of its handles has become zero, or is zero no
+ * longer. Of several at once the last to get the lock sees what is so.
+ */
+void pddgpu_leak_settle(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
 {
-	lockdep_assert_held(&tracker->lock);
+	bool orphan;
 
-	count_sub(&tracker->sum.state[node->state], node->size);
-	node->state = state;
-	count_add(&tracker->sum.state[node->state], node->size);
+	if (!leak_tracked(node))
+		return;
+
+	spin_lock(&tracker->lock);
+	orphan = !atomic_read(&node->handles);
+	if (orphan && !node->is.orphan)
+		pddgpu_leak_count_add(&tracker->orphans, 1, node->size);
+	else if (!orphan && node->is.orphan)
+		pddgpu_leak_count_sub(&tracker->orphans, 1, node->size);
+	node->is.orphan = orphan;
+	spin_unlock(&tracker->lock);
 }
 
 /**
@@ -301,11 +332,11 @@ void pddgpu_leak_handle_open(struct pddgpu_leak_tracker *tracker, struct pddgpu_
 	if (!leak_tracked(node))
 		return;
 
-	spin_lock(&tracker->lock);
-	node->handles++;
-	if (node->state == PDDGPU_LEAK_ORPHAN)
-		leak_set_state(tracker, node, PDDGPU_LEAK_LIVE);
-	spin_unlock(&tracker->lock);
+	/* Nobody can make another handle before there is the first one */
+	if (atomic_read(&node->handles) & PDDGPU_LEAK_PROMISED)
+		atomic_andnot(PDDGPU_LEAK_PROMISED, &node->handles);
+	else if (atomic_inc_return(&node->handles) == 1)
+		pddgpu_leak_settle(tracker, node);
 }
 
 /**
@@ -313,22 +344,40 @@ void pddgpu_leak_handle_open(struct pddgpu_leak_tracker *tracker, struct pddgpu_
  * @tracker: the tracker
  * @node: the buffer's node
  *
- * The last one makes it an ORPHAN, if only for the moment before it is freed.
+ * Return: true when it was the last one. pddgpu_leak_settle() must follow then,
+ * unless the caller sees, after this call, that no reference but its own exists.
+ * Who gets one later, by mapping the buffer, calls pddgpu_leak_mapped().
  */
-void pddgpu_leak_handle_close(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
+bool pddgpu_leak_handle_close(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
 {
-	bool unopened;
+	int left;
 
+	if (!leak_tracked(node))
+		return false;
+
+	/* A full barrier, as pddgpu_leak_mapped() needs */
+	left = atomic_dec_return(&node->handles);
+	drm_WARN_ON_ONCE(tracker->drm, left < 0);
+	return !left;
+}
+
+/**
+ * pddgpu_leak_mapped() - a reference to a buffer was taken to map it
+ * @tracker: the tracker
+ * @node: the buffer's node
+ *
+ * Its last handle may have been closed at that moment, by somebody who did not
+ * see the reference.
+ */
+void pddgpu_leak_mapped(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
+{
 	if (!leak_tracked(node))
 		return;
 
-	spin_lock(&tracker->lock);
-	unopened = !node->handles;
-	if (!unopened && !--node->handles && node->state == PDDGPU_LEAK_LIVE)
-		leak_set_state(tracker, node, PDDGPU_LEAK_ORPHAN);
-	spin_unlock(&tracker->lock);
-
-	drm_WARN_ON_ONCE(tracker->drm, unopened);
+	/* Either we see no handle, or who closed it saw the reference */
+	smp_mb();
+	if (!atomic_read(&node->handles))
+		pddgpu_leak_settle(tracker, node);
 }
 
 /**
@@ -344,23 +393,46 @@ void pddgpu_leak_set_domain(struct pddgpu_leak_tracker *tracker, struct pddgpu_l
 		return;
 
 	spin_lock(&tracker->lock);
-	node->domain = domain;
+	node->is.domain = domain;
 	spin_unlock(&tracker->lock);
 }
 
 /**
  * pddgpu_leak_zombie() - a buffer's last user is gone, but it cannot be freed yet
  * @tracker: the tracker
- * @node: the buffer's node
+ * @node: the buffer's node, to which nobody else has a reference
  */
 void pddgpu_leak_zombie(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
 {
 	if (!leak_tracked(node))
 		return;
 
+	atomic_set(&node->handles, PDDGPU_LEAK_FREED);
+	if (!node->is.orphan) {
+		atomic64_add(pddgpu_leak_packed(node->size), &tracker->zombies);
+		return;
+	}
+
 	spin_lock(&tracker->lock);
-	leak_set_state(tracker, node, PDDGPU_LEAK_ZOMBIE);
+	node->is.orphan = false;
+	pddgpu_leak_count_sub(&tracker->orphans, 1, node->size);
+	atomic64_add(pddgpu_leak_packed(node->size), &tracker->zombies);
 	spin_unlock(&tracker->lock);
+}
+
+/* Take a node out of its cohort, and off what has come of age */
+static void leak_bury(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
+{
+	struct pddgpu_leak_cohort *cohort = node->cohort;
+	int class;
+
+	list_del(&node->link);
+	for (class = pddgpu_leak_class_of(tracker, node->birth); class > PDDGPU_LEAK_YOUNG; class--)
+		pddgpu_leak_count_sub(&tracker->edge[class].past, 1, node->size);
+	cohort->bytes -= node->size;
+	cohort->objects--;
+	if (cohort != tracker->youngest && cohort->objects <= PDDGPU_LEAK_SPARSE)
+		pddgpu_leak_cohort_shrunk(tracker, cohort);
 }
 
 /**
@@ -372,177 +444,41 @@ void pddgpu_leak_zombie(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_
  */
 void pddgpu_leak_untrack(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
 {
+	struct pddgpu_leak_owner *unused = NULL;
+
 	if (!leak_tracked(node))
 		return;
 
 	spin_lock(&tracker->lock);
-	list_del(&node->link);
-	count_sub(&tracker->sum.total, node->size);
-	count_sub(&tracker->sum.state[node->state], node->size);
-	count_sub(&tracker->sum.class[node->class], node->size);
-	if (node->owner)
-		owner_sub(node->owner, node->size);
+	leak_bury(tracker, node);
+	pddgpu_leak_count_sub(&tracker->total, 1, node->size);
+	if (node->is.orphan)
+		pddgpu_leak_count_sub(&tracker->orphans, 1, node->size);
+	if (atomic_read(&node->handles) & PDDGPU_LEAK_FREED)
+		atomic64_sub(pddgpu_leak_packed(node->size), &tracker->zombies);
+	if (node->owner) {
+		pddgpu_leak_count_sub(&node->owner->has, 1, node->size);
+		if (owner_ends(node->owner))
+			unused = node->owner;
+	}
 	spin_unlock(&tracker->lock);
 
-	pddgpu_leak_owner_put(node->owner);
-	memset(node, 0, sizeof(*node));
-}
-
-/*
- * Whether a node has the age of a class. Being confirmed takes being suspicious
- * too, so that the edges keep their order whatever the ages are set to.
- */
-static bool leak_due(struct pddgpu_leak_tracker *tracker, const struct pddgpu_leak_node *node,
-		     enum pddgpu_leak_class class)
-{
-	u64 ms = tracker->age_ms[PDDGPU_LEAK_SUSPICIOUS];
-
-	if (class == PDDGPU_LEAK_CONFIRMED)
-		ms = max(ms, tracker->age_ms[PDDGPU_LEAK_CONFIRMED]);
-	return node->birth + ms * NSEC_PER_MSEC <= tracker->checked;
-}
-
-static void leak_set_class(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
-			   enum pddgpu_leak_class class)
-{
-	count_sub(&tracker->sum.class[node->class], node->size);
-	if (class > node->class)
-		count_add(&tracker->sum.entered[class], node->size);
-	node->class = class;
-	count_add(&tracker->sum.class[node->class], node->size);
-}
-
-/* Is @pos an edge, as against a node or a reader's mark? */
-static bool leak_is_edge(const struct pddgpu_leak_node *pos)
-{
-	return pddgpu_leak_is_mark(pos) && pos->class != PDDGPU_LEAK_YOUNG;
-}
-
-/* Move an edge over the nodes that have come of age; returns the budget left */
-static unsigned int leak_advance(struct pddgpu_leak_tracker *tracker,
-				 enum pddgpu_leak_class class, unsigned int budget)
-{
-	struct pddgpu_leak_node *edge = &tracker->edge[class];
-	struct pddgpu_leak_node *pos = edge, *last = NULL;
-
-	list_for_each_entry_continue(pos, &tracker->nodes, link) {
-		if (leak_is_edge(pos))
-			break;
-		if (pddgpu_leak_is_mark(pos))
-			continue;
-		if (!budget || !leak_due(tracker, pos, class))
-			break;
-		leak_set_class(tracker, pos, class);
-		last = pos;
-		budget--;
-	}
-	if (last)
-		list_move(&edge->link, &last->link);
-	return budget;
-}
-
-/* Move an edge back over nodes that are too young for it since its age was raised */
-static unsigned int leak_retreat(struct pddgpu_leak_tracker *tracker,
-				 enum pddgpu_leak_class class, unsigned int budget)
-{
-	struct pddgpu_leak_node *edge = &tracker->edge[class];
-	struct pddgpu_leak_node *pos = edge, *last = NULL;
-
-	list_for_each_entry_continue_reverse(pos, &tracker->nodes, link) {
-		if (leak_is_edge(pos))
-			break;
-		if (pddgpu_leak_is_mark(pos))
-			continue;
-		if (!budget || leak_due(tracker, pos, class))
-			break;
-		leak_set_class(tracker, pos, class - 1);
-		last = pos;
-		budget--;
-	}
-	if (last)
-		list_move_tail(&edge->link, &last->link);
-	return budget;
+	node->birth = 0;
+	if (unlikely(unused))
+		kfree(unused);
+	if (unlikely(READ_ONCE(tracker->spares) > 1))
+		pddgpu_leak_cohorts_stock(tracker);
 }
 
 /**
- * pddgpu_leak_check() - classify everything by its age now
- * @tracker: the tracker
- * @out: gets the totals after it; may be NULL
+ * pddgpu_leak_object_bytes() - memory that tracking an object takes
  *
- * Costs as much as there are objects that change their class.
+ * Its node and the most that its share in a cohort can be, where there are many.
+ * Owners, one for each process, and call stacks are not in it.
  *
- * Context: may sleep.
+ * Return: bytes.
  */
-void pddgpu_leak_check(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_summary *out)
+size_t pddgpu_leak_object_bytes(void)
 {
-	might_sleep();
-
-	spin_lock(&tracker->lock);
-	/*
-	 * One moment for the whole check, or it might never end; the latest
-	 * one, or two checks at once would undo each other's work.
-	 */
-	tracker->checked = max(tracker->checked, tracker->clock());
-	for (;;) {
-		unsigned int budget = PDDGPU_LEAK_AGE_BATCH;
-
-		budget = leak_retreat(tracker, PDDGPU_LEAK_CONFIRMED, budget);
-		budget = leak_retreat(tracker, PDDGPU_LEAK_SUSPICIOUS, budget);
-		budget = leak_advance(tracker, PDDGPU_LEAK_SUSPICIOUS, budget);
-		budget = leak_advance(tracker, PDDGPU_LEAK_CONFIRMED, budget);
-		if (budget)
-			break;
-		spin_unlock(&tracker->lock);
-		cond_resched();
-		spin_lock(&tracker->lock);
-	}
-	if (out)
-		*out = tracker->sum;
-	spin_unlock(&tracker->lock);
-}
-
-/**
- * pddgpu_leak_get_age() - the age at which a class begins
- * @tracker: the tracker
- * @class: PDDGPU_LEAK_SUSPICIOUS or PDDGPU_LEAK_CONFIRMED
- *
- * Return: milliseconds.
- */
-u64 pddgpu_leak_get_age(struct pddgpu_leak_tracker *tracker, enum pddgpu_leak_class class)
-{
-	u64 ms;
-
-	spin_lock(&tracker->lock);
-	ms = tracker->age_ms[class];
-	spin_unlock(&tracker->lock);
-	return ms;
-}
-
-/**
- * pddgpu_leak_set_age() - change the age at which a class begins
- * @tracker: the tracker
- * @class: PDDGPU_LEAK_SUSPICIOUS or PDDGPU_LEAK_CONFIRMED
- * @ms: PDDGPU_LEAK_AGE_MIN_MS to PDDGPU_LEAK_AGE_MAX_MS
- *
- * Everything tracked is classified anew. The two ages can be set in any order:
- * while the confirmed age is the smaller one, the suspicious age counts for both.
- *
- * Context: may sleep.
- * Return: 0, or -EINVAL for another class, -ERANGE for another age; these
- * change nothing.
- */
-int pddgpu_leak_set_age(struct pddgpu_leak_tracker *tracker, enum pddgpu_leak_class class,
-			u64 ms)
-{
-	if (class != PDDGPU_LEAK_SUSPICIOUS && class != PDDGPU_LEAK_CONFIRMED)
-		return -EINVAL;
-	if (ms < PDDGPU_LEAK_AGE_MIN_MS || ms > PDDGPU_LEAK_AGE_MAX_MS)
-		return -ERANGE;
-
-	spin_lock(&tracker->lock);
-	tracker->age_ms[class] = ms;
-	spin_unlock(&tracker->lock);
-
-	pddgpu_leak_check(tracker, NULL);
-	return 0;
+	return sizeof(struct pddgpu_leak_node) + PDDGPU_LEAK_COHORT_SHARE;
 }

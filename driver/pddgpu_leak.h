@@ -2,12 +2,14 @@
 #ifndef PDDGPU_LEAK_H
 #define PDDGPU_LEAK_H
 
+#include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 
 struct drm_device;
+struct pddgpu_leak_cohort;
 struct pddgpu_leak_iter;
 struct pddgpu_leak_owner;
 struct pddgpu_leak_tracker;
@@ -54,35 +56,41 @@ enum pddgpu_leak_class {
  *
  * Embedded in the buffer and zeroed with it. A node of zeros is one that is not
  * tracked, and every function here takes such a node and does nothing. All
- * members belong to the tracker and are guarded by its lock; @birth does not
- * change while the node is tracked.
+ * members belong to the tracker and are guarded by its lock, but for @handles;
+ * @birth does not change while the node is tracked.
  */
 struct pddgpu_leak_node {
-	/** @link: in the tracker's list, in order of @birth */
+	/** @link: in its cohort's list, in order of @birth */
 	struct list_head link;
-	/** @birth: when it was tracked, ns on the tracker's clock; 0 when it is not */
+	/**
+	 * @birth: when it was tracked, ns on the tracker's clock, no two the
+	 * same; 0 when it is not tracked
+	 */
 	u64 birth;
-	/** @owner: who allocated it, with a reference; NULL when not known */
+	/** @cohort: those born about the same time, among which it is counted */
+	struct pddgpu_leak_cohort *cohort;
+	/** @owner: who allocated it; NULL when not known */
 	struct pddgpu_leak_owner *owner;
-	/** @size: bytes */
+	/** @size: bytes, whole pages */
 	u64 size;
+	/** @handles: handles open, in all files together, and two marks above them */
+	atomic_t handles;
 	/** @flags: creation flags, for the reader */
-	u32 flags;
-	/** @handles: handles open, in all files together */
-	u32 handles;
+	u16 flags;
 	/** @stack: where it was allocated, an index into the tracker's stacks; 0 none */
-	u16 stack;
-	/** @domain: the domain it is in now */
-	u8 domain;
-	/** @state: enum pddgpu_leak_state */
-	u8 state;
-	/** @class: enum pddgpu_leak_class, as of the last check */
-	u8 class;
-	/** @foreign: it did not come with a handle: imported, or the kernel's */
-	u8 foreign;
+	u8 stack;
+	/** @is: what it is now */
+	struct {
+		/** @is.domain: the domain it is in */
+		u8 domain : 4;
+		/** @is.orphan: counted as an ORPHAN */
+		u8 orphan : 1;
+		/** @is.foreign: it did not come with a handle: imported, or the kernel's */
+		u8 foreign : 1;
+		/** @is.mark: no object at all, it only keeps a place in the list */
+		u8 mark : 1;
+	} is;
 };
-
-static_assert(sizeof(struct pddgpu_leak_node) <= 64);
 
 /**
  * struct pddgpu_leak_count - a number of objects and of bytes
@@ -132,7 +140,7 @@ struct pddgpu_leak_record {
 	/** @class: enum pddgpu_leak_class */
 	enum pddgpu_leak_class class;
 	/** @stack: for pddgpu_leak_iter_show_stack() */
-	u16 stack;
+	u8 stack;
 	/** @domain: the domain it was in */
 	u8 domain;
 	/** @owned: @client_id, @pid and @comm are known */
@@ -157,22 +165,60 @@ struct pddgpu_leak_owner_record {
 	char comm[TASK_COMM_LEN];
 };
 
-struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm);
+/**
+ * struct pddgpu_leak_client - who allocates through a file
+ *
+ * Zeros but for @client_id to begin with; ends by pddgpu_leak_client_fini().
+ */
+struct pddgpu_leak_client {
+	/**
+	 * @owner: the process that used it last to allocate; nearly always the
+	 * same one. Under the tracker's lock.
+	 */
+	struct pddgpu_leak_owner *owner;
+	/** @client_id: the DRM client; 0 when not known; constant */
+	u64 client_id;
+};
 
-struct pddgpu_leak_owner *pddgpu_leak_owner_create(u64 client_id);
-struct pddgpu_leak_owner *pddgpu_leak_owner_get(struct pddgpu_leak_owner *owner);
-void pddgpu_leak_owner_put(struct pddgpu_leak_owner *owner);
-bool pddgpu_leak_owner_is_current(const struct pddgpu_leak_owner *owner);
+/**
+ * struct pddgpu_leak_birth - what is to be noted of a new buffer
+ */
+struct pddgpu_leak_birth {
+	/** @client: through which the current process made it; NULL: nobody did */
+	struct pddgpu_leak_client *client;
+	/** @size: bytes, whole pages */
+	u64 size;
+	/** @now: what ktime_get_ns() has just said, or 0: not asked */
+	u64 now;
+	/** @caller: a return address that names the way it came */
+	unsigned long caller;
+	/** @domain: the domain it is in */
+	u32 domain;
+	/** @flags: its creation flags */
+	u32 flags;
+	/**
+	 * @has_handle: it is made to be given a handle at once, which is counted
+	 * already, and it is LIVE from the start; otherwise, imported or the
+	 * driver's own, it is an ORPHAN until it gets one
+	 */
+	bool has_handle;
+};
+
+struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm);
+void pddgpu_leak_client_fini(struct pddgpu_leak_tracker *tracker,
+			     struct pddgpu_leak_client *client);
 
 void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
-		       struct pddgpu_leak_owner *owner, u64 size, u32 domain, u32 flags,
-		       bool has_handle);
+		       const struct pddgpu_leak_birth *birth);
 void pddgpu_leak_handle_open(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
-void pddgpu_leak_handle_close(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
+bool pddgpu_leak_handle_close(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
+void pddgpu_leak_settle(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
+void pddgpu_leak_mapped(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
 void pddgpu_leak_set_domain(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
 			    u32 domain);
 void pddgpu_leak_zombie(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
 void pddgpu_leak_untrack(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
+size_t pddgpu_leak_object_bytes(void);
 
 u64 pddgpu_leak_get_age(struct pddgpu_leak_tracker *tracker, enum pddgpu_leak_class class);
 int pddgpu_leak_set_age(struct pddgpu_leak_tracker *tracker, enum pddgpu_leak_class class,
@@ -183,7 +229,7 @@ struct pddgpu_leak_iter *pddgpu_leak_iter_create(struct pddgpu_leak_tracker *tra
 void pddgpu_leak_iter_destroy(struct pddgpu_leak_iter *iter);
 void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter);
 const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *iter);
-void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u16 stack);
+void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u8 stack);
 
 bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
 			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);

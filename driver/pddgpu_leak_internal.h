@@ -1,24 +1,80 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files of the leak tracker, and its tests, share among themselves */
+/* What the files of the leak tracker share among themselves */
 #ifndef PDDGPU_LEAK_INTERNAL_H
 #define PDDGPU_LEAK_INTERNAL_H
 
-#include <linux/kref.h>
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/jump_label.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/math.h>
+#include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include "pddgpu_leak.h"
 
-/* The longest anyone holds the tracker's lock, in objects */
+/* The longest anyone holds the tracker's lock, in objects or cohorts */
 #define PDDGPU_LEAK_AGE_BATCH	128
 #define PDDGPU_LEAK_READ_BATCH	32
 
-/* A node that only marks a place in the list; takes the place of a state */
-#define PDDGPU_LEAK_MARK	PDDGPU_LEAK_STATES
+/* Objects in a cohort; and when it is so small that it joins a small neighbour */
+#define PDDGPU_LEAK_COHORT	256
+#define PDDGPU_LEAK_SPARSE	64
+
+/* Marks in a node's count of handles */
+#define PDDGPU_LEAK_PROMISED	0x40000000	/* the first one is counted, but not open yet */
+#define PDDGPU_LEAK_FREED	0x20000000	/* nobody has it any more: a ZOMBIE */
 
 #define PDDGPU_LEAK_STACKS	128
 #define PDDGPU_LEAK_FRAMES	8
+
+static_assert(PDDGPU_LEAK_STACKS <= U8_MAX);
+
+/**
+ * struct pddgpu_leak_cohort - objects that follow each other in order of birth
+ *
+ * They come of age together, as one number: only a cohort that an edge comes to
+ * lie in is walked.
+ */
+struct pddgpu_leak_cohort {
+	/** @link: in the tracker's list, the oldest first; or among the spare ones */
+	struct list_head link;
+	/** @nodes: the objects, and marks among them, in order of birth */
+	struct list_head nodes;
+	/** @first: no object in it is older, and all in those before it are; ns */
+	u64 first;
+	/** @last: no object in it is younger; ns */
+	u64 last;
+	/** @bytes: of its objects */
+	u64 bytes;
+	/** @objects: how many */
+	u32 objects;
+};
+
+/*
+ * Of two neighbours, the youngest cohort left aside, one has more than
+ * PDDGPU_LEAK_SPARSE objects. So this is the most that each has to bear.
+ */
+#define PDDGPU_LEAK_COHORT_SHARE \
+	DIV_ROUND_UP(2 * sizeof(struct pddgpu_leak_cohort), PDDGPU_LEAK_SPARSE)
+
+static_assert(sizeof(struct pddgpu_leak_node) + PDDGPU_LEAK_COHORT_SHARE <= 64);
+
+/**
+ * struct pddgpu_leak_edge - where a class begins
+ */
+struct pddgpu_leak_edge {
+	/** @mark: what stands before it is past, what stands behind is not */
+	struct pddgpu_leak_node mark;
+	/** @limit: the same as a time of birth, up to which all is past; ns */
+	u64 limit;
+	/** @past: the objects that are past it */
+	struct pddgpu_leak_count past;
+	/** @entered: what ever grew past it */
+	struct pddgpu_leak_count entered;
+};
 
 /**
  * struct pddgpu_leak_stack - a call stack that has allocated something
@@ -35,22 +91,23 @@ struct pddgpu_leak_stack {
 /**
  * struct pddgpu_leak_owner - a process that allocates through a DRM client
  *
- * Owners of one tracker only; never shared by two.
+ * Owners of one tracker only; never shared by two. It ends when it has neither
+ * objects nor users.
  */
 struct pddgpu_leak_owner {
-	/** @ref: one for each node, and one for each user of the pointer */
-	struct kref ref;
-	/** @pid: the process in the initial namespace; constant */
-	pid_t pid;
 	/** @client_id: the DRM client; constant */
 	u64 client_id;
+	/** @pid: the process in the initial namespace; constant */
+	pid_t pid;
+	/** @users: clients that point to it; under the tracker's lock */
+	u32 users;
 	/** @comm: the process's name at that time; constant */
 	char comm[TASK_COMM_LEN];
-	/** @link: in the tracker's list while it has objects; under its lock */
+	/** @link: in the tracker's list; under its lock */
 	struct list_head link;
-	/** @seq: grows along that list; under the tracker's lock */
+	/** @seq: grows along that list; constant */
 	u64 seq;
-	/** @has: what it has; under the tracker's lock. Listed with nothing: a mark */
+	/** @has: what it has; under the tracker's lock */
 	struct pddgpu_leak_count has;
 };
 
@@ -60,38 +117,117 @@ struct pddgpu_leak_owner {
 struct pddgpu_leak_tracker {
 	/** @drm: the device; constant */
 	struct drm_device *drm;
-	/** @clock: ns, never going back; constant but for tests */
-	u64 (*clock)(void);
 	/** @lock: see the table in pddgpu_leak.c */
 	spinlock_t lock;
-	/** @nodes: all nodes in order of birth, and marks among them */
-	struct list_head nodes;
+	/** @youngest: the last of @cohorts, into which objects are born */
+	struct pddgpu_leak_cohort *youngest;
+	/** @born: the latest time of birth, and no edge's limit is later; ns */
+	u64 born;
+	/** @total: all objects */
+	struct pddgpu_leak_count total;
+	/** @orphans: of them, those that are marked so */
+	struct pddgpu_leak_count orphans;
 	/**
-	 * @edge: marks in @nodes: what stands before edge[class] is of that
-	 * class or of a higher one. edge[0] is not used.
+	 * @zombies: of them, those that are freed; see pddgpu_leak_zombies().
+	 * It may grow without the lock. What is neither is LIVE.
 	 */
-	struct pddgpu_leak_node edge[PDDGPU_LEAK_CLASSES];
+	atomic64_t zombies;
+	/** @edge: of each class; edge[0] is not used */
+	struct pddgpu_leak_edge edge[PDDGPU_LEAK_CLASSES];
 	/** @age_ms: at which a class begins; age_ms[0] is 0 */
 	u64 age_ms[PDDGPU_LEAK_CLASSES];
 	/** @checked: the latest time that objects have been classified for */
 	u64 checked;
-	/** @sum: totals, always in step with @nodes */
-	struct pddgpu_leak_summary sum;
-	/** @owners: all that have objects, in order of their seq */
+	/** @cohorts: all cohorts, the oldest first; never empty */
+	struct list_head cohorts;
+	/** @spare: cohorts that are not used */
+	struct list_head spare;
+	/** @spares: how many; read without the lock to see that there are too many */
+	unsigned int spares;
+	/** @owners: all owners, in order of their seq, and marks that have nothing */
 	struct list_head owners;
 	/** @owner_seq: the last one given out */
 	u64 owner_seq;
+	/** @last_caller: the last single frame that was looked for in @stacks */
+	unsigned long last_caller;
+	/** @last_stack: what was found */
+	u8 last_stack;
 	/** @stacks: a hash table with linear probing; slots are never freed */
 	struct pddgpu_leak_stack stacks[PDDGPU_LEAK_STACKS];
 };
 
-static inline bool pddgpu_leak_is_mark(const struct pddgpu_leak_node *node)
+static inline void pddgpu_leak_count_add(struct pddgpu_leak_count *count, u64 objects, u64 bytes)
 {
-	return node->state == PDDGPU_LEAK_MARK;
+	count->objects += objects;
+	count->bytes += bytes;
 }
 
-void pddgpu_leak_stack_capture(struct pddgpu_leak_stack *stack);
-u16 pddgpu_leak_stack_store(struct pddgpu_leak_tracker *tracker,
-			    const struct pddgpu_leak_stack *stack);
+static inline void pddgpu_leak_count_sub(struct pddgpu_leak_count *count, u64 objects, u64 bytes)
+{
+	count->objects -= objects;
+	count->bytes -= bytes;
+}
+
+/* A number of objects, and above it their pages, in one word */
+#define PDDGPU_LEAK_PACKED_BITS	28
+
+static inline s64 pddgpu_leak_packed(u64 bytes)
+{
+	return ((bytes >> PAGE_SHIFT) << PDDGPU_LEAK_PACKED_BITS) + 1;
+}
+
+static inline struct pddgpu_leak_count
+pddgpu_leak_zombies(const struct pddgpu_leak_tracker *tracker)
+{
+	u64 packed = atomic64_read(&tracker->zombies);
+
+	return (struct pddgpu_leak_count) {
+		.objects = packed & (BIT_ULL(PDDGPU_LEAK_PACKED_BITS) - 1),
+		.bytes = (packed >> PDDGPU_LEAK_PACKED_BITS) << PAGE_SHIFT,
+	};
+}
+
+/* The class of an object, by the last check */
+static inline enum pddgpu_leak_class pddgpu_leak_class_of(const struct pddgpu_leak_tracker *tracker,
+							  u64 birth)
+{
+	if (birth > tracker->edge[PDDGPU_LEAK_SUSPICIOUS].limit)
+		return PDDGPU_LEAK_YOUNG;
+	if (birth > tracker->edge[PDDGPU_LEAK_CONFIRMED].limit)
+		return PDDGPU_LEAK_SUSPICIOUS;
+	return PDDGPU_LEAK_CONFIRMED;
+}
+
+int pddgpu_leak_cohorts_init(struct pddgpu_leak_tracker *tracker);
+void pddgpu_leak_cohorts_fini(struct pddgpu_leak_tracker *tracker);
+void pddgpu_leak_cohorts_stock(struct pddgpu_leak_tracker *tracker);
+void pddgpu_leak_cohort_begin(struct pddgpu_leak_tracker *tracker);
+void pddgpu_leak_cohort_shrunk(struct pddgpu_leak_tracker *tracker,
+			       struct pddgpu_leak_cohort *cohort);
+void pddgpu_leak_mark_move(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *mark,
+			   struct pddgpu_leak_cohort *cohort, struct list_head *after);
+void pddgpu_leak_mark_remove(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *mark);
+
+u8 pddgpu_leak_stack_unwind(struct pddgpu_leak_tracker *tracker);
+u8 pddgpu_leak_stack_find(struct pddgpu_leak_tracker *tracker, unsigned long caller);
+
+DECLARE_STATIC_KEY_FALSE(pddgpu_leak_stacks_key);
+
+/* The current call stack's slot plus one, if whole stacks are kept; else 0 */
+static __always_inline u8 pddgpu_leak_stack_note(struct pddgpu_leak_tracker *tracker)
+{
+	if (static_branch_unlikely(&pddgpu_leak_stacks_key))
+		return pddgpu_leak_stack_unwind(tracker);
+	return 0;
+}
+
+/* The same of one frame, under the lock; nearly always the one of the last time */
+static inline u8 pddgpu_leak_stack_caller(struct pddgpu_leak_tracker *tracker,
+					  unsigned long caller)
+{
+	if (likely(caller == tracker->last_caller))
+		return tracker->last_stack;
+	return pddgpu_leak_stack_find(tracker, caller);
+}
 
 #endif /* PDDGPU_LEAK_INTERNAL_H */

@@ -34,7 +34,9 @@ struct pddgpu_leak_iter {
 	unsigned int pos;
 	/** @records: the batch */
 	struct pddgpu_leak_record records[PDDGPU_LEAK_READ_BATCH];
-	/** @symbol: room for the name of a frame */
+	/** @frame: the return address that @symbol names; 0 none */
+	unsigned long frame;
+	/** @symbol: the name of a frame; to look one up takes 0.1 ms, and they repeat */
 	char symbol[KSYM_SYMBOL_LEN];
 };
 
@@ -56,7 +58,7 @@ struct pddgpu_leak_iter *pddgpu_leak_iter_create(struct pddgpu_leak_tracker *tra
 
 	drm_dev_get(tracker->drm);
 	iter->tracker = tracker;
-	iter->mark.state = PDDGPU_LEAK_MARK;
+	iter->mark.is.mark = true;
 	INIT_LIST_HEAD(&iter->mark.link);
 	iter->done = true;
 	return iter;
@@ -75,7 +77,7 @@ void pddgpu_leak_iter_destroy(struct pddgpu_leak_iter *iter)
 
 	drm = iter->tracker->drm;
 	spin_lock(&iter->tracker->lock);
-	list_del(&iter->mark.link);
+	pddgpu_leak_mark_remove(iter->tracker, &iter->mark);
 	spin_unlock(&iter->tracker->lock);
 	kfree(iter);
 	drm_dev_put(drm);
@@ -92,12 +94,14 @@ void pddgpu_leak_iter_destroy(struct pddgpu_leak_iter *iter)
 void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter)
 {
 	struct pddgpu_leak_tracker *tracker = iter->tracker;
+	struct pddgpu_leak_cohort *oldest;
 
 	pddgpu_leak_check(tracker, NULL);
 
 	spin_lock(&tracker->lock);
-	iter->start = tracker->clock();
-	list_move(&iter->mark.link, &tracker->nodes);
+	oldest = list_first_entry(&tracker->cohorts, struct pddgpu_leak_cohort, link);
+	iter->start = tracker->checked;
+	pddgpu_leak_mark_move(tracker, &iter->mark, oldest, &oldest->nodes);
 	spin_unlock(&tracker->lock);
 
 	iter->done = false;
@@ -105,19 +109,26 @@ void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter)
 	iter->pos = 0;
 }
 
+static enum pddgpu_leak_state record_state(const struct pddgpu_leak_node *node)
+{
+	if (atomic_read(&node->handles) & PDDGPU_LEAK_FREED)
+		return PDDGPU_LEAK_ZOMBIE;
+	return node->is.orphan ? PDDGPU_LEAK_ORPHAN : PDDGPU_LEAK_LIVE;
+}
+
 static void record_fill(struct pddgpu_leak_record *record, const struct pddgpu_leak_node *node,
-			u64 now)
+			enum pddgpu_leak_class class, u64 now)
 {
 	const struct pddgpu_leak_owner *owner = node->owner;
 
 	record->age_ms = div_u64(now - node->birth, NSEC_PER_MSEC);
 	record->size = node->size;
 	record->flags = node->flags;
-	record->state = node->state;
-	record->class = node->class;
+	record->state = record_state(node);
+	record->class = class;
 	record->stack = node->stack;
-	record->domain = node->domain;
-	record->foreign = node->foreign;
+	record->domain = node->is.domain;
+	record->foreign = node->is.foreign;
 	record->owned = owner;
 	record->client_id = owner ? owner->client_id : 0;
 	record->pid = owner ? owner->pid : 0;
@@ -155,29 +166,40 @@ bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
 static void iter_fetch(struct pddgpu_leak_iter *iter)
 {
 	struct pddgpu_leak_tracker *tracker = iter->tracker;
-	struct pddgpu_leak_node *pos = &iter->mark;
+	struct list_head *at = &iter->mark.link;	/* the last that was copied */
+	struct pddgpu_leak_cohort *cohort;
 
 	iter->nr = 0;
 	iter->pos = 0;
 
 	spin_lock(&tracker->lock);
-	list_for_each_entry_continue(pos, &tracker->nodes, link) {
-		if (pddgpu_leak_is_mark(pos))
+	cohort = iter->mark.cohort;
+	while (iter->nr < ARRAY_SIZE(iter->records)) {
+		struct pddgpu_leak_node *node;
+		enum pddgpu_leak_class class;
+
+		if (at->next == &cohort->nodes) {
+			iter->done = cohort == tracker->youngest;
+			if (iter->done)
+				break;
+			cohort = list_next_entry(cohort, link);
+			at = &cohort->nodes;
 			continue;
-		if (pos->class == PDDGPU_LEAK_YOUNG || pos->birth > iter->start) {
-			iter->done = true;
-			break;
 		}
-		if (iter->nr == ARRAY_SIZE(iter->records))
+		at = at->next;
+		node = list_entry(at, struct pddgpu_leak_node, link);
+		if (node->is.mark)
+			continue;
+		class = pddgpu_leak_class_of(tracker, node->birth);
+		iter->done = class == PDDGPU_LEAK_YOUNG || node->birth > iter->start;
+		if (iter->done)
 			break;
-		record_fill(&iter->records[iter->nr++], pos, iter->start);
+		record_fill(&iter->records[iter->nr++], node, class, iter->start);
 	}
-	if (list_entry_is_head(pos, &tracker->nodes, link))
-		iter->done = true;
 	if (iter->done)
-		list_del_init(&iter->mark.link);
+		pddgpu_leak_mark_remove(tracker, &iter->mark);
 	else
-		list_move_tail(&iter->mark.link, &pos->link);
+		pddgpu_leak_mark_move(tracker, &iter->mark, cohort, at);
 	spin_unlock(&tracker->lock);
 }
 
@@ -208,7 +230,7 @@ const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *
  * Prints symbols and offsets into them. A frame that has no symbol is a "?",
  * since an address is nothing to show.
  */
-void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u16 stack)
+void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u8 stack)
 {
 	const struct pddgpu_leak_stack *slot;
 	unsigned int i;
@@ -222,9 +244,12 @@ void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file 
 	for (i = 0; i < slot->nr; i++) {
 		if (i)
 			seq_puts(m, " < ");
-		iter->symbol[0] = '\0';
-		/* The call, not the instruction after it, which may be another function's */
-		sprint_symbol(iter->symbol, slot->frames[i] - 1);
+		if (iter->frame != slot->frames[i]) {
+			iter->frame = slot->frames[i];
+			iter->symbol[0] = '\0';
+			/* The call, not the instruction behind it, maybe another function's */
+			sprint_symbol(iter->symbol, iter->frame - 1);
+		}
 		/* What kallsyms does not know it prints as a number; no symbol begins so */
 		if (!iter->symbol[0] || isdigit(iter->symbol[0]))
 			seq_putc(m, '?');

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where buffers are allocated: the few call stacks that lead to an allocation,
- * each kept once, in a table of fixed size that goes with the device.
+ * Where buffers are allocated: the few places, or call stacks, that lead to an
+ * allocation, each kept once, in a table of fixed size that goes with the device.
  *
  * The kernel's stack depot is not used: the first user makes it allocate up to
  * 16 MiB for good, and what it stores outlives the module.
  *
- * A capture costs about as much as unwinding eight frames does, one to two
- * microseconds. The module parameter leak_stacks switches it off, at run time
- * too; a static key then leaves nothing of it on the allocation path.
+ * One frame, which names the ioctl or the import, costs next to nothing and is
+ * always kept. To unwind a whole stack takes as long as nearly half of all else
+ * that is done to make and free a small buffer, so it is done where the module
+ * parameter leak_stacks asks for it, at run time too.
  */
+#include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/jump_label.h>
 #include <linux/kallsyms.h>
@@ -23,8 +25,8 @@
 /* Slots looked at before a stack goes without a place */
 #define PDDGPU_LEAK_PROBES	16
 
-static DEFINE_STATIC_KEY_TRUE(leak_stacks_key);
-static bool leak_stacks = true;
+DEFINE_STATIC_KEY_FALSE(pddgpu_leak_stacks_key);
+static bool leak_stacks;
 
 static int leak_stacks_set(const char *val, const struct kernel_param *kp)
 {
@@ -33,9 +35,9 @@ static int leak_stacks_set(const char *val, const struct kernel_param *kp)
 	if (ret)
 		return ret;
 	if (leak_stacks)
-		static_branch_enable(&leak_stacks_key);
+		static_branch_enable(&pddgpu_leak_stacks_key);
 	else
-		static_branch_disable(&leak_stacks_key);
+		static_branch_disable(&pddgpu_leak_stacks_key);
 	return 0;
 }
 
@@ -44,42 +46,14 @@ static const struct kernel_param_ops leak_stacks_ops = {
 	.get = param_get_bool,
 };
 module_param_cb(leak_stacks, &leak_stacks_ops, &leak_stacks, 0644);
-MODULE_PARM_DESC(leak_stacks, "Keep the call stack of every buffer's allocation (default: true)");
+MODULE_PARM_DESC(leak_stacks, "Keep the call stack of every buffer's allocation, not only the last frame (default: false)");
 
-/**
- * pddgpu_leak_stack_capture() - note the caller's call stack
- * @stack: gets it; @stack->nr is 0 when captures are off
- */
-void pddgpu_leak_stack_capture(struct pddgpu_leak_stack *stack)
-{
-	stack->nr = 0;
-#ifdef CONFIG_STACKTRACE
-	if (!static_branch_likely(&leak_stacks_key))
-		return;
-
-	/* Without this function and the tracker's, which every stack begins with */
-	stack->nr = stack_trace_save(stack->frames, PDDGPU_LEAK_FRAMES, 2);
-	stack->hash = jhash(stack->frames, stack->nr * sizeof(*stack->frames), 0);
-#endif
-}
-
-/**
- * pddgpu_leak_stack_store() - find a place for a call stack
- * @tracker: the tracker
- * @stack: the call stack
- *
- * Context: the tracker's lock is held.
- * Return: its slot plus one, or 0 when there is no stack or no place for it.
- */
-u16 pddgpu_leak_stack_store(struct pddgpu_leak_tracker *tracker,
-			    const struct pddgpu_leak_stack *stack)
+/* The slot of a stack plus one, or 0 when there is no place for it */
+static u8 stack_store(struct pddgpu_leak_tracker *tracker, const struct pddgpu_leak_stack *stack)
 {
 	unsigned int i;
 
 	lockdep_assert_held(&tracker->lock);
-
-	if (!stack->nr)
-		return 0;
 
 	for (i = 0; i < PDDGPU_LEAK_PROBES; i++) {
 		unsigned int index = (stack->hash + i) % PDDGPU_LEAK_STACKS;
@@ -94,4 +68,50 @@ u16 pddgpu_leak_stack_store(struct pddgpu_leak_tracker *tracker,
 			return index + 1;
 	}
 	return 0;
+}
+
+/**
+ * pddgpu_leak_stack_unwind() - keep the current call stack
+ * @tracker: the tracker
+ *
+ * Context: takes the tracker's lock.
+ * Return: its slot plus one, or 0 when there is no stack or no place for it.
+ */
+noinline u8 pddgpu_leak_stack_unwind(struct pddgpu_leak_tracker *tracker)
+{
+	u8 found = 0;
+#ifdef CONFIG_STACKTRACE
+	struct pddgpu_leak_stack stack;
+
+	/* Without this function and the tracker's, which every stack begins with */
+	stack.nr = stack_trace_save(stack.frames, PDDGPU_LEAK_FRAMES, 2);
+	if (!stack.nr)
+		return 0;
+	stack.hash = jhash(stack.frames, stack.nr * sizeof(*stack.frames), 0);
+	spin_lock(&tracker->lock);
+	found = stack_store(tracker, &stack);
+	spin_unlock(&tracker->lock);
+#endif
+	return found;
+}
+
+/**
+ * pddgpu_leak_stack_find() - keep a single frame
+ * @tracker: the tracker
+ * @caller: a return address
+ *
+ * Context: the tracker's lock is held.
+ * Return: its slot plus one, or 0 when there is no place for it.
+ */
+u8 pddgpu_leak_stack_find(struct pddgpu_leak_tracker *tracker, unsigned long caller)
+{
+	const struct pddgpu_leak_stack stack = {
+		.frames = { caller },
+		.hash = hash_long(caller, 32),
+		.nr = 1,
+	};
+
+	tracker->last_caller = caller;
+	tracker->last_stack = stack_store(tracker, &stack);
+	return tracker->last_stack;
 }

@@ -188,19 +188,20 @@ pddgpu_prime_import_sg_table(struct drm_device *drm,
 			     struct dma_buf_attachment *attach,
 			     struct sg_table *sgt)
 {
+	/* The client that imports it is not known here, its process is */
+	struct pddgpu_leak_client client = {};
 	struct pddgpu_bo_param param = {
 		.size = attach->dmabuf->size,
 		.domains = PDDGPU_GEM_DOMAIN_GTT,
+		.client = &client,
 		.sgt = sgt,
 		.dma_buf = attach->dmabuf,
 	};
 	struct pddgpu_bo *bo;
 
-	/* The client that imports it is not known here, its process is */
-	param.owner = pddgpu_leak_owner_create(0);
 	dma_resv_lock(attach->dmabuf->resv, NULL);
 	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
 	dma_resv_unlock(attach->dmabuf->resv);
-	pddgpu_leak_owner_put(param.owner);
+	pddgpu_leak_client_fini(to_pddgpu(drm)->leaks, &client);
 	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->tbo.base;
 }

@@ -26,7 +26,7 @@
 #include "pddgpu_stats.h"
 
 /* To see what counting costs; read once, so that a start has its end */
-static DEFINE_STATIC_KEY_TRUE(stats_key);
+DEFINE_STATIC_KEY_TRUE(pddgpu_stats_key);
 static bool stats_on = true;
 
 static int stats_set(const char *val, const struct kernel_param *kp)
@@ -36,9 +36,9 @@ static int stats_set(const char *val, const struct kernel_param *kp)
 	if (ret)
 		return ret;
 	if (stats_on)
-		static_branch_enable(&stats_key);
+		static_branch_enable(&pddgpu_stats_key);
 	else
-		static_branch_disable(&stats_key);
+		static_branch_disable(&pddgpu_stats_key);
 	return 0;
 }
 
@@ -50,18 +50,16 @@ module_param_cb(stats, &stats_ops, &stats_on, 0444);
 MODULE_PARM_DESC(stats, "Count and time what happens to buffers (default: true)");
 
 /*
- * A later event stands before the one that it presupposes. Readers add up in
- * this order, so they never see more deallocations than allocations.
+ * A later event stands before the one that it presupposes, here and among the
+ * operations below. Readers add up in this order, so they never see more
+ * evictions than moves, nor more deallocations than allocations.
  */
 enum pddgpu_stats_counter {
-	PDDGPU_STATS_DEALLOCATIONS,
 	PDDGPU_STATS_DEALLOCATION_TIME,
-	PDDGPU_STATS_ALLOCATIONS,
 	PDDGPU_STATS_ALLOCATION_TIME,
 	PDDGPU_STATS_FAILED_ALLOCATIONS,
 	PDDGPU_STATS_EVICTIONS,
 	PDDGPU_STATS_MOVES,
-	PDDGPU_STATS_MOVES_TIMED,
 	PDDGPU_STATS_MOVE_TIME,
 	PDDGPU_STATS_BYTES_MOVED,
 	PDDGPU_STATS_SWAP_INS,
@@ -75,14 +73,11 @@ enum pddgpu_stats_counter {
 #define PDDGPU_STATS_FIELD(name)	offsetof(struct drm_pddgpu_memory_stats, name)
 
 static const u16 counter_fields[] = {
-	[PDDGPU_STATS_DEALLOCATIONS] = PDDGPU_STATS_FIELD(total_deallocations),
 	[PDDGPU_STATS_DEALLOCATION_TIME] = PDDGPU_STATS_HIDDEN,
-	[PDDGPU_STATS_ALLOCATIONS] = PDDGPU_STATS_FIELD(total_allocations),
 	[PDDGPU_STATS_ALLOCATION_TIME] = PDDGPU_STATS_HIDDEN,
 	[PDDGPU_STATS_FAILED_ALLOCATIONS] = PDDGPU_STATS_FIELD(failed_allocations),
 	[PDDGPU_STATS_EVICTIONS] = PDDGPU_STATS_FIELD(evictions),
 	[PDDGPU_STATS_MOVES] = PDDGPU_STATS_FIELD(moves),
-	[PDDGPU_STATS_MOVES_TIMED] = PDDGPU_STATS_HIDDEN,
 	[PDDGPU_STATS_MOVE_TIME] = PDDGPU_STATS_HIDDEN,
 	[PDDGPU_STATS_BYTES_MOVED] = PDDGPU_STATS_FIELD(bytes_moved),
 	[PDDGPU_STATS_SWAP_INS] = PDDGPU_STATS_FIELD(swap_ins),
@@ -98,24 +93,28 @@ enum pddgpu_stats_operation {
 	PDDGPU_STATS_OPS,
 };
 
+/* How many there were is the sum of the histogram, not one more counter */
 static const struct {
-	enum pddgpu_stats_counter count;
 	enum pddgpu_stats_counter time;
+	u16 count_field;
 	u16 average_field;
 	u16 histogram_field;
 } operations[] = {
 	[PDDGPU_STATS_OP_FREE] = {
-		PDDGPU_STATS_DEALLOCATIONS, PDDGPU_STATS_DEALLOCATION_TIME,
+		PDDGPU_STATS_DEALLOCATION_TIME,
+		PDDGPU_STATS_FIELD(total_deallocations),
 		PDDGPU_STATS_FIELD(avg_deallocation_time),
 		PDDGPU_STATS_FIELD(deallocation_histogram),
 	},
 	[PDDGPU_STATS_OP_ALLOC] = {
-		PDDGPU_STATS_ALLOCATIONS, PDDGPU_STATS_ALLOCATION_TIME,
+		PDDGPU_STATS_ALLOCATION_TIME,
+		PDDGPU_STATS_FIELD(total_allocations),
 		PDDGPU_STATS_FIELD(avg_allocation_time),
 		PDDGPU_STATS_FIELD(allocation_histogram),
 	},
 	[PDDGPU_STATS_OP_MOVE] = {
-		PDDGPU_STATS_MOVES_TIMED, PDDGPU_STATS_MOVE_TIME,
+		PDDGPU_STATS_MOVE_TIME,
+		PDDGPU_STATS_HIDDEN,
 		PDDGPU_STATS_FIELD(avg_move_time),
 		PDDGPU_STATS_FIELD(move_histogram),
 	},
@@ -204,20 +203,8 @@ static void count_time(struct pddgpu_stats_cpu *cpu, enum pddgpu_stats_operation
 {
 	unsigned int bucket = ns ? min(ilog2(ns), PDDGPU_LATENCY_BUCKETS - 1) : 0;
 
-	u64_stats_inc(&cpu->value[operations[op].count]);
 	u64_stats_add(&cpu->value[operations[op].time], ns);
 	u64_stats_inc(&cpu->value[PDDGPU_STATS_COUNTERS + op * PDDGPU_LATENCY_BUCKETS + bucket]);
-}
-
-/**
- * pddgpu_memory_stats_alloc_start() - a buffer is about to be made
- * @stats: the statistics
- *
- * Return: the time, for pddgpu_memory_stats_alloc_end().
- */
-u64 pddgpu_memory_stats_alloc_start(struct pddgpu_stats *stats)
-{
-	return static_branch_likely(&stats_key) ? ktime_get_ns() : 0;
 }
 
 /**
@@ -226,35 +213,28 @@ u64 pddgpu_memory_stats_alloc_start(struct pddgpu_stats *stats)
  * @start: what pddgpu_memory_stats_alloc_start() returned
  * @result: 0 counts an allocation and its time; -ENOMEM, -ENOSPC and -E2BIG count
  *          a failed one; other errors, which say nothing about memory, nothing
+ *
+ * Return: the time, by ktime_get_ns(), of an allocation that was counted; else 0.
  */
-void pddgpu_memory_stats_alloc_end(struct pddgpu_stats *stats, u64 start, int result)
+u64 pddgpu_memory_stats_alloc_end(struct pddgpu_stats *stats, u64 start, int result)
 {
 	struct pddgpu_stats_cpu *cpu;
-	u64 ns;
+	u64 now = 0;
 
-	if (!static_branch_likely(&stats_key))
-		return;
-	ns = ktime_get_ns() - start;
+	if (!static_branch_likely(&pddgpu_stats_key))
+		return 0;
 	if (result && result != -ENOMEM && result != -ENOSPC && result != -E2BIG)
-		return;
+		return 0;
 
+	if (!result)
+		now = ktime_get_ns();
 	cpu = stats_begin(stats);
 	if (result)
 		u64_stats_inc(&cpu->value[PDDGPU_STATS_FAILED_ALLOCATIONS]);
 	else
-		count_time(cpu, PDDGPU_STATS_OP_ALLOC, ns);
+		count_time(cpu, PDDGPU_STATS_OP_ALLOC, now - start);
 	stats_end(stats, cpu);
-}
-
-/**
- * pddgpu_memory_stats_free_start() - a buffer is about to be freed
- * @stats: the statistics
- *
- * Return: the time, for pddgpu_memory_stats_free_end().
- */
-u64 pddgpu_memory_stats_free_start(struct pddgpu_stats *stats)
-{
-	return static_branch_likely(&stats_key) ? ktime_get_ns() : 0;
+	return now;
 }
 
 /**
@@ -267,23 +247,12 @@ void pddgpu_memory_stats_free_end(struct pddgpu_stats *stats, u64 start)
 	struct pddgpu_stats_cpu *cpu;
 	u64 ns;
 
-	if (!static_branch_likely(&stats_key))
+	if (!static_branch_likely(&pddgpu_stats_key))
 		return;
 	ns = ktime_get_ns() - start;
 	cpu = stats_begin(stats);
 	count_time(cpu, PDDGPU_STATS_OP_FREE, ns);
 	stats_end(stats, cpu);
-}
-
-/**
- * pddgpu_memory_stats_move_start() - a buffer is about to be moved
- * @stats: the statistics
- *
- * Return: the time, for pddgpu_memory_stats_move_end().
- */
-u64 pddgpu_memory_stats_move_start(struct pddgpu_stats *stats)
-{
-	return static_branch_likely(&stats_key) ? ktime_get_ns() : 0;
 }
 
 /**
@@ -300,7 +269,7 @@ void pddgpu_memory_stats_move_end(struct pddgpu_stats *stats, u64 start, u64 byt
 	struct pddgpu_stats_cpu *cpu;
 	u64 ns;
 
-	if (!static_branch_likely(&stats_key) || result)
+	if (!static_branch_likely(&pddgpu_stats_key) || result)
 		return;
 
 	ns = ktime_get_ns() - start;
@@ -345,7 +314,7 @@ void pddgpu_memory_stats_batch_update(struct pddgpu_stats *stats,
 {
 	struct pddgpu_stats_cpu *cpu;
 
-	if (!static_branch_likely(&stats_key))
+	if (!static_branch_likely(&pddgpu_stats_key))
 		return;
 	cpu = stats_begin(stats);
 	u64_stats_add(&cpu->value[PDDGPU_STATS_FAILED_ALLOCATIONS], batch->failed_allocations);
@@ -410,6 +379,23 @@ static void *stats_field(struct drm_pddgpu_memory_stats *out, u16 offset)
 	return (void *)out + offset;
 }
 
+static void fill_operation(enum pddgpu_stats_operation op, const u64 *sum,
+			   struct drm_pddgpu_memory_stats *out)
+{
+	const u64 *buckets = &sum[PDDGPU_STATS_COUNTERS + op * PDDGPU_LATENCY_BUCKETS];
+	u64 *average = stats_field(out, operations[op].average_field);
+	u64 count = 0;
+	unsigned int i;
+
+	for (i = 0; i < PDDGPU_LATENCY_BUCKETS; i++)
+		count += buckets[i];
+	if (operations[op].count_field != PDDGPU_STATS_HIDDEN)
+		*(u64 *)stats_field(out, operations[op].count_field) = count;
+	*average = count ? div64_u64(sum[operations[op].time], count) : 0;
+	memcpy(stats_field(out, operations[op].histogram_field), buckets,
+	       PDDGPU_LATENCY_BUCKETS * sizeof(*buckets));
+}
+
 /**
  * pddgpu_memory_stats_fill() - read the statistics
  * @stats: the statistics
@@ -432,14 +418,7 @@ void pddgpu_memory_stats_fill(struct pddgpu_stats *stats, struct drm_pddgpu_memo
 		if (counter_fields[i] != PDDGPU_STATS_HIDDEN)
 			*(u64 *)stats_field(out, counter_fields[i]) = sum[i];
 	}
-	for (i = 0; i < PDDGPU_STATS_OPS; i++) {
-		u64 count = sum[operations[i].count];
-		u64 *average = stats_field(out, operations[i].average_field);
-
-		*average = count ? div64_u64(sum[operations[i].time], count) : 0;
-		memcpy(stats_field(out, operations[i].histogram_field),
-		       &sum[PDDGPU_STATS_COUNTERS + i * PDDGPU_LATENCY_BUCKETS],
-		       PDDGPU_LATENCY_BUCKETS * sizeof(*sum));
-	}
+	for (i = 0; i < PDDGPU_STATS_OPS; i++)
+		fill_operation(i, sum, out);
 	mutex_unlock(&stats->lock);
 }

@@ -2,6 +2,8 @@
 #ifndef PDDGPU_STATS_H
 #define PDDGPU_STATS_H
 
+#include <linux/jump_label.h>
+#include <linux/timekeeping.h>
 #include <linux/types.h>
 
 struct drm_device;
@@ -31,11 +33,49 @@ struct pddgpu_memory_stats_batch {
 
 struct pddgpu_stats *pddgpu_memory_stats_init(struct drm_device *drm);
 
-u64 pddgpu_memory_stats_alloc_start(struct pddgpu_stats *stats);
-void pddgpu_memory_stats_alloc_end(struct pddgpu_stats *stats, u64 start, int result);
-u64 pddgpu_memory_stats_free_start(struct pddgpu_stats *stats);
+DECLARE_STATIC_KEY_TRUE(pddgpu_stats_key);
+
+/* The time; 0 where nothing is counted. No call of its own: four for each buffer */
+static inline u64 pddgpu_memory_stats_clock(void)
+{
+	return static_branch_likely(&pddgpu_stats_key) ? ktime_get_ns() : 0;
+}
+
+/**
+ * pddgpu_memory_stats_alloc_start() - a buffer is about to be made
+ * @stats: the statistics
+ *
+ * Return: the time, for pddgpu_memory_stats_alloc_end().
+ */
+static inline u64 pddgpu_memory_stats_alloc_start(struct pddgpu_stats *stats)
+{
+	return pddgpu_memory_stats_clock();
+}
+
+/**
+ * pddgpu_memory_stats_free_start() - a buffer is about to be freed
+ * @stats: the statistics
+ *
+ * Return: the time, for pddgpu_memory_stats_free_end().
+ */
+static inline u64 pddgpu_memory_stats_free_start(struct pddgpu_stats *stats)
+{
+	return pddgpu_memory_stats_clock();
+}
+
+/**
+ * pddgpu_memory_stats_move_start() - a buffer is about to be moved
+ * @stats: the statistics
+ *
+ * Return: the time, for pddgpu_memory_stats_move_end().
+ */
+static inline u64 pddgpu_memory_stats_move_start(struct pddgpu_stats *stats)
+{
+	return pddgpu_memory_stats_clock();
+}
+
+u64 pddgpu_memory_stats_alloc_end(struct pddgpu_stats *stats, u64 start, int result);
 void pddgpu_memory_stats_free_end(struct pddgpu_stats *stats, u64 start);
-u64 pddgpu_memory_stats_move_start(struct pddgpu_stats *stats);
 void pddgpu_memory_stats_move_end(struct pddgpu_stats *stats, u64 start, u64 bytes,
 				  bool evict, int result);
 void pddgpu_memory_stats_swap_out(struct pddgpu_stats *stats);

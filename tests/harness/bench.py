@@ -14,7 +14,7 @@ CREATED = [4 << 10, 64 << 10, 1 << 20, 16 << 20]
 ROWS = {
     "create": (("pddgpu VRAM", "pddgpu GTT", "bochs dumb", "qxl dumb",
                 "vgem dumb", "virtio-gpu dumb"), CREATED),
-    "cost": (("all on", "no call stacks", "no tracking",
+    "cost": (("all on", "with call stacks", "no tracking",
               "no statistics, no tracking"), CREATED),
     "engine": (("memcpy on the host", "copy VRAM to VRAM"), MOVED),
     "move": (("engine, VRAM to GTT", "engine, GTT to VRAM",

@@ -233,6 +233,59 @@ static void orphan_comes_back(void **state)
 	assert_true(wait_for_state(21 * PDT_PAGE, "LIVE,suspicious", &line));
 }
 
+/* The last column of an object's line */
+static char *allocated_at(uint64_t size)
+{
+	char *text = pdt_debugfs_read("leak_objects"), *at = text, *stack = NULL;
+	unsigned long long is;
+	int column;
+
+	while (at && (at = strchr(at, '\n')) && *++at) {
+		/* No name in these tests has a blank */
+		if (sscanf(at, "%*u %llu %*s %*s %*d %*s %*s %n", &is, &column) == 1 &&
+		    is == size) {
+			stack = strndup(at + column, strcspn(at + column, "\n"));
+			break;
+		}
+	}
+	free(text);
+	return stack;
+}
+
+#define STACKS	"/sys/module/pddgpu/parameters/leak_stacks"
+
+/* The ioctl always, the way to it when asked for, at run time */
+static void where_allocated(void **state)
+{
+	struct pdt_state *s = *state;
+	char *was = pdt_file_read(STACKS), *stack;
+	uint32_t handle;
+
+	assert_non_null(was);
+	assert_string_equal(was, "N\n");
+	free(was);
+	assert_ok(pdt_debugfs_write("leak_suspicious_age", "1"));
+	assert_ok(pdt_create(s->fd, 25 * PDT_PAGE, PDT_VRAM, 0, &handle));
+	assert_ok(pdt_file_write(STACKS, "1"));
+	assert_ok(pdt_create(s->fd, 27 * PDT_PAGE, PDT_VRAM, 0, &handle));
+	assert_ok(pdt_file_write(STACKS, "0"));
+	assert_ok(pdt_create(s->fd, 29 * PDT_PAGE, PDT_VRAM, 0, &handle));
+	pdt_sleep_ms(5);
+
+	for (unsigned int pages = 25; pages <= 29; pages += 2) {
+		stack = allocated_at(pages * PDT_PAGE);
+		assert_non_null(stack);
+		if (pages == 27) {
+			assert_non_null(strstr(stack, " < pddgpu_gem_create_ioctl+0x"));
+			assert_non_null(strstr(stack, " < drm_ioctl+0x"));
+		} else {
+			assert_ptr_equal(strstr(stack, "pddgpu_gem_create_ioctl+0x"), stack);
+			assert_null(strchr(stack, '<'));
+		}
+		free(stack);
+	}
+}
+
 /* What the driver itself has in VRAM, which counts in the alarm's total */
 static uint64_t kernel_bytes(struct pdt_state *s)
 {
@@ -489,6 +542,7 @@ int main(void)
 		leak_test(domain_now),
 		leak_test(orphan_with_its_owner),
 		leak_test(orphan_comes_back),
+		leak_test(where_allocated),
 		leak_test(alarm_begins_worsens_ends),
 		leak_test(no_alarm_without_users),
 		leak_test(monitor_runs_by_itself),

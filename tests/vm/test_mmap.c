@@ -3,6 +3,7 @@
 #include "pdt.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -376,6 +377,79 @@ static void many_mappings(void **state)
 	pdt_buffer_destroy(s->fd, &buf);
 }
 
+/* A mapping is enough to keep it, with no handle to it. */
+static void mapped_orphan(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats stats;
+	uint32_t handle;
+	void *map;
+
+	assert_ok(pdt_create(s->fd, 23 * PDT_PAGE, PDT_VRAM, 0, &handle));
+	assert_ok(pdt_mmap(s->fd, handle, 23 * PDT_PAGE, &map));
+	assert_ok(pdt_stats(s->fd, &stats));
+	assert_u64(stats.live_objects, 1);
+	assert_u64(stats.live_bytes, 23 * PDT_PAGE);
+	assert_ok(pdt_destroy(s->fd, handle));
+	assert_ok(pdt_stats(s->fd, &stats));
+	assert_u64(stats.orphan_objects, 1);
+	assert_u64(stats.orphan_bytes, 23 * PDT_PAGE);
+	assert_u64(stats.live_objects + stats.live_bytes, 0);
+	assert_int_equal(munmap(map, 23 * PDT_PAGE), 0);
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	assert_ok(pdt_stats(s->fd, &stats));
+	assert_u64(stats.orphan_objects + stats.orphan_bytes, 0);
+	assert_u64(stats.zombie_objects + stats.zombie_bytes, 0);
+}
+
+struct closing {
+	int fd;
+	uint32_t handle;
+	uint64_t offset;
+	unsigned int round;
+	unsigned int at[2];
+	void *map;
+};
+
+/* One closes the last handle while the other maps the buffer. */
+static int close_or_map(void *arg, unsigned int index)
+{
+	struct closing *c = arg;
+
+	__atomic_store_n(&c->at[index], c->round, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&c->at[!index], __ATOMIC_SEQ_CST) != c->round)
+		sched_yield();
+	for (unsigned int i = 0; i < c->round % 50 * 20; i++)
+		__asm__ volatile("" ::: "memory");
+	if (!index) {
+		child_check(!pdt_destroy(c->fd, c->handle));
+		return 0;
+	}
+	c->map = mmap(NULL, PDT_PAGE, PROT_READ, MAP_SHARED, c->fd, (off_t)c->offset);
+	return 0;
+}
+
+/* Whoever is first, what is left of it is not LIVE. */
+static void mapped_while_closed(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats stats;
+	struct closing c = { .fd = s->fd };
+	uint64_t size;
+
+	for (c.round = 1; c.round <= 300; c.round++) {
+		assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &c.handle));
+		assert_ok(pdt_map_offset(s->fd, c.handle, &c.offset, &size));
+		assert_int_equal(pdt_threads(2, close_or_map, &c), 0);
+		assert_ok(pdt_stats(s->fd, &stats));
+		assert_u64(stats.live_objects + stats.live_bytes, 0);
+		assert_u64(stats.orphan_objects, c.map != MAP_FAILED);
+		if (c.map != MAP_FAILED)
+			assert_int_equal(munmap(c.map, PDT_PAGE), 0);
+	}
+	assert_true(pdt_level_wait(s->fd, &s->before));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +463,8 @@ int main(void)
 		pdt_test(seen_by_a_debugger),
 		pdt_test(used_for_io),
 		pdt_test(many_mappings),
+		pdt_test(mapped_orphan),
+		pdt_test(mapped_while_closed),
 	};
 
 	return pdt_run_tests("mmap", tests);
