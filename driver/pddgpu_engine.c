@@ -29,11 +29,7 @@
 #include "pddgpu_gart.h"
 #include "pddgpu_hw.h"
 #include "pddgpu_job.h"
-
-static_assert(sizeof(struct pddgpu_pkt_copy) == 32);
-static_assert(sizeof(struct pddgpu_pkt_fill) == 24);
-static_assert(sizeof(struct pddgpu_pkt_fence) == 24);
-static_assert(sizeof(struct pddgpu_pkt_tlb_flush) == 8);
+#include "pddgpu_ring.h"
 
 /* Room in the ring is counted in packets of this size, the largest */
 #define PDDGPU_ENGINE_CREDIT	sizeof(struct pddgpu_pkt_copy)
@@ -68,15 +64,10 @@ struct pddgpu_engine {
 	u32 index;
 	/** @name: for people; constant */
 	char name[16];
-	/** @ring_offset: of the ring in VRAM; constant */
-	u64 ring_offset;
+	/** @ring: its command ring */
+	struct pddgpu_ring ring;
 	/** @slot_offset: of the number that fences write, in VRAM; constant */
 	u64 slot_offset;
-	/**
-	 * @wptr: where the next packet goes. The scheduler's submission work
-	 * alone writes the ring; recovery does while that is stopped.
-	 */
-	u32 wptr;
 	/** @flushed: the GART's generation at the last TLB flush in the ring */
 	u64 flushed;
 	/** @lost: it does not answer any more; the CPU does its work */
@@ -114,35 +105,6 @@ struct pddgpu_engine {
 	struct drm_gpu_scheduler sched;
 };
 
-static void pddgpu_engine_put(struct pddgpu_engine *engine, u64 value)
-{
-	writeq(value, pddgpu_hw_vram(engine->hw) + engine->ring_offset + engine->wptr);
-	engine->wptr = (engine->wptr + sizeof(value)) & (PDDGPU_ENGINE_RING_SIZE - 1);
-}
-
-/* Packets begin with their header and another dword. */
-static void pddgpu_engine_put_header(struct pddgpu_engine *engine, u32 opcode,
-				     u32 flags, size_t bytes, u32 second)
-{
-	pddgpu_engine_put(engine, (u64)second << 32 |
-			  PDDGPU_PKT_HEADER(opcode, flags, bytes / sizeof(u32)));
-}
-
-static void pddgpu_engine_put_op(struct pddgpu_engine *engine,
-				 const struct pddgpu_op *op)
-{
-	if (op->opcode == PDDGPU_OP_COPY) {
-		pddgpu_engine_put_header(engine, op->opcode, 0,
-					 sizeof(struct pddgpu_pkt_copy), 0);
-		pddgpu_engine_put(engine, op->src);
-	} else {
-		pddgpu_engine_put_header(engine, op->opcode, 0,
-					 sizeof(struct pddgpu_pkt_fill), op->pattern);
-	}
-	pddgpu_engine_put(engine, op->dst);
-	pddgpu_engine_put(engine, op->bytes);
-}
-
 /*
  * Write a job into the ring. The engine caches translations: what has changed
  * in the page tables since it last forgot them is seen by no job written after.
@@ -151,26 +113,21 @@ static void pddgpu_engine_emit(struct pddgpu_engine *engine,
 			       const struct pddgpu_job *job, bool fence_only)
 {
 	u64 generation = pddgpu_gart_generation(engine->gart);
-	u32 i;
 
 	if (generation != engine->flushed) {
-		pddgpu_engine_put_header(engine, PDDGPU_OP_TLB_FLUSH, 0,
-					 sizeof(struct pddgpu_pkt_tlb_flush), 0);
+		pddgpu_ring_put_flush(&engine->ring);
 		engine->flushed = generation;
 	}
-	for (i = 0; i < job->count && !fence_only; i++)
-		pddgpu_engine_put_op(engine, &job->ops[i]);
-
-	pddgpu_engine_put_header(engine, PDDGPU_OP_FENCE, PDDGPU_FENCE_INTERRUPT,
-				 sizeof(struct pddgpu_pkt_fence), 0);
-	pddgpu_engine_put(engine, engine->chip->vram_start + engine->slot_offset);
-	pddgpu_engine_put(engine, job->fence->base.seqno);
+	if (!fence_only)
+		pddgpu_ring_put_work(&engine->ring, job);
+	pddgpu_ring_put_fence(&engine->ring, engine->chip->vram_start + engine->slot_offset,
+			      job->fence->base.seqno);
 }
 
 /* Make the engine look at what was emitted. */
 static void pddgpu_engine_kick(struct pddgpu_engine *engine)
 {
-	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_WPTR(engine->index), engine->wptr);
+	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_WPTR(engine->index), engine->ring.wptr);
 	pddgpu_hw_doorbell(engine->hw, PDDGPU_DOORBELL_ENGINE0 + engine->index);
 	mod_timer(&engine->timer, jiffies + PDDGPU_ENGINE_POLL);
 }
@@ -362,14 +319,14 @@ static void pddgpu_engine_report(struct pddgpu_engine *engine,
 	pddgpu_engine_what(engine, &fault);
 	pddgpu_fault_find_buffer(&fault, job);
 	pddgpu_fault_report(engine->drm, &fault, job);
-	pddgpu_coredump_keep(engine->coredump, &fault, job, engine->wptr);
+	pddgpu_coredump_keep(engine->coredump, &fault, job, engine->ring.wptr);
 }
 
 static void pddgpu_engine_write_ring(struct pddgpu_engine *engine)
 {
-	u64 addr = engine->chip->vram_start + engine->ring_offset;
+	u64 addr = engine->chip->vram_start + engine->ring.offset;
 
-	engine->wptr = 0;
+	engine->ring.wptr = 0;
 	/* Whatever was cached is gone, but it costs little to be sure */
 	engine->flushed = U64_MAX;
 	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_BASE(engine->index), addr >> PAGE_SHIFT);
@@ -593,11 +550,12 @@ struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_h
 		return ERR_PTR(-ENOMEM);
 	engine->drm = drm;
 	engine->hw = hw;
+	engine->ring.hw = hw;
 	engine->chip = chip;
 	engine->gart = gart;
 	engine->index = index;
 	engine->timeout = msecs_to_jiffies(max(job_timeout_ms, 1u));
-	engine->ring_offset = vram_offset;
+	engine->ring.offset = vram_offset;
 	engine->slot_offset = vram_offset + PDDGPU_ENGINE_RING_SIZE;
 	snprintf(engine->name, sizeof(engine->name), "engine %u", index);
 	spin_lock_init(&engine->lock);
