@@ -307,6 +307,26 @@ static void swap_is_full(void **state)
 }
 
 /*
+ * Let the kernel commit to no more memory: its limit, to which it holds now, has
+ * been taken up. Returns the size of what is mapped at @taken.
+ */
+static uint64_t commit_to_nothing_more(void **taken)
+{
+	uint64_t size;
+
+	assert_ok(pdt_file_write(COMMIT_LIMIT, "4"));
+	assert_ok(pdt_file_write(OVERCOMMIT, "2"));
+	for (size = meminfo("CommitLimit"); size >= PDT_MIB; size -= PDT_MIB) {
+		*taken = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			      -1, 0);
+		if (*taken != MAP_FAILED)
+			return size;
+	}
+	*taken = NULL;
+	return 0;
+}
+
+/*
  * Swapping out that fails on the way, since the kernel commits to nothing more:
  * what was to go stays where it was, and the request gets an error.
  */
@@ -318,7 +338,9 @@ static void failure_changes_nothing(void **state)
 	char *mode = pdt_file_read(OVERCOMMIT);
 	struct set set;
 	size_t in_gtt = 0;
+	uint64_t committed;
 	uint32_t handle;
+	void *taken;
 	int rc;
 
 	need_swap(meminfo("MemTotal"));
@@ -328,10 +350,11 @@ static void failure_changes_nothing(void **state)
 	before = stats_of(s);
 	assert_u64(before.swapped_bytes, 0);
 
-	assert_ok(pdt_file_write(COMMIT_LIMIT, "4"));
-	assert_ok(pdt_file_write(OVERCOMMIT, "2"));
+	committed = commit_to_nothing_more(&taken);
 	rc = pdt_create(s->fd, pdt_pages(room * 3 / 4), PDT_GTT, 0, &handle);
 	assert_ok(pdt_file_write(OVERCOMMIT, mode));
+	assert_true(committed > 0);
+	munmap(taken, committed);
 	free(mode);
 	assert_int_equal(rc, -ENOMEM);
 
