@@ -296,3 +296,13 @@ const char *pdt_log_complaint(struct pdt_log *log)
 	}
 	return NULL;
 }
+
+/* A figure of the VRAM manager, from vram_mm */
+int pdt_vram_mm(const char *name, uint64_t *value)
+{
+	char *text = pdt_debugfs_read("vram_mm");
+	int rc = text ? pdt_number_of(text, name, value) : -EIO;
+
+	free(text);
+	return rc;
+}

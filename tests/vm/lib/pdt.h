@@ -161,6 +161,7 @@ int pdt_debugfs_write_u64(const char *file, uint64_t value);
 char *pdt_debugfs_read(const char *file);
 int pdt_debugfs_u64(const char *file, uint64_t *value);
 int pdt_debugfs_stat(const char *name, uint64_t *value);
+int pdt_vram_mm(const char *name, uint64_t *value);
 const char *pdt_debugfs_path(const char *file);
 int pdt_number_of(const char *text, const char *name, uint64_t *value);
 int pdt_meminfo(const char *name, uint64_t *bytes);
