@@ -104,6 +104,17 @@ static bool pddgpu_room_others(struct pddgpu_device *pdev, bool evicting)
 	return found;
 }
 
+/**
+ * pddgpu_room_wanted() - is anybody looking for room?
+ * @pdev: the device
+ *
+ * Return: true within anybody's search.
+ */
+bool pddgpu_room_wanted(struct pddgpu_device *pdev)
+{
+	return pddgpu_room_others(pdev, false);
+}
+
 /*
  * A failure for want of room is transient when something is about to give some
  * back, or when another thread's search held the victims' reservations. The

@@ -37,6 +37,7 @@ void pddgpu_room_search(struct pddgpu_device *pdev, struct pddgpu_room *room);
 void pddgpu_room_found(struct pddgpu_device *pdev, struct pddgpu_room *room);
 void pddgpu_room_evicts(struct pddgpu_device *pdev);
 bool pddgpu_room_grows(struct pddgpu_device *pdev);
+bool pddgpu_room_wanted(struct pddgpu_device *pdev);
 int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,
 		      u32 domains, int result);
 

@@ -398,55 +398,65 @@ static vm_fault_t pddgpu_ttm_fault_unplugged(struct vm_fault *vmf,
 				   vmf->vma->vm_page_prot);
 }
 
-/* What the CPU touches has to be where it reaches. */
-static vm_fault_t pddgpu_ttm_fault_visible(struct pddgpu_bo *bo)
+/* Faults wait for room that others are making, but not for ever */
+#define PDDGPU_TTM_FAULT_PATIENCE	(10 * HZ)
+/* And where nobody is, only a little: somebody may just have been */
+#define PDDGPU_TTM_FAULT_HOPE		(HZ / 10)
+/* How long before the next attempt, ms: a page to swap takes less */
+#define PDDGPU_TTM_FAULT_DELAY		5
+
+static bool pddgpu_ttm_has_its_pages(struct ttm_buffer_object *tbo)
+{
+	return !tbo->ttm || tbo->resource->mem_type == TTM_PL_VRAM ||
+	       ttm_tt_is_populated(tbo->ttm);
+}
+
+/* Where the CPU reaches it, and not in swap */
+static int pddgpu_ttm_fault_try(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct pddgpu_room room;
+	int ret;
 
-	switch (pddgpu_bo_make_visible(ttm_to_pddgpu(bo->tbo.bdev), bo, &ctx)) {
+	pddgpu_room_init(&room, false);
+	pddgpu_room_search(pdev, &room);
+	ret = pddgpu_bo_make_visible(pdev, bo, &ctx);
+	if (!ret && !pddgpu_ttm_has_its_pages(&bo->tbo))
+		ret = pddgpu_ttm_populate(&bo->tbo, &ctx);
+	pddgpu_room_found(pdev, &room);
+	return ret;
+}
+
+/*
+ * What the CPU touches has to be where it reaches, and its pages may have gone to
+ * swap. That there is no room at the moment may be so because those who could
+ * give some up are at work, or give it to somebody else.
+ */
+static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
+{
+	unsigned long patience;
+	int ret = 0;
+
+	if (!pddgpu_bo_is_visible(bo) || !pddgpu_ttm_has_its_pages(&bo->tbo))
+		ret = pddgpu_ttm_fault_try(pdev, bo);
+	switch (ret) {
 	case 0:
+		bo->starving = 0;
 		return 0;
 	case -EINTR:
 	case -ERESTARTSYS:
 		/* The signal first, then the fault again */
 		return VM_FAULT_NOPAGE;
-	default:
-		return VM_FAULT_SIGBUS;
-	}
-}
-
-/* Faults wait for pages that others are giving up, but not for ever */
-#define PDDGPU_TTM_FAULT_PATIENCE	(10 * HZ)
-/* How long before the next attempt, ms: a page to swap takes less */
-#define PDDGPU_TTM_FAULT_DELAY		5
-
-/*
- * Pages may have gone to swap, and there may be none to read them back into: who
- * could give some up is at work with them, or gives them up to somebody else.
- */
-static vm_fault_t pddgpu_ttm_fault_populate(struct pddgpu_bo *bo)
-{
-	struct ttm_operation_ctx ctx = { .interruptible = true };
-	struct ttm_buffer_object *tbo = &bo->tbo;
-
-	if (!tbo->ttm || tbo->resource->mem_type == TTM_PL_VRAM ||
-	    ttm_tt_is_populated(tbo->ttm))
-		return 0;
-	switch (pddgpu_ttm_populate(tbo, &ctx)) {
-	case 0:
-		bo->starving = 0;
-		return 0;
-	case -EINTR:
-	case -ERESTARTSYS:
-		return VM_FAULT_NOPAGE;
 	case -ENOMEM:
 		if (!bo->starving)
 			bo->starving = jiffies | 1;
-		if (time_before(jiffies, bo->starving + PDDGPU_TTM_FAULT_PATIENCE))
+		patience = pddgpu_room_wanted(pdev) ? PDDGPU_TTM_FAULT_PATIENCE :
+						      PDDGPU_TTM_FAULT_HOPE;
+		if (time_before(jiffies, bo->starving + patience))
 			return VM_FAULT_NOPAGE;
-		bo->starving = 0;
-		return VM_FAULT_SIGBUS;
+		fallthrough;
 	default:
+		bo->starving = 0;
 		return VM_FAULT_SIGBUS;
 	}
 }
@@ -464,9 +474,7 @@ static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 		return ret;
 
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		ret = pddgpu_ttm_fault_visible(bo);
-		if (!ret)
-			ret = pddgpu_ttm_fault_populate(bo);
+		ret = pddgpu_ttm_fault_place(ttm_to_pddgpu(tbo->bdev), bo);
 		if (!ret && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
 			pddgpu_wait_awake(to_pddgpu(tbo->base.dev), tbo->base.resv,
 					  DMA_RESV_USAGE_KERNEL, true);
