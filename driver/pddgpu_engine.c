@@ -337,8 +337,12 @@ static void pddgpu_engine_write_ring(struct pddgpu_engine *engine)
 			PDDGPU_CP_RING_ENABLE);
 }
 
-/* The jobs in the ring are the CPU's now, and so are all that follow. */
-static void pddgpu_engine_give_up(struct pddgpu_engine *engine)
+/*
+ * The jobs in the ring are the CPU's now, and so are all that follow. A user's job
+ * that the engine has begun has failed: to do it once more may come to something
+ * else, where it reads what it has written. Moves come to the same.
+ */
+static void pddgpu_engine_give_up(struct pddgpu_engine *engine, struct pddgpu_job *begun)
 {
 	struct pddgpu_job *job;
 	int ret = 0;
@@ -346,6 +350,8 @@ static void pddgpu_engine_give_up(struct pddgpu_engine *engine)
 	drm_err(engine->drm, "PDDGPU: engine %u is lost: the CPU does its work\n",
 		engine->index);
 	WRITE_ONCE(engine->lost, true);
+	if (!begun->must_run && !dma_fence_is_signaled(&begun->fence->base))
+		pddgpu_job_break(begun, -EIO);
 	list_for_each_entry(job, &engine->jobs, link) {
 		if (dma_fence_is_signaled(&job->fence->base) || job->fence->base.error)
 			continue;
@@ -377,7 +383,7 @@ static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 	pddgpu_engine_report(engine, guilty);
 	if (pddgpu_hw_reset_engine(engine->hw, engine->index) ||
 	    (guilty->must_run && ++guilty->attempts >= PDDGPU_ENGINE_ATTEMPTS)) {
-		pddgpu_engine_give_up(engine);
+		pddgpu_engine_give_up(engine, guilty);
 		return;
 	}
 	/* It may have been slow, and done in the end; now it is known */
@@ -387,7 +393,7 @@ static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 
 	pddgpu_engine_write_ring(engine);
 	if (pddgpu_hw_flush_tlb(engine->hw)) {
-		pddgpu_engine_give_up(engine);
+		pddgpu_engine_give_up(engine, guilty);
 		return;
 	}
 	list_for_each_entry(job, &engine->jobs, link) {
