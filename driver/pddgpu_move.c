@@ -366,11 +366,18 @@ static int pddgpu_move_now(struct pddgpu_device *pdev,
 	return ret;
 }
 
+/* Only an engine gets at all of it */
+static bool pddgpu_move_hides(struct ttm_resource *to)
+{
+	return to->mem_type == TTM_PL_VRAM && to_pddgpu_vram_resource(to)->visible < to->size;
+}
+
 /* Content that is, or will be, in VRAM; system pages have their place already. */
 static int pddgpu_move_copy(struct pddgpu_device *pdev,
 			    struct ttm_buffer_object *tbo, bool evict,
 			    struct ttm_operation_ctx *ctx, struct ttm_resource *to)
 {
+	bool hides = pddgpu_move_hides(to);
 	struct dma_fence *fence;
 	int ret;
 
@@ -390,14 +397,16 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 
 	/*
 	 * Who asked for the move itself gets it done, and the old place back; a
-	 * signal makes it one of those that go on by themselves.
+	 * signal makes it one of those that go on by themselves. Not where the CPU
+	 * could put nothing there, should the engine be lost: what another has left
+	 * there would be the buffer's then.
 	 */
-	if (to_pddgpu_bo(tbo)->settle && !pddgpu_wait_fence(pdev, fence, true)) {
+	if ((hides || to_pddgpu_bo(tbo)->settle) && !pddgpu_wait_fence(pdev, fence, !hides)) {
 		ret = fence->error;
 		dma_fence_put(fence);
 		/* The content is where it was still */
 		if (ret)
-			return pddgpu_move_now(pdev, tbo, ctx, to);
+			return hides ? ret : pddgpu_move_now(pdev, tbo, ctx, to);
 		ttm_bo_move_sync_cleanup(tbo, to);
 		return 0;
 	}
