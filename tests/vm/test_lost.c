@@ -7,6 +7,13 @@
 
 #define SIZE	(8 * PDT_MIB)
 
+static void control(const char *command)
+{
+	char answer[256];
+
+	assert_ok(pdt_control(command, answer, sizeof(answer)));
+}
+
 /*
  * Where no engine is left, what lies in there is lost as it is evicted. What is
  * found in its place is nobody else's, also in a kernel that clears no pages.
@@ -47,10 +54,66 @@ static void what_is_lost_is_zeros(void **state)
 	assert_ok(pdt_control("fail-reset 0", answer, sizeof(answer)));
 }
 
+/*
+ * A victim was on its way to where no CPU reaches when the engine got lost: what
+ * lies there is another's, and nobody sees it.
+ */
+static void what_was_there_is_not_shown(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats stats;
+	struct pdt_buffer victim, seen;
+	struct drm_pddgpu_submit_op op;
+	uint32_t secret, handle;
+	uint64_t hidden;
+
+	assert_ok(pdt_stats(s->fd, &stats));
+	hidden = stats.vram_total - stats.vram_visible_total;
+	if (hidden < 8 * SIZE)
+		pdt_skip("all of this card's VRAM is visible");
+	assert_ok(pdt_file_write("/sys/module/pddgpu/parameters/clear_freed", "0"));
+	assert_ok(pdt_buffer_create(s->fd, &seen, SIZE, PDT_GTT, 0));
+	assert_ok(pdt_buffer_create(s->fd, &victim, SIZE, PDT_VRAM, 0));
+	memset(victim.map, 0x11, SIZE);
+
+	/* Somebody's, who gives it back */
+	assert_ok(pdt_create(s->fd, hidden, PDT_VRAM, PDDGPU_GEM_CREATE_NO_CPU_ACCESS, &secret));
+	op = pdt_fill(secret, 0, hidden, 0xa5a5a5a5);
+	assert_ok(pdt_submit(s->fd, &op, 1));
+	assert_ok(pdt_wait_idle(s->fd, secret, 60000));
+	assert_ok(pdt_destroy(s->fd, secret));
+
+	assert_ok(pdt_stats(s->fd, &stats));
+	control("fail-reset 1000");
+	control("hang 1");
+	/* All of the visible part: the victim has to go; the engine is lost soon */
+	(void)pdt_create(s->fd, stats.vram_visible_total - stats.vram_visible_used + SIZE / 2,
+			 PDT_VRAM, PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED, &handle);
+	assert_true(pdt_log_wait(&s->log, "engine 1 is lost"));
+	op = pdt_copy(seen.handle, 0, victim.handle, 0, SIZE);
+	if (!pdt_submit(s->fd, &op, 1))
+		assert_ok(pdt_wait_idle(s->fd, seen.handle, 60000));
+	for (uint64_t i = 0; i < SIZE; i += PDT_PAGE)
+		assert_int_not_equal(((unsigned char *)seen.map)[i], 0xa5);
+	assert_ok(pdt_file_write("/sys/module/pddgpu/parameters/clear_freed", "1"));
+	control("clear");
+}
+
+/* A card as it was at the beginning, whatever the test before has lost */
+static int new_card(void **state)
+{
+	control("clear");
+	if (pdt_module_unload() || pdt_module_load() || pdt_wait_for_card())
+		return -1;
+	return pdt_setup(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		pdt_test(what_is_lost_is_zeros),
+		cmocka_unit_test_setup_teardown(what_was_there_is_not_shown, new_card,
+						pdt_teardown),
 	};
 
 	return pdt_run_tests("lost", tests);
