@@ -486,7 +486,7 @@ static int pddgpu_move_address(struct pddgpu_device *pdev,
  * @hop: not used: the CPU reaches what the engine does not
  *
  * Return: 0, and fences in the reservation say when the content is there; or an
- * errno and the buffer is where it was: -EBUSY when it is pinned, -ENOMEM,
+ * errno and the buffer is where it was: -EBUSY when it is pinned or a ghost, -ENOMEM,
  * -ENODEV when the card is gone.
  */
 int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
@@ -500,7 +500,7 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 	u64 start;
 	int ret;
 
-	if (tbo->pin_count)
+	if (tbo->pin_count || !pddgpu_bo_is_ours(tbo))
 		return -EBUSY;
 	/* Whatever it is, it has not been swapped out */
 	if (tbo->ttm)

@@ -195,7 +195,13 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
 	const struct pddgpu_bo *bo = to_pddgpu_bo(tbo);
 
-	if (!pddgpu_bo_is_ours(tbo) || tbo->deleted)
+	/*
+	 * Before TTM has put its own reference a ghost looks like a buffer that
+	 * could be moved, but the driver has nothing of it; soon it is deleted.
+	 */
+	if (!tbo->deleted && !pddgpu_bo_is_ours(tbo))
+		return false;
+	if (tbo->deleted)
 		return ttm_bo_eviction_valuable(tbo, place);
 
 	switch (tbo->resource->mem_type) {
