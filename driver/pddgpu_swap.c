@@ -219,8 +219,8 @@ void pddgpu_swap_began(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo
 	struct pddgpu_bo *bo = to_pddgpu_bo(tbo);
 	struct pddgpu_swap *swap = pdev->swap;
 
-	/* What nobody has a reference to any more is not missed */
-	if (!kref_get_unless_zero(&tbo->base.refcount))
+	/* TTM's count, not GEM's: mappings keep a buffer whose handles are closed */
+	if (!pddgpu_ttm_bo_tryget(tbo))
 		return;
 	tt->swapping = true;
 
@@ -232,7 +232,7 @@ void pddgpu_swap_began(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo
 	spin_unlock(&swap->lock);
 	if (tbo)
 		/* Listed since the last time, with a reference of its own */
-		drm_gem_object_put(&tbo->base);
+		pddgpu_ttm_bo_unget(tbo);
 	queue_delayed_work(system_unbound_wq, &swap->settle, PDDGPU_SWAP_SETTLE_DELAY);
 }
 
@@ -348,7 +348,7 @@ static void pddgpu_swap_settle(struct work_struct *work)
 			pddgpu_swap_put_back(swap->pdev, bo);
 		}
 		ttm_bo_unreserve(&bo->tbo);
-		drm_gem_object_put(&bo->tbo.base);
+		pddgpu_ttm_bo_unget(&bo->tbo);
 	}
 }
 

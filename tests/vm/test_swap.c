@@ -135,6 +135,38 @@ static void in_the_cpu_domain(void **state)
 	more_than_there_is(*state, meminfo("MemTotal") * 3 / 4, PDT_CPU);
 }
 
+/* What only a mapping keeps goes to swap as well, and is counted there. */
+static void without_handles(void **state)
+{
+	struct pdt_state *s = *state;
+	uint64_t ram = meminfo("MemTotal"), size = 4 * PDT_MIB;
+	struct drm_pddgpu_memory_stats before = stats_of(s), full, read;
+	struct set set;
+
+	need_swap(ram / 2);
+	set.count = ram * 3 / 4 / size;
+	set.bufs = calloc(set.count, sizeof(*set.bufs));
+	assert_non_null(set.bufs);
+	for (size_t i = 0; i < set.count; i++) {
+		assert_ok(pdt_buffer_create(s->fd, &set.bufs[i], size, PDT_GTT, 0));
+		stamp(&set.bufs[i], SEED + i);
+		assert_ok(pdt_destroy(s->fd, set.bufs[i].handle));
+	}
+	full = stats_of(s);
+	assert_true(full.swapped_bytes >= set.count * size - ram / 2 - size);
+	assert_true(full.swap_outs - before.swap_outs >= full.swapped_bytes / size);
+	check_set(&set);
+	read = stats_of(s);
+	/* Each that came back had gone, and those that are there have not come back */
+	assert_u64(read.swapped_bytes, (read.swap_outs - before.swap_outs -
+					(read.swap_ins - before.swap_ins)) * size);
+	for (size_t i = 0; i < set.count; i++)
+		assert_int_equal(munmap(set.bufs[i].map, size), 0);
+	free(set.bufs);
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	assert_u64(stats_of(s).swapped_bytes, 0);
+}
+
 /* What VRAM does not hold goes to the aperture, and on to swap. */
 static void out_of_vram(void **state)
 {
@@ -464,6 +496,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		pdt_test(twice_the_ram),
 		pdt_test(in_the_cpu_domain),
+		pdt_test(without_handles),
 		pdt_test(out_of_vram),
 		pdt_test(jobs_use_it),
 		pdt_test(gives_way),
