@@ -390,7 +390,7 @@ static unsigned long pddgpu_swap_scan_objects(struct shrinker *shrinker,
 {
 	struct pddgpu_swap *swap = shrinker->private_data;
 	long before = atomic_long_read(&swap->done);
-	long wanted = sc->nr_to_scan;
+	long wanted = sc->nr_to_scan, done;
 
 	if (READ_ONCE(swap->worker) == current || !(sc->gfp_mask & __GFP_FS))
 		return SHRINK_STOP;
@@ -399,8 +399,10 @@ static unsigned long pddgpu_swap_scan_objects(struct shrinker *shrinker,
 	if (time_after(jiffies, READ_ONCE(swap->credited)) &&
 	    atomic_long_read(&swap->wanted) < 0)
 		atomic_long_set(&swap->wanted, 0);
-	if (atomic_long_add_return(wanted, &swap->wanted) > 0)
-		queue_work(system_unbound_wq, &swap->out);
+	if (atomic_long_add_return(wanted, &swap->wanted) <= 0)
+		/* Free by now, and nobody has been told; there is no work to wait for */
+		return wanted;
+	queue_work(system_unbound_wq, &swap->out);
 
 	/* kswapd has others to look after */
 	if (!current_is_kswapd())
@@ -408,7 +410,9 @@ static unsigned long pddgpu_swap_scan_objects(struct shrinker *shrinker,
 				   atomic_long_read(&swap->done) - before >= wanted ||
 				   time_before(jiffies, READ_ONCE(swap->stalled)),
 				   PDDGPU_SWAP_RECLAIM_WAIT);
-	return min(atomic_long_read(&swap->done) - before, wanted);
+	done = min(atomic_long_read(&swap->done) - before, wanted);
+	/* Batch by batch it would wait, or wish, for all that there is */
+	return done ? done : SHRINK_STOP;
 }
 
 static void pddgpu_swap_release(struct drm_device *drm, void *arg)
