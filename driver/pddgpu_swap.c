@@ -111,6 +111,18 @@ void pddgpu_swap_uncharge(struct pddgpu_device *pdev, u64 bytes)
 	atomic64_sub(bytes, &pddgpu_swap_all_cards);
 }
 
+/* What is too much is not added for a moment either: others would find no room */
+static bool pddgpu_swap_take(atomic64_t *used, u64 bytes, u64 limit)
+{
+	s64 old = atomic64_read(used);
+
+	do {
+		if (old + bytes > limit)
+			return false;
+	} while (!atomic64_try_cmpxchg(used, &old, old + bytes));
+	return true;
+}
+
 /**
  * pddgpu_swap_charge() - system memory is wanted
  * @pdev: the device
@@ -124,12 +136,11 @@ void pddgpu_swap_uncharge(struct pddgpu_device *pdev, u64 bytes)
  */
 int pddgpu_swap_charge(struct pddgpu_device *pdev, u64 bytes)
 {
-	u64 all = atomic64_add_return(bytes, &pddgpu_swap_all_cards);
-	u64 ours = atomic64_add_return(bytes, &pdev->system_used);
-
-	if (all <= pddgpu_swap_half_the_ram() && ours <= pdev->system_limit)
+	if (!pddgpu_swap_take(&pdev->system_used, bytes, pdev->system_limit))
+		return -ENOMEM;
+	if (pddgpu_swap_take(&pddgpu_swap_all_cards, bytes, pddgpu_swap_half_the_ram()))
 		return 0;
-	pddgpu_swap_uncharge(pdev, bytes);
+	atomic64_sub(bytes, &pdev->system_used);
 	return -ENOMEM;
 }
 
