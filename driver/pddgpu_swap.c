@@ -212,11 +212,16 @@ u64 pddgpu_swap_bytes(struct pddgpu_device *pdev)
  * hold reservations.
  *
  * Context: process, may sleep and allocate.
- * Return: true when there are more free pages now.
+ * Return: 0 when there are more free pages now; -ENOMEM when there is none to be
+ * swapped out; -ERESTARTSYS.
  */
-bool pddgpu_swap_out_some(struct pddgpu_device *pdev, struct ttm_operation_ctx *ctx)
+int pddgpu_swap_out_some(struct pddgpu_device *pdev, struct ttm_operation_ctx *ctx)
 {
-	return ttm_device_swapout(&pdev->ttm, ctx, GFP_KERNEL) > 0;
+	int ret = ttm_device_swapout(&pdev->ttm, ctx, GFP_KERNEL);
+
+	if (ret > 0)
+		return 0;
+	return ret == -ERESTARTSYS || ret == -EINTR ? ret : -ENOMEM;
 }
 
 /**
@@ -372,7 +377,7 @@ static void pddgpu_swap_out(struct work_struct *work)
 	while (atomic_long_read(&swap->wanted) > 0) {
 		long done = atomic_long_read(&swap->done);
 
-		if (!pddgpu_swap_out_some(swap->pdev, &ctx)) {
+		if (pddgpu_swap_out_some(swap->pdev, &ctx)) {
 			atomic_long_set(&swap->wanted, 0);
 			WRITE_ONCE(swap->stalled, jiffies + PDDGPU_SWAP_STALL);
 			wake_up_all(&swap->wait);

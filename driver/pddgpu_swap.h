@@ -18,7 +18,7 @@ int pddgpu_swap_charge(struct pddgpu_device *pdev, u64 bytes);
 void pddgpu_swap_uncharge(struct pddgpu_device *pdev, u64 bytes);
 bool pddgpu_swap_has_pages(struct pddgpu_device *pdev, u64 bytes);
 bool pddgpu_swap_has_room(struct pddgpu_device *pdev, u64 bytes);
-bool pddgpu_swap_out_some(struct pddgpu_device *pdev, struct ttm_operation_ctx *ctx);
+int pddgpu_swap_out_some(struct pddgpu_device *pdev, struct ttm_operation_ctx *ctx);
 
 void pddgpu_swap_began(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo);
 void pddgpu_swap_populated(struct pddgpu_device *pdev, struct pddgpu_tt *tt);

@@ -3,6 +3,7 @@
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -61,15 +62,22 @@ static int pddgpu_ttm_get_pages(struct pddgpu_device *pdev, struct ttm_tt *tt,
 
 	/* Fail rather than wake the OOM killer for a user's request */
 	ctx->gfp_retry_mayfail = true;
-	do {
+	for (;;) {
 		ret = pddgpu_swap_charge(pdev, bytes);
-		if (ret)
-			continue;
-		ret = ttm_pool_alloc(&pdev->ttm.pool, tt, ctx);
-		if (ret)
+		if (!ret) {
+			ret = ttm_pool_alloc(&pdev->ttm.pool, tt, ctx);
+			if (!ret)
+				return 0;
 			pddgpu_swap_uncharge(pdev, bytes);
-	} while (ret == -ENOMEM && pddgpu_swap_out_some(pdev, ctx));
-	return ret;
+		}
+		if (ret == -ENOMEM)
+			ret = pddgpu_swap_out_some(pdev, ctx);
+		if (ret)
+			return ret;
+		/* Others may take what is swapped out for this, for ever */
+		if (fatal_signal_pending(current))
+			return ctx->interruptible ? -ERESTARTSYS : -ENOMEM;
+	}
 }
 
 static int pddgpu_ttm_tt_populate(struct ttm_device *ttm, struct ttm_tt *tt,
