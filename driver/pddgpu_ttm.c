@@ -322,14 +322,16 @@ static void pddgpu_ttm_evict_flags(struct ttm_buffer_object *tbo,
 		placement->num_placement = 2;
 		break;
 	}
-	/* The place before them; alone for who may live in VRAM alone */
+	/* The place before them */
 	if (ours && pddgpu_ttm_can_hide(pdev, to_pddgpu_bo(tbo))) {
 		placement->placement--;
 		placement->num_placement++;
-		if (domains == PDDGPU_GEM_DOMAIN_VRAM) {
-			placement->placement = evict->nowhere;
-			placement->num_placement = 1;
-		}
+	}
+	/* Also when others have just taken the room there: it stays, then */
+	if (domains == PDDGPU_GEM_DOMAIN_VRAM &&
+	    evict->nowhere[0].fpfn < evict->nowhere[0].lpfn) {
+		placement->placement = evict->nowhere;
+		placement->num_placement = 1;
 	}
 }
 
