@@ -40,6 +40,8 @@ struct pddgpu_bo {
 	struct list_head swap_link;
 	/** @starving: jiffies when a CPU fault first found no pages for it, or 0 */
 	unsigned long starving;
+	/** @starved: jiffies when one last did, while @starving */
+	unsigned long starved;
 	/** @free_start: when its last user let go, for the statistics */
 	u64 free_start;
 	/** @created: it was made, so its end counts as a deallocation */

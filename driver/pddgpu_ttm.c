@@ -464,8 +464,11 @@ static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddg
 		/* The signal first, then the fault again */
 		return VM_FAULT_NOPAGE;
 	case -ENOMEM:
-		if (!bo->starving)
+		/* Who starved long ago may have been killed meanwhile */
+		if (!bo->starving ||
+		    time_after(jiffies, bo->starved + PDDGPU_TTM_FAULT_PATIENCE))
 			bo->starving = jiffies | 1;
+		bo->starved = jiffies;
 		patience = pddgpu_room_wanted(pdev) ? PDDGPU_TTM_FAULT_PATIENCE :
 						      PDDGPU_TTM_FAULT_HOPE;
 		if (time_before(jiffies, bo->starving + patience))
