@@ -415,11 +415,13 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 	if (ret) {
 		/* No memory to remember the old place in: finish now */
 		pddgpu_wait_fence(pdev, fence, false);
-		ttm_bo_move_sync_cleanup(tbo, to);
-		ret = 0;
+		ret = fence->error;
+		if (!ret)
+			ttm_bo_move_sync_cleanup(tbo, to);
 	}
 	dma_fence_put(fence);
-	return ret;
+	/* The content is where it was still */
+	return ret ? pddgpu_move_now(pdev, tbo, ctx, to) : 0;
 }
 
 static int pddgpu_move_content(struct pddgpu_device *pdev,
