@@ -296,8 +296,10 @@ err_free:
 static int page_out_show(struct seq_file *m, void *data)
 {
 	struct pddgpu_residency_page_out last;
+	int ret = pddgpu_residency_last(m->private, &last);
 
-	pddgpu_residency_last(m->private, &last);
+	if (ret)
+		return ret;
 	seq_printf(m, "segment: %s\n", last.domain == PDDGPU_GEM_DOMAIN_VRAM ? "vram" :
 		   last.domain ? "gtt" : "-");
 	seq_printf(m, "asked: %llu\n", last.asked);

@@ -463,11 +463,19 @@ int pddgpu_residency_page_out(struct pddgpu_device *pdev, u32 domain, u64 bytes)
  * pddgpu_residency_last() - what the last page-out came to
  * @pdev: the device
  * @last: out
+ *
+ * Waits for one that is under way, and that waits for jobs.
+ *
+ * Return: 0 or -EINTR.
  */
-void pddgpu_residency_last(struct pddgpu_device *pdev,
-			   struct pddgpu_residency_page_out *last)
+int pddgpu_residency_last(struct pddgpu_device *pdev,
+			  struct pddgpu_residency_page_out *last)
 {
-	mutex_lock(&pdev->residency->lock);
+	int ret = mutex_lock_interruptible(&pdev->residency->lock);
+
+	if (ret)
+		return ret;
 	*last = pdev->residency->last;
 	mutex_unlock(&pdev->residency->lock);
+	return 0;
 }

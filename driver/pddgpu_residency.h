@@ -75,7 +75,7 @@ int pddgpu_residency_init(struct pddgpu_device *pdev);
 int pddgpu_residency_read(struct pddgpu_device *pdev, struct pddgpu_residency_list *list);
 void pddgpu_residency_free(struct pddgpu_residency_list *list);
 int pddgpu_residency_page_out(struct pddgpu_device *pdev, u32 domain, u64 bytes);
-void pddgpu_residency_last(struct pddgpu_device *pdev,
-			   struct pddgpu_residency_page_out *last);
+int pddgpu_residency_last(struct pddgpu_device *pdev,
+			  struct pddgpu_residency_page_out *last);
 
 #endif /* PDDGPU_RESIDENCY_H */
