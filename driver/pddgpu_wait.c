@@ -158,8 +158,14 @@ int pddgpu_wait_fence(struct pddgpu_device *pdev, struct dma_fence *fence,
 int pddgpu_wait_idle(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
 		     struct ttm_operation_ctx *ctx)
 {
+	int ret;
+
 	if (!ctx->no_wait_gpu)
 		pddgpu_wait_awake(pdev, tbo->base.resv, DMA_RESV_USAGE_BOOKKEEP,
 				  ctx->interruptible);
-	return ttm_bo_wait_ctx(tbo, ctx);
+	/* TTM's patience ends after 15 s, but a job may take any time */
+	do {
+		ret = ttm_bo_wait_ctx(tbo, ctx);
+	} while (ret == -EBUSY && !ctx->no_wait_gpu);
+	return ret;
 }
