@@ -542,49 +542,6 @@ static void engine_lost(void **state)
 	unload();
 }
 
-/*
- * An engine that is lost as it makes room in the visible part: what was to go where
- * no CPU reaches has not gone there, and is what it was.
- */
-static void engine_lost_while_it_hides(void **state)
-{
-	const uint32_t seen = PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED;
-	struct drm_pddgpu_memory_stats stats;
-	struct pdt_log *log = *state;
-	struct drm_pddgpu_submit_op op;
-	struct pdt_buffer victim;
-	int fd = bare_open();
-	size_t n = 0;
-
-	assert_ok(pdt_stats(fd, &stats));
-	if (stats.vram_total - stats.vram_visible_total < 4 * PDT_MIB) {
-		bare_close(fd);
-		pdt_skip("all of this card's VRAM is visible");
-	}
-	assert_ok(pdt_buffer_create(fd, &victim, 4 * PDT_MIB, PDT_VRAM, 0));
-	pdt_buffer_fill(&victim, 5);
-	while (stats.vram_visible_total - stats.vram_visible_used >= victim.size) {
-		assert_true(n < MOST);
-		assert_ok(pdt_create(fd, victim.size, PDT_VRAM, seen, &bufs[n++].handle));
-		assert_ok(pdt_stats(fd, &stats));
-	}
-	control("fail-reset 1");
-	control("hang 1");
-	/* Whether it gets room or not */
-	if (!pdt_create(fd, victim.size, PDT_VRAM, seen, &bufs[n].handle))
-		n++;
-	assert_true(pdt_log_wait(log, "engine 1 is lost"));
-	op = pdt_copy(glass.handle, 0, victim.handle, 0, victim.size);
-	assert_ok(pdt_submit(fd, &op, 1));
-	assert_ok(pdt_wait_idle(fd, glass.handle, 60000));
-	assert_int_equal(pdt_pattern_check(glass.map, victim.size, victim.seed), -1);
-	pdt_buffer_destroy(fd, &victim);
-	for (size_t i = 0; i < n; i++)
-		assert_ok(pdt_destroy(fd, bufs[i].handle));
-	bare_close(fd);
-	unload();
-}
-
 /* The card goes while it is at it, at different moments. */
 static void unplugged(void **state)
 {
@@ -634,7 +591,6 @@ int main(void)
 		clear_test(switched_off),
 		bare_test(memory_lost),
 		bare_test(engine_lost),
-		bare_test(engine_lost_while_it_hides),
 		bare_test(unplugged),
 	};
 
