@@ -451,6 +451,10 @@ static const struct drm_sched_backend_ops pddgpu_engine_sched_ops = {
  */
 void pddgpu_engine_fault(struct pddgpu_engine *engine, u32 status, u64 addr)
 {
+	/* It may have been reset since, by who had no patience with it */
+	if (!(pddgpu_hw_read(engine->hw, PDDGPU_STATUS) &
+	      PDDGPU_STATUS_ENGINE_HALTED(engine->index)))
+		return;
 	engine->fault_addr = addr;
 	WRITE_ONCE(engine->fault_status, status);
 	drm_sched_fault(&engine->sched);
