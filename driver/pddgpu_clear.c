@@ -184,7 +184,7 @@ static int pddgpu_clear_begin(struct pddgpu_clear *clear, bool due)
 	int ret;
 
 	/* The CPU is too slow to do it without need */
-	if (READ_ONCE(clear->stopped) || !READ_ONCE(clear_freed) ||
+	if (READ_ONCE(clear->stopped) || !READ_ONCE(clear_freed) || pddgpu_move_by_cpu() ||
 	    pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]))
 		return -ENODEV;
 	/* The work comes again when one is over */
@@ -212,6 +212,9 @@ static void pddgpu_clear_work(struct work_struct *work)
 	bool due = !time_before(jiffies, READ_ONCE(clear->due));
 	int ret, idx;
 
+	/* What is little from now on has its own time to wait */
+	if (due)
+		WRITE_ONCE(clear->due, jiffies + MAX_JIFFY_OFFSET);
 	ret = pddgpu_clear_reap(clear);
 	if (!drm_dev_enter(&clear->pdev->drm, &idx))
 		return;
@@ -284,6 +287,8 @@ void pddgpu_clear_stop(struct pddgpu_device *pdev)
 
 	pddgpu_vram_mgr_on_stale(pdev->vram_mgr, NULL, NULL);
 	WRITE_ONCE(clear->stopped, true);
+	/* Whoever has not seen that may be about to begin a batch */
+	cancel_delayed_work_sync(&clear->work);
 	mod_delayed_work(clear->wq, &clear->work, 0);
 	wait_event(clear->idle, !READ_ONCE(clear->busy));
 	cancel_delayed_work_sync(&clear->work);

@@ -131,6 +131,16 @@ static int pddgpu_move_add_fills(struct pddgpu_device *pdev, struct pddgpu_batch
 }
 
 /**
+ * pddgpu_move_by_cpu() - is the engine not to be used?
+ *
+ * Return: true with the parameter cpu_moves.
+ */
+bool pddgpu_move_by_cpu(void)
+{
+	return READ_ONCE(cpu_moves);
+}
+
+/**
  * pddgpu_move_batch_begin() - begin work for the paging engine
  * @pdev: the device
  * @batch: filled in
@@ -144,7 +154,7 @@ int pddgpu_move_batch_begin(struct pddgpu_device *pdev, struct pddgpu_batch *bat
 	struct pddgpu_queue *queue = pdev->mover->queue;
 	int ret;
 
-	if (READ_ONCE(cpu_moves))
+	if (pddgpu_move_by_cpu())
 		return -ENOMEM;
 	mutex_lock(&queue->lock);
 	queue->turn++;

@@ -16,6 +16,7 @@ struct ttm_place;
 struct ttm_resource;
 
 int pddgpu_move_init(struct pddgpu_device *pdev);
+bool pddgpu_move_by_cpu(void);
 int pddgpu_move_batch_begin(struct pddgpu_device *pdev, struct pddgpu_batch *batch);
 struct dma_fence *pddgpu_move_batch_end(struct pddgpu_device *pdev,
 					struct pddgpu_batch *batch, int error);
