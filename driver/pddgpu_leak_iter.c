@@ -308,10 +308,10 @@ unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
 		budget = PDDGPU_LEAK_READ_BATCH;
 		pos = &mark;
 		list_for_each_entry_continue(pos, &tracker->owners, link) {
-			if (!pos->has.objects)
-				continue;
 			if (pos->seq > last || !budget--)
 				break;
+			if (!pos->has.objects)
+				continue;
 			nr = owner_rank(pos, out, nr, max);
 		}
 		done = list_entry_is_head(pos, &tracker->owners, link) || pos->seq > last;
