@@ -37,6 +37,9 @@ static u64 pddgpu_wait_deadline(void)
 {
 	u64 us = min_t(u64, READ_ONCE(busywait_us), PDDGPU_WAIT_AWAKE_MAX);
 
+	/* There the locks below sleep, and nobody is to look so long */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return 0;
 	return us ? local_clock() + us * NSEC_PER_USEC : 0;
 }
 
