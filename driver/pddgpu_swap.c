@@ -66,6 +66,8 @@ struct pddgpu_swap {
 	struct pddgpu_device *pdev;
 	/** @shrinker: the kernel's way to ask for memory; constant */
 	struct shrinker *shrinker;
+	/** @wq: for @out alone: there may be no memory for another worker */
+	struct workqueue_struct *wq;
 	/** @out: swaps out what the shrinker was asked for */
 	struct work_struct out;
 	/** @worker: who runs it now; only to be compared with */
@@ -418,7 +420,7 @@ static unsigned long pddgpu_swap_scan_objects(struct shrinker *shrinker,
 	if (atomic_long_add_return(wanted, &swap->wanted) <= 0)
 		/* Free by now, and nobody has been told; there is no work to wait for */
 		return wanted;
-	queue_work(system_unbound_wq, &swap->out);
+	queue_work(swap->wq, &swap->out);
 
 	/* kswapd has others to look after */
 	if (!current_is_kswapd())
@@ -435,9 +437,8 @@ static void pddgpu_swap_release(struct drm_device *drm, void *arg)
 {
 	struct pddgpu_swap *swap = arg;
 
-	if (swap->shrinker)
-		shrinker_free(swap->shrinker);
-	cancel_work_sync(&swap->out);
+	shrinker_free(swap->shrinker);
+	destroy_workqueue(swap->wq);
 	/* Lets go of the buffers that it has references to */
 	flush_delayed_work(&swap->settle);
 }
@@ -465,9 +466,14 @@ int pddgpu_swap_init(struct pddgpu_device *pdev)
 	INIT_DELAYED_WORK(&swap->settle, pddgpu_swap_settle);
 	pdev->swap = swap;
 
-	swap->shrinker = shrinker_alloc(0, "drm-pddgpu:%s", dev_name(pdev->drm.dev));
-	if (!swap->shrinker)
+	swap->wq = alloc_workqueue("pddgpu-swap", WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
+	if (!swap->wq)
 		return -ENOMEM;
+	swap->shrinker = shrinker_alloc(0, "drm-pddgpu:%s", dev_name(pdev->drm.dev));
+	if (!swap->shrinker) {
+		destroy_workqueue(swap->wq);
+		return -ENOMEM;
+	}
 	swap->shrinker->count_objects = pddgpu_swap_count_objects;
 	swap->shrinker->scan_objects = pddgpu_swap_scan_objects;
 	swap->shrinker->batch = PDDGPU_SWAP_BATCH;
