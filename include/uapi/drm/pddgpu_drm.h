@@ -273,8 +273,8 @@ struct drm_pddgpu_sync {
  * for more: then SUBMIT hands it over in parts, and returns when the last part
  * is. In between others may lock its buffers: their moves, and their jobs that
  * are not ordered by syncobjs, may come between two parts; and if the buffers
- * then fit no more the answer is -ENOMEM, the syncobjs are not signalled and the
- * parts before have run.
+ * then fit no more, or there is no memory for the rest, the answer is -ENOMEM,
+ * the syncobjs are not signalled and the parts before have run.
  */
 struct drm_pddgpu_submit {
 	/** @ops: in: pointer to @op_count struct drm_pddgpu_submit_op */
