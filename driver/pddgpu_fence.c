@@ -10,7 +10,7 @@ static const char *pddgpu_fence_driver_name(struct dma_fence *fence)
 
 static const char *pddgpu_fence_timeline_name(struct dma_fence *fence)
 {
-	return container_of(fence->lock, struct pddgpu_timeline, lock)->name;
+	return container_of(fence, struct pddgpu_fence, base)->timeline->name;
 }
 
 static const struct dma_fence_ops pddgpu_fence_ops = {
@@ -54,6 +54,7 @@ void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fe
 {
 	unsigned long flags;
 
+	fence->timeline = timeline;
 	spin_lock_irqsave(&timeline->lock, flags);
 	dma_fence_init(&fence->base, &pddgpu_fence_ops, &timeline->lock,
 		       timeline->context, ++timeline->emitted);

@@ -9,6 +9,8 @@
 #include <linux/list.h>
 #include <linux/spinlock.h>
 
+struct pddgpu_timeline;
+
 /**
  * struct pddgpu_fence - a number that has not been written yet, or has
  */
@@ -17,6 +19,8 @@ struct pddgpu_fence {
 	struct dma_fence base;
 	/** @link: among the timeline's pending ones, under its lock */
 	struct list_head link;
+	/** @timeline: whose number it is; until it signals */
+	const struct pddgpu_timeline *timeline;
 };
 
 /**
