@@ -113,6 +113,11 @@ static inline int pddgpu_sched_init(struct drm_gpu_scheduler *sched,
 #endif
 }
 
+/* What timedout_job() says of an engine that goes on got its name with 6.17 */
+#ifndef PDDGPU_HAVE_SCHED_STAT_RESET
+#define DRM_GPU_SCHED_STAT_RESET	DRM_GPU_SCHED_STAT_NOMINAL
+#endif
+
 /* drm_sched_job_init() took the client's id with 6.17 */
 static inline int pddgpu_sched_job_init(struct drm_sched_job *job,
 					struct drm_sched_entity *entity, u32 credits,

@@ -412,7 +412,7 @@ static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 static enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base)
 {
 	struct pddgpu_engine *engine = to_pddgpu_job(base)->engine;
-	enum drm_gpu_sched_stat stat = DRM_GPU_SCHED_STAT_NOMINAL;
+	enum drm_gpu_sched_stat stat = DRM_GPU_SCHED_STAT_RESET;
 	int idx;
 
 	drm_sched_wqueue_stop(&engine->sched);
