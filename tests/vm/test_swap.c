@@ -385,7 +385,7 @@ static void failure_changes_nothing(void **state)
 	struct set set;
 	size_t in_gtt = 0;
 	uint64_t committed;
-	uint32_t handle;
+	uint32_t handle, now;
 	void *taken;
 	int rc;
 
@@ -394,6 +394,13 @@ static void failure_changes_nothing(void **state)
 	assert_non_null(mode);
 	/* Not so much that the kernel wants some back by itself */
 	make_set(s, &set, room / 2, 8 * PDT_MIB, PDT_GTT);
+	/* But it may still be short of memory from the test before: all back */
+	for (unsigned int i = 0; i < 50 && stats_of(s).swapped_bytes; i++) {
+		check_set(&set);
+		pdt_sleep_ms(100);
+	}
+	for (size_t i = 0; i < set.count; i++)
+		assert_ok(pdt_set_domain(s->fd, set.bufs[i].handle, PDT_GTT, &now));
 	before = stats_of(s);
 	assert_u64(before.swapped_bytes, 0);
 
