@@ -235,6 +235,9 @@ static bool pddgpu_vram_no_room(int ret)
 	return ret == -ENOSPC || ret == -EINVAL;
 }
 
+/* What is cleared by the CPU where there is a choice */
+#define PDDGPU_VRAM_CPU_REUSE	SZ_16K
+
 /*
  * The CPU clears a little sooner than it is split off a clear block; and then the
  * same page is taken again and again, which caches like.
@@ -242,7 +245,7 @@ static bool pddgpu_vram_no_room(int ret)
 static bool pddgpu_vram_cleared_by_cpu(struct pddgpu_vram_mgr *mgr,
 				       const struct pddgpu_vram_request *req)
 {
-	return req->size <= PDDGPU_VRAM_CPU_CLEAR && req->end <= mgr->visible_size;
+	return req->size <= PDDGPU_VRAM_CPU_REUSE && req->end <= mgr->visible_size;
 }
 
 /**
