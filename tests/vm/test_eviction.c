@@ -2,6 +2,7 @@
 /* More than VRAM holds: eviction to the GTT and back, and what must stay. */
 #include "pdt.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 /* A test's buffers, and how many fit */
@@ -231,6 +232,8 @@ struct pressure {
 	uint64_t size;
 	unsigned int count;
 	unsigned int rounds;
+	/* All have made their buffers: together they do not fit */
+	pthread_barrier_t made;
 };
 
 /* Each with a file of its own and more than its share of VRAM */
@@ -246,6 +249,7 @@ static int press(void *arg, unsigned int index)
 		child_check(!pdt_buffer_create(fd, &bufs[i], pressure->size, PDT_BOTH, 0));
 		pdt_buffer_fill(&bufs[i], pdt_random(&random));
 	}
+	pthread_barrier_wait(&pressure->made);
 	for (unsigned int i = 0; i < pressure->rounds; i++) {
 		struct pdt_buffer *buf = &bufs[pdt_random(&random) % pressure->count];
 
@@ -282,7 +286,9 @@ static void under_pressure(void **state)
 	pressure.size = piece(s);
 	pressure.count = (unsigned int)(vram / pressure.size / 4 + vram / pressure.size / 16);
 	assert_ok(pdt_stats(s->fd, &before));
+	assert_int_equal(pthread_barrier_init(&pressure.made, NULL, 4), 0);
 	assert_int_equal(pdt_threads(4, press, &pressure), 0);
+	pthread_barrier_destroy(&pressure.made);
 	assert_true(pdt_level_wait(s->fd, &s->before));
 	assert_ok(pdt_stats(s->fd, &after));
 	assert_true(after.evictions > before.evictions);
