@@ -65,27 +65,6 @@ static int wait_for_point(int fd, uint32_t handle, uint64_t point)
 	return pdt_ioctl(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
 }
 
-static struct drm_pddgpu_submit_op random_op(struct view *v, uint64_t *random)
-{
-	uint64_t bytes = 1 + pdt_random(random) % (pdt_random(random) % 4 ? 5000 : SIZE / 2);
-	size_t dst = pdt_random(random) % BUFFERS, src = pdt_random(random) % BUFFERS;
-	uint64_t to = pdt_random(random) % (SIZE - bytes + 1);
-	uint64_t from = pdt_random(random) % (SIZE - bytes + 1);
-	uint32_t pattern = (uint32_t)pdt_random(random);
-
-	if (pdt_random(random) % 4) {
-		memmove(v->bytes[dst] + to, v->bytes[src] + from, bytes);
-		return pdt_copy(v->bufs[dst].handle, to, v->bufs[src].handle, from, bytes);
-	}
-	to &= ~3ULL;
-	bytes &= ~3ULL;
-	if (!bytes)
-		bytes = 4;
-	for (uint64_t i = 0; i < bytes; i += 4)
-		memcpy(v->bytes[dst] + to + i, &pattern, 4);
-	return pdt_fill(v->bufs[dst].handle, to, bytes, pattern);
-}
-
 static int view_open(struct view *v, const struct common *common, unsigned int process)
 {
 	static const uint32_t domains[OWN] = { PDT_VRAM, PDT_GTT, PDT_BOTH };
@@ -122,7 +101,7 @@ static int take_step(struct view *v, uint64_t step, uint64_t *random)
 	if (rc)
 		return rc;
 	for (uint32_t i = 0; i < count; i++)
-		ops[i] = random_op(v, random);
+		ops[i] = pdt_random_op(v->bufs, v->bytes, BUFFERS, SIZE, random);
 	return pdt_submit_sync(v->fd, ops, count, step > 1 ? v->timeline : 0, step - 1,
 			       v->timeline, step);
 }

@@ -72,27 +72,6 @@ static int model_check(int fd, struct model *m)
 	return 0;
 }
 
-static struct drm_pddgpu_submit_op random_op(struct model *m, uint64_t *random)
-{
-	uint64_t bytes = 1 + pdt_random(random) % (pdt_random(random) % 4 ? 5000 : SIZE / 2);
-	size_t dst = pdt_random(random) % BUFFERS, src = pdt_random(random) % BUFFERS;
-	uint64_t to = pdt_random(random) % (SIZE - bytes + 1);
-	uint64_t from = pdt_random(random) % (SIZE - bytes + 1);
-	uint32_t pattern = (uint32_t)pdt_random(random);
-
-	if (pdt_random(random) % 4) {
-		memmove(m->bytes[dst] + to, m->bytes[src] + from, bytes);
-		return pdt_copy(m->bufs[dst].handle, to, m->bufs[src].handle, from, bytes);
-	}
-	to &= ~3ULL;
-	bytes = (bytes + 3) & ~3ULL;
-	if (to + bytes > SIZE)
-		bytes = SIZE - to;
-	for (uint64_t i = 0; i < bytes; i += 4)
-		memcpy(m->bytes[dst] + to + i, &pattern, 4);
-	return pdt_fill(m->bufs[dst].handle, to, bytes, pattern);
-}
-
 static int random_jobs(int fd, uint64_t random, unsigned int jobs)
 {
 	struct drm_pddgpu_submit_op ops[40];
@@ -103,7 +82,7 @@ static int random_jobs(int fd, uint64_t random, unsigned int jobs)
 		uint32_t count = 1 + (uint32_t)(pdt_random(&random) % PDT_ARRAY_SIZE(ops));
 
 		for (uint32_t n = 0; n < count; n++)
-			ops[n] = random_op(&m, &random);
+			ops[n] = pdt_random_op(m.bufs, m.bytes, BUFFERS, SIZE, &random);
 		rc = pdt_submit(fd, ops, count);
 		/* Moves in between change addresses, not bytes. */
 		if (!rc && !(pdt_random(&random) % 4)) {

@@ -213,6 +213,9 @@ struct drm_pddgpu_submit_op pdt_copy(uint32_t dst, uint64_t dst_offset, uint32_t
 				     uint64_t src_offset, uint64_t bytes);
 struct drm_pddgpu_submit_op pdt_fill(uint32_t dst, uint64_t dst_offset, uint64_t bytes,
 				     uint32_t pattern);
+struct drm_pddgpu_submit_op pdt_random_op(const struct pdt_buffer *bufs,
+					  unsigned char *const *bytes, size_t count,
+					  uint64_t size, uint64_t *random);
 int pdt_wait_idle(int fd, uint32_t handle, unsigned int ms);
 int pdt_syncobj_create(int fd, uint32_t *handle);
 int pdt_syncobj_destroy(int fd, uint32_t handle);

@@ -159,3 +159,30 @@ int pdt_spoil(int fd, uint32_t handle, uint64_t size, uint32_t pattern)
 
 	return rc ? rc : pdt_wait_idle(fd, handle, 60000);
 }
+
+/*
+ * A copy or a fill at any place of any of @count buffers of @size bytes, whose
+ * content is done the same to in @bytes.
+ */
+struct drm_pddgpu_submit_op pdt_random_op(const struct pdt_buffer *bufs,
+					  unsigned char *const *bytes, size_t count,
+					  uint64_t size, uint64_t *random)
+{
+	uint64_t length = 1 + pdt_random(random) % (pdt_random(random) % 4 ? 5000 : size / 2);
+	size_t dst = pdt_random(random) % count, src = pdt_random(random) % count;
+	uint64_t to = pdt_random(random) % (size - length + 1);
+	uint64_t from = pdt_random(random) % (size - length + 1);
+	uint32_t pattern = (uint32_t)pdt_random(random);
+
+	if (pdt_random(random) % 4) {
+		memmove(bytes[dst] + to, bytes[src] + from, length);
+		return pdt_copy(bufs[dst].handle, to, bufs[src].handle, from, length);
+	}
+	to &= ~3ULL;
+	length = (length + 3) & ~3ULL;
+	if (to + length > size)
+		length = size - to;
+	for (uint64_t i = 0; i < length; i += 4)
+		memcpy(bytes[dst] + to + i, &pattern, 4);
+	return pdt_fill(bufs[dst].handle, to, length, pattern);
+}
