@@ -18,7 +18,7 @@ struct ttm_device;
 
 /*
  * Up to this the CPU has cleared visible VRAM before a job is made: it takes
- * 10 us for that, a job 150 to 300
+ * 10 us for that, a job 60 and more, see docs/bench.md
  */
 #define PDDGPU_VRAM_CPU_CLEAR	SZ_128K
 
