@@ -31,6 +31,8 @@
 #define gpu_buddy_block_offset		drm_buddy_block_offset
 #define gpu_buddy_block_size		drm_buddy_block_size
 #define gpu_buddy_block_is_clear	drm_buddy_block_is_clear
+#define gpu_buddy_block_is_free		drm_buddy_block_is_free
+#define gpu_buddy_block_is_split	drm_buddy_block_is_split
 #define GPU_BUDDY_RANGE_ALLOCATION	DRM_BUDDY_RANGE_ALLOCATION
 #define GPU_BUDDY_TOPDOWN_ALLOCATION	DRM_BUDDY_TOPDOWN_ALLOCATION
 #define GPU_BUDDY_CONTIGUOUS_ALLOCATION	DRM_BUDDY_CONTIGUOUS_ALLOCATION
@@ -39,23 +41,70 @@
 #endif
 
 /*
- * About 7.1 what is smaller than its alignment stopped being rounded up to it,
- * and within a range the alignment got lost: round up here, and give back.
+ * Free blocks of an order, of those that are clear or of those that are not: the
+ * highest, and the lowest that ends behind an address. The allocator kept them in
+ * lists, in order of address and both kinds together, before it kept them in trees.
  */
-static inline int pddgpu_buddy_alloc_blocks(struct gpu_buddy *mm, u64 start, u64 end,
-					    u64 size, u64 align,
-					    struct list_head *blocks,
-					    unsigned long flags)
+#ifdef PDDGPU_HAVE_BUDDY_TREES
+static inline struct rb_root *pddgpu_buddy_tree(struct gpu_buddy *mm, bool clear,
+						unsigned int order)
 {
-	u64 whole = max(size, align);
-	int ret;
+	enum gpu_buddy_free_tree kind = clear ? GPU_BUDDY_CLEAR_TREE : GPU_BUDDY_DIRTY_TREE;
 
-	ret = gpu_buddy_alloc_blocks(mm, start, end, whole, align, blocks, flags);
-	/* Not to have given back wastes room until the block is freed, no more */
-	if (!ret && whole != size)
-		gpu_buddy_block_trim(mm, NULL, size, blocks);
-	return ret;
+	return &mm->free_trees[kind][order];
 }
+
+static inline struct gpu_buddy_block *
+pddgpu_buddy_last(struct gpu_buddy *mm, bool clear, unsigned int order)
+{
+	return rb_entry_safe(rb_last(pddgpu_buddy_tree(mm, clear, order)),
+			     struct gpu_buddy_block, rb);
+}
+
+static inline struct gpu_buddy_block *
+pddgpu_buddy_first(struct gpu_buddy *mm, bool clear, unsigned int order, u64 from)
+{
+	struct rb_node *node = pddgpu_buddy_tree(mm, clear, order)->rb_node;
+	struct gpu_buddy_block *found = NULL;
+
+	while (node) {
+		struct gpu_buddy_block *block = rb_entry(node, struct gpu_buddy_block, rb);
+
+		if (gpu_buddy_block_offset(block) + gpu_buddy_block_size(mm, block) > from) {
+			found = block;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
+}
+#else
+static inline struct gpu_buddy_block *
+pddgpu_buddy_last(struct gpu_buddy *mm, bool clear, unsigned int order)
+{
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry_reverse(block, &mm->free_list[order], link) {
+		if (gpu_buddy_block_is_clear(block) == clear)
+			return block;
+	}
+	return NULL;
+}
+
+static inline struct gpu_buddy_block *
+pddgpu_buddy_first(struct gpu_buddy *mm, bool clear, unsigned int order, u64 from)
+{
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &mm->free_list[order], link) {
+		if (gpu_buddy_block_is_clear(block) == clear &&
+		    gpu_buddy_block_offset(block) + gpu_buddy_block_size(mm, block) > from)
+			return block;
+	}
+	return NULL;
+}
+#endif
 
 /* struct drm_driver lost its date with 6.14; before, a missing one warns */
 #ifdef PDDGPU_HAVE_DRIVER_DATE

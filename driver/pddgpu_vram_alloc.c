@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/sizes.h>
 
+#include "pddgpu_buddy.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_vram_mgr.h"
 #include "pddgpu_vram_mgr_internal.h"
@@ -41,63 +42,25 @@ static u64 pddgpu_vram_visible(struct pddgpu_vram_mgr *mgr, struct list_head *bl
 	return bytes;
 }
 
+static bool pddgpu_vram_hides(struct pddgpu_vram_mgr *mgr,
+			      const struct pddgpu_vram_request *req)
+{
+	return req->topdown && mgr->visible_size < mgr->size;
+}
+
 static int pddgpu_vram_try(struct pddgpu_vram_mgr *mgr,
 			   const struct pddgpu_vram_request *req, u64 min_block,
 			   unsigned long flags, struct list_head *blocks)
 {
 	lockdep_assert_held(&mgr->lock);
 
-	if (req->start || req->end != mgr->size)
-		flags |= GPU_BUDDY_RANGE_ALLOCATION;
-	else if (req->topdown)
+	/* Where all is visible there is no reason to break a larger block for it */
+	if (pddgpu_vram_hides(mgr, req))
 		flags |= GPU_BUDDY_TOPDOWN_ALLOCATION;
 	if (req->clear)
 		flags |= GPU_BUDDY_CLEAR_ALLOCATION;
-	return pddgpu_buddy_alloc_blocks(&mgr->mm, req->start, req->end, req->size,
-					 min_block, blocks, flags);
-}
-
-/**
- * pddgpu_vram_try_at() - take memory exactly there
- * @mgr: the manager, locked
- * @at: offset of its first byte, a multiple of a page
- * @size: bytes, of which the same holds; the allocator does not round it
- * @blocks: gets the blocks
- *
- * Return: 0, -ENOSPC or -ENOMEM.
- */
-int pddgpu_vram_try_at(struct pddgpu_vram_mgr *mgr, u64 at, u64 size,
-		       struct list_head *blocks)
-{
-	lockdep_assert_held(&mgr->lock);
-
-	return gpu_buddy_alloc_blocks(&mgr->mm, at, at + size, size, PAGE_SIZE,
-				      blocks, 0);
-}
-
-/*
- * Within a range the allocator takes contiguous requests for powers of two
- * only; what is much less than the next one may still fit between its blocks.
- */
-static int pddgpu_vram_try_contiguous(struct pddgpu_vram_mgr *mgr,
-				      const struct pddgpu_vram_request *req,
-				      struct list_head *blocks)
-{
-	u64 step = max_t(u64, req->align, SZ_2M), at;
-	int ret;
-
-	ret = pddgpu_vram_try(mgr, req, req->align, GPU_BUDDY_CONTIGUOUS_ALLOCATION,
-			      blocks);
-	if ((ret != -ENOSPC && ret != -EINVAL) ||
-	    (!req->start && req->end == mgr->size))
-		return ret;
-
-	for (at = round_up(req->start, step); at + req->size <= req->end; at += step) {
-		ret = pddgpu_vram_try_at(mgr, at, req->size, blocks);
-		if (ret != -ENOSPC)
-			return ret;
-	}
-	return -ENOSPC;
+	return pddgpu_buddy_alloc(&mgr->mm, req->start, req->end, req->size, min_block,
+				  blocks, flags);
 }
 
 /*
@@ -113,12 +76,9 @@ static int pddgpu_vram_alloc_blocks(struct pddgpu_vram_mgr *mgr,
 
 	lockdep_assert_held(&mgr->lock);
 
-	/*
-	 * Up to the alignment it is one block anyway, and the allocator forgets
-	 * the alignment of what is to be contiguous.
-	 */
-	if (req->contiguous && req->size > req->align)
-		return pddgpu_vram_try_contiguous(mgr, req, blocks);
+	if (req->contiguous)
+		return pddgpu_vram_try(mgr, req, req->align,
+				       GPU_BUDDY_CONTIGUOUS_ALLOCATION, blocks);
 
 	if (req->size >= large && IS_ALIGNED(req->size, large)) {
 		ret = pddgpu_vram_try(mgr, req, large, 0, blocks);
@@ -126,12 +86,6 @@ static int pddgpu_vram_alloc_blocks(struct pddgpu_vram_mgr *mgr,
 			return 0;
 	}
 	return pddgpu_vram_try(mgr, req, req->align, 0, blocks);
-}
-
-static bool pddgpu_vram_hides(struct pddgpu_vram_mgr *mgr,
-			      const struct pddgpu_vram_request *req)
-{
-	return req->topdown && mgr->visible_size < mgr->size;
 }
 
 /*
@@ -229,12 +183,6 @@ static void pddgpu_vram_join(struct pddgpu_vram_mgr *mgr)
 		pddgpu_vram_clear_undo(mgr, &blocks);
 }
 
-static bool pddgpu_vram_no_room(int ret)
-{
-	/* Rounding up to a power of two may pass the end */
-	return ret == -ENOSPC || ret == -EINVAL;
-}
-
 /* What is cleared by the CPU where there is a choice */
 #define PDDGPU_VRAM_CPU_REUSE	SZ_16K
 
@@ -271,9 +219,9 @@ int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *r
 	if (req->first && !by_cpu)
 		pddgpu_vram_clear_expect(mgr, req->size);
 	ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
-	if (pddgpu_vram_no_room(ret) && pddgpu_vram_clear_wait(mgr))
+	if (ret == -ENOSPC && pddgpu_vram_clear_wait(mgr))
 		ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
-	if (pddgpu_vram_no_room(ret) && req->contiguous && mgr->mm.clear_avail) {
+	if (ret == -ENOSPC && req->contiguous && mgr->mm.clear_avail) {
 		pddgpu_vram_join(mgr);
 		ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
 	}
@@ -283,5 +231,5 @@ int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *r
 			pddgpu_vram_clear_demand(mgr, req->size, vres->unclear);
 	}
 	mutex_unlock(&mgr->lock);
-	return pddgpu_vram_no_room(ret) ? -ENOSPC : ret;
+	return ret;
 }

@@ -18,6 +18,7 @@
 
 #include <drm/drm_print.h>
 
+#include "pddgpu_buddy.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_vram_clear.h"
 #include "pddgpu_vram_mgr.h"
@@ -179,14 +180,9 @@ void pddgpu_vram_clear_freed(struct pddgpu_vram_mgr *mgr, struct list_head *bloc
  */
 void pddgpu_vram_clear_undo(struct pddgpu_vram_mgr *mgr, struct list_head *blocks)
 {
-	struct gpu_buddy_block *block, *next;
-
 	lockdep_assert_held(&mgr->lock);
 
-	list_for_each_entry_safe(block, next, blocks, link) {
-		list_del(&block->link);
-		gpu_buddy_free_block(&mgr->mm, block);
-	}
+	pddgpu_buddy_undo(&mgr->mm, blocks);
 }
 
 /**
@@ -306,7 +302,7 @@ static int pddgpu_vram_clear_take_range(struct pddgpu_vram_mgr *mgr, unsigned lo
 	LIST_HEAD(range);
 	int ret;
 
-	ret = gpu_buddy_alloc_blocks(&mgr->mm, from, to, to - from, PAGE_SIZE, &range, 0);
+	ret = pddgpu_buddy_alloc_at(&mgr->mm, from, to, &range);
 	if (ret == -ENOMEM)
 		return ret;
 	/* Should it not be had: whoever gets it finds that it is not clear */
@@ -356,8 +352,8 @@ static int pddgpu_vram_clear_take_any(struct pddgpu_vram_mgr *mgr, u64 most,
 	most = min(most, mgr->mm.avail - mgr->mm.clear_avail);
 	if (!most)
 		return 0;
-	ret = gpu_buddy_alloc_blocks(&mgr->mm, 0, mgr->size, most, PAGE_SIZE, &any,
-				     GPU_BUDDY_TOPDOWN_ALLOCATION);
+	ret = pddgpu_buddy_alloc(&mgr->mm, 0, mgr->size, most, PAGE_SIZE, &any,
+				 GPU_BUDDY_TOPDOWN_ALLOCATION);
 	if (ret)
 		return ret;
 	list_for_each_entry_safe(block, next, &any, link) {

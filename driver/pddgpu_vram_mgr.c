@@ -9,6 +9,7 @@
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_placement.h>
 
+#include "pddgpu_buddy.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_vram_mgr.h"
 #include "pddgpu_vram_mgr_internal.h"
@@ -276,7 +277,7 @@ int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
 
 	mutex_lock(&mgr->lock);
 	for (at = round_down(mgr->visible_size - size, align); ret == -ENOSPC; at -= align) {
-		ret = pddgpu_vram_try_at(mgr, at, size, &blocks);
+		ret = pddgpu_buddy_alloc_at(&mgr->mm, at, at + size, &blocks);
 		if (at < align)
 			break;
 	}

@@ -101,8 +101,6 @@ struct pddgpu_vram_request {
 
 u64 pddgpu_vram_block_visible(struct pddgpu_vram_mgr *mgr,
 			      struct gpu_buddy_block *block);
-int pddgpu_vram_try_at(struct pddgpu_vram_mgr *mgr, u64 at, u64 size,
-		       struct list_head *blocks);
 int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *req,
 		      struct pddgpu_vram_resource *vres);
 

@@ -266,6 +266,17 @@ int pdt_pci_write(const char *device, const char *file, const char *text);
 void pdt_pci_driver(const char *device, char *driver, size_t room);
 size_t pdt_pci_ivshmem(char (*names)[32], size_t max);
 
+/* inject.c */
+bool pdt_can_inject(void);
+int pdt_fail_nth(unsigned int n);
+bool pdt_failed_one(void);
+int pdt_fail_driver(unsigned int percent);
+
+#define pdt_need_injection() do {						\
+	if (!pdt_can_inject())							\
+		pdt_skip("this kernel has no fault injection");			\
+} while (0)
+
 /* fixture.c */
 
 /**

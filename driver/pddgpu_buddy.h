@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The buddy allocator, asked in such a way that memory which is not to be had
+ * for its own records does it no harm.
+ */
+#ifndef PDDGPU_BUDDY_H
+#define PDDGPU_BUDDY_H
+
+#include <linux/types.h>
+
+struct gpu_buddy;
+struct list_head;
+
+int pddgpu_buddy_alloc(struct gpu_buddy *mm, u64 start, u64 end, u64 size, u64 align,
+		       struct list_head *blocks, unsigned long flags);
+int pddgpu_buddy_alloc_at(struct gpu_buddy *mm, u64 start, u64 end,
+			  struct list_head *blocks);
+void pddgpu_buddy_undo(struct gpu_buddy *mm, struct list_head *blocks);
+
+#endif /* PDDGPU_BUDDY_H */
