@@ -40,6 +40,8 @@ struct scene {
 	int made_fd;
 	/** @made_map: what it mapped */
 	void *made_map;
+	/** @crowd_fd: whose buffers fill VRAM */
+	int crowd_fd;
 	/** @crowd: buffers that fill VRAM */
 	struct pdt_buffer *crowd;
 	/** @crowd_count: how many */
@@ -95,7 +97,7 @@ static void undo_create(struct scene *s)
 static int prepare_crowd(struct scene *s)
 {
 	struct drm_pddgpu_memory_stats stats;
-	int rc = pdt_stats(s->fd, &stats);
+	int rc = pdt_stats(s->crowd_fd, &stats);
 
 	if (rc)
 		return rc;
@@ -103,14 +105,14 @@ static int prepare_crowd(struct scene *s)
 		s->crowd_count = stats.vram_total / PDT_MIB;
 		s->crowd = calloc(s->crowd_count, sizeof(*s->crowd));
 		for (size_t i = 0; i < s->crowd_count; i++) {
-			rc = pdt_buffer_create(s->fd, &s->crowd[i], PDT_MIB, PDT_BOTH, 0);
+			rc = pdt_buffer_create(s->crowd_fd, &s->crowd[i], PDT_MIB, PDT_BOTH, 0);
 			if (rc)
 				return rc;
 			pdt_buffer_fill(&s->crowd[i], i);
 		}
 	}
 	for (size_t i = 0; i < s->crowd_count && !rc; i++)
-		rc = pdt_set_domain(s->fd, s->crowd[i].handle, PDT_BOTH, NULL);
+		rc = pdt_set_domain(s->crowd_fd, s->crowd[i].handle, PDT_BOTH, NULL);
 	return rc;
 }
 
@@ -388,6 +390,10 @@ static bool sweep_one(struct scene *s, unsigned int n)
 	bool failed;
 	int rc;
 
+	/* Of their own: DRM's core leaves a handle behind that it could not hand over */
+	s->fd = pdt_open();
+	s->other = pdt_open();
+	assert_true(s->fd >= 0 && s->other >= 0);
 	if (step->where) {
 		assert_ok(pdt_buffer_create(s->fd, &s->buf, SIZE, step->where, 0));
 		pdt_buffer_fill(&s->buf, n);
@@ -418,25 +424,24 @@ static bool sweep_one(struct scene *s, unsigned int n)
 		assert_ok(pdt_buffer_check(&s->buf));
 		pdt_buffer_destroy(s->fd, &s->buf);
 	}
+	close(s->other);
+	close(s->fd);
 	return failed;
 }
 
 static void sweep_step(struct pdt_state *state, const struct step *step)
 {
-	struct scene s = { .step = step, .fd = state->fd, .dmabuf = -1, .made_fd = -1 };
+	struct scene s = { .step = step, .crowd_fd = state->fd, .dmabuf = -1, .made_fd = -1 };
 	unsigned int n = 1;
 
-	s.other = pdt_open();
-	assert_true(s.other >= 0);
 	while (sweep_one(&s, n))
 		assert_true(++n < MOST);
 	printf("# %s: %u allocations\n", step->name, n - 1);
 	for (size_t i = 0; i < s.crowd_count; i++) {
 		assert_ok(pdt_buffer_check(&s.crowd[i]));
-		pdt_buffer_destroy(s.fd, &s.crowd[i]);
+		pdt_buffer_destroy(s.crowd_fd, &s.crowd[i]);
 	}
 	free(s.crowd);
-	close(s.other);
 	if (!pdt_level_wait(state->fd, &state->before))
 		fail_msg("%s: something is left", step->name);
 }
