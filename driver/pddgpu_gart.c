@@ -209,9 +209,16 @@ out_unlock:
 	return ret;
 }
 
+/*
+ * The chip and the CPU use the pages at the same time, so to make them agree when
+ * pages come and go would not do; what is cached is snooped. Pages on their way out
+ * of the aperture may be mapped twice, there and in the paging window.
+ */
+#define PDDGPU_GART_DMA_ATTRS	DMA_ATTR_SKIP_CPU_SYNC
+
 static void pddgpu_gart_free_sgt(struct pddgpu_gart *gart, struct sg_table *sgt)
 {
-	dma_unmap_sgtable(gart->drm->dev, sgt, DMA_BIDIRECTIONAL, 0);
+	dma_unmap_sgtable(gart->drm->dev, sgt, DMA_BIDIRECTIONAL, PDDGPU_GART_DMA_ATTRS);
 	sg_free_table(sgt);
 	kfree(sgt);
 }
@@ -288,7 +295,8 @@ int pddgpu_gart_bind_pages(struct pddgpu_gart *gart,
 	ret = pddgpu_gart_list_pages(gart, sgt, pages, count);
 	if (ret)
 		goto err_free;
-	ret = dma_map_sgtable(gart->drm->dev, sgt, DMA_BIDIRECTIONAL, 0);
+	ret = dma_map_sgtable(gart->drm->dev, sgt, DMA_BIDIRECTIONAL,
+			      PDDGPU_GART_DMA_ATTRS);
 	if (ret)
 		goto err_free_table;
 
