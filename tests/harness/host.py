@@ -128,6 +128,56 @@ def test_bad_kdir_is_said():
         need(result.status == 1 and kdir in result.err, result)
 
 
+def test_debug_kernel_is_what_was_asked_for():
+    with folder() as tmp:
+        for tool in ("apt-get", "apt-cache"):
+            write(os.path.join(tmp, "bin", tool), "#!/bin/sh\nexit 100\n")
+            os.chmod(os.path.join(tmp, "bin", tool), 0o755)
+        env = {"PATH": f"{tmp}/bin:" + os.environ["PATH"],
+               "PDDGPU_CACHE": f"{tmp}/cache", "KDIR": "", "KERNEL": "debug"}
+        # None to be had: that is said, and nothing is left behind.
+        result = run("vm/fetch-kernel", **env)
+        need(result.status == 1 and "found no package" in result.err, result)
+        left = sorted(os.listdir(f"{tmp}/cache"))
+        need(left == ["debug-lock", "kernels"], left)
+        need(not os.listdir(f"{tmp}/cache/kernels"), "a kernel of nothing")
+        # One that was built without an option is refused, and says which.
+        with open(os.path.join(TOP, "vm/debug.config")) as f:
+            options = [line for line in f.read().splitlines()
+                       if line.startswith("CONFIG_") and not line.endswith("=n")]
+        for name in ("vmlinux", "arch/x86/boot/bzImage"):
+            write(os.path.join(tmp, "tree", name), "")
+        for config, said in ((options[:-1], options[-1]),
+                             (options + ["CONFIG_UBSAN_TRAP=y"],
+                              "CONFIG_UBSAN_TRAP=n")):
+            write(os.path.join(tmp, "tree/.config"), "\n".join(config) + "\n")
+            result = run("vm/build-debug-kernel", "--tree", f"{tmp}/tree", **env)
+            need(result.status == 1 and said in result.err, result)
+
+
+def test_coverage_counts():
+    script = load("scripts/coverage")
+    name = os.path.join(TOP, "driver/pddgpu_hw.c")
+
+    def document(*counts):
+        return {"current_working_directory": "/", "files": [
+            {"file": "/usr/include/stdio.h", "lines": [], "functions": []},
+            {"file": name, "functions": [
+                {"demangled_name": "f", "start_line": 1, "end_line": 4},
+                {"demangled_name": "g", "start_line": 5, "end_line": 6}],
+             "lines": [{"line_number": n, "count": count}
+                       for n, count in enumerate(counts, 1)]}]}
+
+    coverage = script.Coverage()
+    coverage.add(document(1, 0, 0, 1, 0, 0))
+    coverage.add(document(1, 1, 0, 0, 0, 0))    # the same lines in another VM
+    need(list(coverage.lines) == ["pddgpu_hw.c"], coverage.lines)
+    need(coverage.share("pddgpu_hw.c") == (3, 6), coverage.lines)
+    need(coverage.uncovered("pddgpu_hw.c")
+         == [("g", 2, [5, 6]), ("f", 4, [3])], coverage.functions)
+    need(script.ranges([3, 4, 5, 9]) == "3-5, 9", script.ranges([3, 4, 5, 9]))
+
+
 REPORTS = """\
 [    1.0] BUG: kernel NULL pointer dereference, address: 0000000000000000
 [    1.0] kernel BUG at mm/slub.c:448!
@@ -143,6 +193,27 @@ REPORTS = """\
 [    1.0] Kernel panic - not syncing: Fatal exception
 [    1.0] DMA-API: pci 0000:00:02.0: device driver frees DMA memory
 [    1.0] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
+[    1.0] kmemleak: unreferenced object 0xffff888003a2b000 (size 64):
+[    1.0] BUG kmalloc-64 (Not tainted): Poison overwritten
+[    1.0] DMA-API: pci 0000:00:02.0: device driver has pending DMA allocations while released from device [count=1]
+[    1.0] ODEBUG: free active (active state 0) object: ffff888003a2b000 object type: timer_list hint: f+0x0/0x10
+[    1.0] BUG: sleeping function called from invalid context at kernel/x.c:1
+[    1.0] BUG: scheduling while atomic: sh/1/0x00000002
+[    1.0] BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 31s!
+[    1.0] WARNING: inconsistent lock state
+[    1.0] WARNING: suspicious RCU usage
+[    1.0] WARNING: held lock freed!
+[    1.0] WARNING: bad unlock balance detected!
+[    1.0] WARNING: possible irq lock inversion dependency detected
+[    1.0] turning off the locking correctness validator.
+[    1.0] rcu: INFO: rcu_preempt self-detected stall on CPU
+[    1.0] INFO: trying to register non-static key.
+[    1.0] INFO: task kworker/0:1:7 blocked in I/O wait for more than 120 seconds.
+[    1.0] list_add corruption. prev->next should be next
+[    1.0] pagealloc: memory corruption
+[    1.0] percpu ref (f) <= 0 (-1) after switching to atomic
+[    1.0] sysfs: cannot create duplicate filename '/devices/x'
+[    1.0] watch: BUG: the driver cannot be unloaded
 """.splitlines()
 
 HARMLESS = """\
@@ -150,6 +221,11 @@ HARMLESS = """\
 [    1.0] pddgpu 0000:00:02.0: [drm] *ERROR* PDDGPU: Memory leak detected! Total used: 150 MB
 [    1.0] x86/fpu: Supporting XSAVE feature 0x001: 'x87 floating point registers'
 [    1.0] printk: debug: ignoring loglevel setting.
+[    1.0] DMA-API: dma_debug_entry pool grown to 131072 (200%)
+[    1.0] DMA-API: preallocated 65536 debug entries
+[    1.0] DMA-API: debugging enabled by kernel config
+[    1.0] ODEBUG: selftest passed
+[    1.0] traps: test_compat[204] general protection fault ip:401f2b sp:7ffd0 error:402 in test_compat[401000+8000]
 """.splitlines()
 
 

@@ -21,6 +21,9 @@ MODULES = """
     drm drm_kms_helper ttm drm_ttm_helper gpu_buddy drm_buddy drm_exec drm_gpuvm
     drm_suballoc_helper drm_shmem_helper gpu-sched vgem bochs qxl virtio-gpu
     virtio_blk zram lz4 uio uio_pci_generic cuse
+    ttm_device_test ttm_pool_test ttm_resource_test ttm_tt_test ttm_bo_test
+    ttm_bo_validate_test drm_buddy_test drm_mm_test drm_exec_test
+    drm_gem_shmem_test drm_managed_test
 """.split()
 
 USER = 1000

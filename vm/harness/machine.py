@@ -61,6 +61,8 @@ class Machine:
         self.state = Wire("state")
         self.output = Wire("output")
         self.input = None
+        wanted = getattr(options, "coverage", None)
+        self.coverage = Wire("coverage") if wanted else None
 
     @property
     def kernel_log(self):
@@ -98,6 +100,10 @@ class Machine:
                      "-device", f"virtserialport,chardev=control{i},name={port}"]
         return argv
 
+    def _wires(self):
+        return [wire for wire in (self.serial, self.state, self.output,
+                                  self.input, self.coverage) if wire]
+
     def _port(self, wire, name, kind="virtserialport"):
         return ["-chardev", wire.option(), "-device",
                 f"{kind},chardev={wire.name},name=org.pddgpu.{name}"]
@@ -130,6 +136,8 @@ class Machine:
             argv += self._port(self.output, "output")
         if self.input:
             argv += self._port(self.input, "input")
+        if self.coverage:
+            argv += self._port(self.coverage, "coverage")
         if o.swap:
             argv += ["-drive", f"file={self.folder}/swap,if=none,id=swap,"
                      "format=raw,cache=unsafe",
@@ -148,8 +156,7 @@ class Machine:
         try:
             os.ftruncate(ram_fd, o.mem << 20)
             devices = self._start_devices(ram_fd)
-            wires = [w for w in (self.serial, self.state, self.output,
-                                 self.input) if w]
+            wires = self._wires()
             argv = self._command(ram_fd) + devices + shlex.split(o.qemu_args)
             try:
                 self.qemu = processes.Child(
@@ -185,6 +192,9 @@ class Machine:
         sel.register(self.serial.socket, selectors.EVENT_READ, self._on_serial)
         sel.register(self.state.socket, selectors.EVENT_READ, self._on_state)
         sel.register(self.output.socket, selectors.EVENT_READ, self._on_output)
+        if self.coverage:
+            sel.register(self.coverage.socket, selectors.EVENT_READ,
+                         self._on_coverage)
         sel.register(self.qemu.pidfd, selectors.EVENT_READ, None)
         if self.input_fd is not None:
             sel.register(self.input_fd, selectors.EVENT_READ, self._on_input)
@@ -229,6 +239,11 @@ class Machine:
         data = self._receive(self.output)
         if data and self.on_output:
             self.on_output(data)
+        return data != b""
+
+    def _on_coverage(self):
+        data = self._receive(self.coverage)
+        self.coverage.data += data or b""
         return data != b""
 
     def _on_state(self):
@@ -293,10 +308,12 @@ class Machine:
                     not self.options.device_may_die:
                 self.failure = self.failure or \
                     f"the device failed: it {child.ended_how()}"
-        for handler in (self._on_serial, self._on_output, self._on_state):
+        handlers = [self._on_serial, self._on_output, self._on_state]
+        if self.coverage:
+            handlers.append(self._on_coverage)
+        for handler in handlers:
             for _ in range(1000):
                 if not handler():
                     break
-        for wire in (self.serial, self.state, self.output, self.input):
-            if wire:
-                wire.socket.close()
+        for wire in self._wires():
+            wire.socket.close()
