@@ -17,6 +17,7 @@
 #include "pddgpu_hw.h"
 #include "pddgpu_irq.h"
 #include "pddgpu_leak.h"
+#include "pddgpu_lockdep.h"
 #include "pddgpu_monitor.h"
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
@@ -197,6 +198,9 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 	if (ret)
 		return ret;
 	ret = pddgpu_residency_init(pdev);
+	if (ret)
+		return ret;
+	ret = pddgpu_lockdep_prime(pdev);
 	if (ret)
 		return ret;
 

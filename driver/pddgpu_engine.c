@@ -236,6 +236,7 @@ static struct dma_fence *pddgpu_engine_run_job(struct drm_sched_job *base)
 	struct pddgpu_engine *engine = job->engine;
 	int idx, ret;
 
+	CLASS(pddgpu_signalling, cookie)();
 	/* Its client was killed, or what it waited for has failed */
 	if (base->s_fence->finished.error)
 		return NULL;
@@ -415,6 +416,7 @@ static enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *
 	enum drm_gpu_sched_stat stat = DRM_GPU_SCHED_STAT_RESET;
 	int idx;
 
+	CLASS(pddgpu_signalling, cookie)();
 	drm_sched_wqueue_stop(&engine->sched);
 	/* The scheduler took it off its list, but it has not gone away */
 	spin_lock(&engine->sched.job_list_lock);

@@ -5,6 +5,7 @@
 #ifndef PDDGPU_FENCE_H
 #define PDDGPU_FENCE_H
 
+#include <linux/cleanup.h>
 #include <linux/dma-fence.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
@@ -38,6 +39,14 @@ struct pddgpu_timeline {
 	/** @pending: fences that have not signalled, oldest first */
 	struct list_head pending;
 };
+
+/*
+ * From where it is declared to the end of the block lockdep knows that fences wait
+ * for what is done here, and reports what must not be done meanwhile, such as to
+ * allocate memory in a way that may wait for a fence.
+ */
+DEFINE_CLASS(pddgpu_signalling, bool, dma_fence_end_signalling(_T),
+	     dma_fence_begin_signalling(), void)
 
 void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name);
 struct pddgpu_fence *pddgpu_fence_alloc(gfp_t gfp);
