@@ -37,7 +37,7 @@ static unsigned int open_cards(int fds[2])
 
 static void need_two_cards(int fds[2])
 {
-	uint64_t end = pdt_now_ms() + 5000;
+	uint64_t end = pdt_now_ms() + 5000 * pdt_slow();
 	unsigned int found;
 
 	while ((found = open_cards(fds)) < 2 && pdt_now_ms() < end) {

@@ -192,7 +192,7 @@ static bool coredump_find(char *path, size_t room)
 
 static bool coredump_wait(char *path, size_t room, bool wanted)
 {
-	uint64_t end = pdt_now_ms() + 10000;
+	uint64_t end = pdt_now_ms() + 10000 * pdt_slow();
 
 	while (coredump_find(path, room) != wanted) {
 		if (pdt_now_ms() > end)

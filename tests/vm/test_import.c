@@ -31,7 +31,7 @@ struct vgem_fence_signal {
 static int open_vgem(void)
 {
 	static const char *const load[] = { "modprobe", "vgem", NULL };
-	uint64_t end = pdt_now_ms() + 3000;
+	uint64_t end = pdt_now_ms() + 3000 * pdt_slow();
 	int fd;
 
 	pdt_command(load);

@@ -34,7 +34,7 @@ static bool find_object(uint64_t size, struct line *line)
 
 static bool wait_for_state(uint64_t size, const char *state, struct line *line)
 {
-	uint64_t end = pdt_now_ms() + 20000;
+	uint64_t end = pdt_now_ms() + 20000 * pdt_slow();
 
 	do {
 		if (find_object(size, line) && !strcmp(line->state, state))

@@ -46,7 +46,7 @@ static void assert_in_use(void)
 /* As soon as nobody uses it; a last user's end may take a moment. */
 static void assert_unloads(void)
 {
-	uint64_t end = pdt_now_ms() + 10000;
+	uint64_t end = pdt_now_ms() + 10000 * pdt_slow();
 	int rc;
 
 	while ((rc = pdt_module_unload()) && pdt_now_ms() < end)

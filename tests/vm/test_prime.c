@@ -186,7 +186,7 @@ static int open_vgem(void)
 	int fd;
 
 	pdt_command(load);
-	end = pdt_now_ms() + 3000;
+	end = pdt_now_ms() + 3000 * pdt_slow();
 	do {
 		fd = pdt_open_card("vgem", false);
 		if (fd >= 0)

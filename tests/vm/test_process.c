@@ -101,7 +101,7 @@ static void killed_while_allocating(void **state)
 	for (int i = 0; i < 5; i++) {
 		assert_ok(pdt_stats(s->fd, &before));
 		pid = pdt_fork(churn_for_ever, NULL);
-		end = pdt_now_ms() + 20000;
+		end = pdt_now_ms() + 20000 * pdt_slow();
 		do {
 			assert_ok(pdt_stats(s->fd, &now));
 			pdt_sleep_ms(5);

@@ -131,7 +131,7 @@ static void many_users(struct pdt_state *s, uint64_t pages, unsigned int moves)
 	for (unsigned int i = 0; i < PROCESSES; i++) {
 		users[i] = (struct user) {
 			.seed = 77 + i + pages,
-			.end = pdt_now_ms() + SECONDS * 1000,
+			.end = pdt_now_ms() + SECONDS * 1000 * pdt_slow(),
 			.tally = tally,
 			.pages = pages,
 			.moves = moves,

@@ -21,7 +21,7 @@ int pdt_level_read(int fd, struct pdt_level *level)
 /* Freeing may be delayed: gives it time. On failure says what is left. */
 bool pdt_level_wait(int fd, const struct pdt_level *level)
 {
-	uint64_t end = pdt_now_ms() + 20000;
+	uint64_t end = pdt_now_ms() + 20000 * pdt_slow();
 	struct pdt_level now = { 0 };
 	int rc;
 

@@ -267,7 +267,7 @@ const char *pdt_log_find(struct pdt_log *log, const char *what)
 /* Waits until it has come */
 bool pdt_log_wait(struct pdt_log *log, const char *what)
 {
-	uint64_t end = pdt_now_ms() + 30000;
+	uint64_t end = pdt_now_ms() + 30000 * pdt_slow();
 
 	while (!pdt_log_find(log, what)) {
 		if (pdt_now_ms() > end)

@@ -34,7 +34,7 @@ int pdt_module_load(void)
 /* Waits until the card can be opened. */
 int pdt_wait_for_card(void)
 {
-	uint64_t end = pdt_now_ms() + 10000;
+	uint64_t end = pdt_now_ms() + 10000 * pdt_slow();
 	int fd;
 
 	for (;;) {

@@ -151,6 +151,7 @@ unsigned int pdt_threads(unsigned int count, int (*fn)(void *arg, unsigned int i
 			 void *arg);
 void *pdt_shared(size_t size);
 uint64_t pdt_now_ms(void);
+unsigned int pdt_slow(void);
 void pdt_sleep_ms(unsigned int ms);
 
 /* kernel.c */

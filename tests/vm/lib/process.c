@@ -12,6 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How much longer than usual everything may take: $PDT_SLOW, or 1 */
+unsigned int pdt_slow(void)
+{
+	const char *text = getenv("PDT_SLOW");
+	int times = text ? atoi(text) : 1;
+
+	return times > 0 ? times : 1;
+}
+
 /*
  * Runs @fn in a child, which ends with what it returns. The child dies of an
  * access violation instead of jumping into cmocka, and of a hang.
@@ -28,7 +37,7 @@ pid_t pdt_fork(int (*fn)(void *arg), void *arg)
 
 	for (size_t i = 0; i < PDT_ARRAY_SIZE(deadly); i++)
 		signal(deadly[i], SIG_DFL);
-	alarm(PDT_HANG_SECONDS);
+	alarm(PDT_HANG_SECONDS * pdt_slow());
 	_exit(fn(arg));
 }
 
