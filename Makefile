@@ -3,7 +3,7 @@
 # `make demo` and `make test` do everything, from a fresh Debian machine on.
 
 # Given on the command line or in the environment; see `make help`.
-export KERNEL KDIR PDDGPU_CACHE TIMEOUT
+export KERNEL KDIR PDDGPU_CACHE TIMEOUT PDT_SLOW
 
 ifneq ($(words $(CURDIR)),1)
 $(error A kernel module cannot be built in a folder with a blank in its path: $(CURDIR))
@@ -16,6 +16,9 @@ help:
 
 #: make demo     leak video memory on purpose in a VM, and see it noticed
 #: make test     every test: checks, the device, the harness, the driver in VMs
+#: make test-debug  the tests in VMs on a kernel that watches: KASAN, lockdep,
+#:               kmemleak and more; see docs/testing.md. Builds it the first time
+#: make coverage as test-debug, and say which lines of the driver ran
 #: make bench    measure the driver in a VM, beside others: see docs/bench.md
 #: make shell    a shell in a VM with the driver loaded
 #: make device   build the device program, build/device/pddgpu-device
@@ -53,6 +56,12 @@ demo: device module example
 test: setup
 	@scripts/test
 
+test-debug: setup
+	@exec scripts/test-debug
+
+coverage: setup
+	@exec scripts/test-debug --coverage
+
 check: setup
 	@scripts/check
 
@@ -66,4 +75,4 @@ shell: device module example
 clean:
 	rm -rf build
 
-.PHONY: help setup device module example build demo test check bench shell clean
+.PHONY: help setup device module example build demo test test-debug coverage check bench shell clean

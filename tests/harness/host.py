@@ -155,6 +155,29 @@ def test_debug_kernel_is_what_was_asked_for():
             need(result.status == 1 and said in result.err, result)
 
 
+def test_debug_lane_runs_the_entries():
+    script = load("scripts/test-debug")
+    lane = script.Lane.__new__(script.Lane)
+    lane.coverage, lane.built = False, "built"
+    entries = [lane.entry(stage) for stage in script.test.vm_stages()]
+    names = [stage.name for stage in script.test.vm_stages()]
+    need([stage.name for stage in entries] == names, names)
+    for stage, plain in zip(entries, script.test.vm_stages()):
+        line = " ".join(stage.argv)
+        need("--watch" in stage.argv and "slub_debug" not in line, line)
+        need(stage.argv[stage.argv.index("--timeout") + 1] == "3000", line)
+        command = plain.argv[plain.argv.index("--") + 1:]
+        need(stage.argv[stage.argv.index("--") + 1:]
+             == ["env", "PDT_SLOW=5"] + command, line)
+        need("built/pddgpu.ko" in line, line)
+    lane.coverage = True
+    line = " ".join(lane.entry(script.test.Stage(
+        "x", ["vm/run", "--payload", "p", "--append", "slub_debug=FZPU a=b",
+              "--", "run-all"])).argv)
+    need("--coverage build/coverage/x.tar" in line and "--append a=b" in line,
+         line)
+
+
 def test_coverage_counts():
     script = load("scripts/coverage")
     name = os.path.join(TOP, "driver/pddgpu_hw.c")
