@@ -299,6 +299,29 @@ static void count_doorbells(struct engine *engine, uint64_t count)
 	stats_add(engine->stats, STAT_doorbells_engine0 + engine->index, count);
 }
 
+/**
+ * engine_step() - look at the doorbells once, and run what is in the ring
+ * @engine: the engine; the caller is its thread, or there is none
+ *
+ * Return: false when the engine is to end.
+ */
+bool engine_step(struct engine *engine)
+{
+	uint64_t count;
+	bool exit;
+
+	/* Both are emptied before the ring is looked at */
+	if (read(engine->doorbell, &count, sizeof(count)) == sizeof(count))
+		count_doorbells(engine, count);
+	if (read(engine->kick, &count, sizeof(count)) != sizeof(count))
+		count = 0;
+	run_ring(engine);
+	pthread_mutex_lock(&engine->lock);
+	exit = engine->exit;
+	pthread_mutex_unlock(&engine->lock);
+	return !exit;
+}
+
 static void *engine_thread(void *data)
 {
 	struct engine *engine = data;
@@ -306,23 +329,11 @@ static void *engine_thread(void *data)
 		{ .fd = engine->doorbell, .events = POLLIN },
 		{ .fd = engine->kick, .events = POLLIN },
 	};
-	bool exit = false;
+	bool go = true;
 
-	while (!exit) {
-		uint64_t count;
-
-		if (poll(fds, 2, -1) < 0)
-			continue;
-		/* Both are emptied before the ring is looked at */
-		if (read(engine->doorbell, &count, sizeof(count)) == sizeof(count))
-			count_doorbells(engine, count);
-		if (read(engine->kick, &count, sizeof(count)) != sizeof(count))
-			count = 0;
-		run_ring(engine);
-		pthread_mutex_lock(&engine->lock);
-		exit = engine->exit;
-		pthread_mutex_unlock(&engine->lock);
-	}
+	while (go)
+		if (poll(fds, 2, -1) >= 0)
+			go = engine_step(engine);
 	return NULL;
 }
 
