@@ -23,6 +23,7 @@ help:
 #: make shell    a shell in a VM with the driver loaded
 #: make device   build the device program, build/device/pddgpu-device
 #: make module   build the driver, build/module/<release>/pddgpu.ko
+#: make fuzz-device  fuzz the device program; TIME=SECONDS or COUNT=PACKETS
 #: make check    style and static checks only
 #: make setup    install the Debian packages that all this needs
 #: make clean    remove what was built (not the cache of kernels)
@@ -69,10 +70,13 @@ bench: device module
 	@$(MAKE) --no-print-directory -s -C bench
 	@exec scripts/bench $(BENCH)
 
+fuzz-device: setup
+	@scripts/fuzz-device $(if $(TIME),--time $(TIME)) $(if $(COUNT),--count $(COUNT))
+
 shell: device module example
 	@exec vm/run --shell --payload build/examples
 
 clean:
 	rm -rf build
 
-.PHONY: help setup device module example build demo test test-debug coverage check bench shell clean
+.PHONY: help setup fuzz-device device module example build demo test test-debug coverage check bench shell clean

@@ -224,6 +224,16 @@ static bool parse_one(struct options *o, const struct chip_model **model, int op
 	}
 }
 
+/* There are no short options: getopt() goes through such a word by letter. */
+static void refuse(const char *last)
+{
+	/* A byte beyond ASCII is negative */
+	if (optopt && optopt < OPT_CHIP)
+		log_error("'-%c' is not an option; see --help", optopt);
+	else
+		log_error("'%s' is not an option; see --help", last);
+}
+
 /**
  * options_parse() - read the command line
  * @options: filled in
@@ -260,7 +270,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 			log_error("'%s' needs a value; see --help", argv[optind - 1]);
 			return OPTIONS_BAD;
 		case '?':
-			log_error("'%s' is not an option; see --help", argv[optind - 1]);
+			refuse(argv[optind - 1]);
 			return OPTIONS_BAD;
 		default:
 			if (!parse_one(options, &model, opt))

@@ -20,6 +20,7 @@ static const struct {
 	{ "inject", run_inject_tests },
 	{ "control", run_control_tests },
 	{ "fuzz", run_fuzz_tests },
+	{ "corpus", run_corpus_tests },
 };
 
 /* usage: test-device [GROUP]; without one, all groups */

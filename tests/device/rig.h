@@ -182,6 +182,7 @@ int run_irq_tests(int *total);
 int run_inject_tests(int *total);
 int run_control_tests(int *total);
 int run_fuzz_tests(int *total);
+int run_corpus_tests(int *total);
 
 #define RUN_GROUP(name, tests, total) \
 	(*(total) += (int)ARRAY_SIZE(tests), \

@@ -57,6 +57,8 @@ static void test_bad_options(void **state)
 		{ "--pcie-mem: ", { SOCKET, "--pcie-mem", "1" } },
 		{ "need --ram", { SOCKET, "--ram-size", "16M" } },
 		{ "need --ram", { SOCKET, "--lowmem", "16M" } },
+		{ "'-x' is not", { "-xyz", SOCKET } },
+		{ "is not an option", { "-\xff\xfe", SOCKET } },
 		{ "--ram-size: ", { SOCKET, "--ram", "/tmp/x", "--ram-size", "1" } },
 		{ "--lowmem: ", { SOCKET, "--ram", "/tmp/x", "--lowmem", "5G" } },
 		{ "same path", { "--socket", "/tmp/x", "--control", "/tmp/x" } },

@@ -6,18 +6,25 @@
 #   replay   to run inputs once more: any compiler, the same sanitizers
 #   threads  the same with the engines' threads, under the thread sanitizer
 TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/../..)
-BUILD ?= $(TOP)/build/fuzz-device
+# Not of those who call this
+override BUILD := $(TOP)/build/fuzz-device
 CLANG ?= clang
 
-TARGETS := chip
-RIG := device_rig device_model device_packets device_hooks device_acts device_ops
-SOURCES_chip := device_chip $(RIG)
+TARGETS := chip line socket options
+RIG := device_rig device_report device_model device_packets device_hooks
+SOURCES_chip := device_chip $(RIG) device_acts device_ops
+SOURCES_line := device_line $(RIG)
+SOURCES_socket := device_socket device_report
+SOURCES_options := device_options
 WRAPPED := mmap pthread_cond_timedwait engine_access_begin mmu_access mmu_run \
 	packet_fetch packet_run irq_fence irq_fault irq_engine_reset irq_control \
 	irq_power_on
 WRAP_chip := $(WRAPPED:%=-Wl,--wrap=%)
+WRAP_line := $(WRAP_chip)
 
-DEVICE := $(patsubst $(TOP)/device/%.c,%,$(filter-out %/main.c,$(wildcard $(TOP)/device/*.c)))
+# It has a log of its own
+DEVICE_options := options
+override DEVICE := $(patsubst $(TOP)/device/%.c,%,$(filter-out %/main.c,$(wildcard $(TOP)/device/*.c)))
 HEADERS := $(wildcard $(TOP)/device/*.h $(TOP)/tests/fuzz/device_*.h $(TOP)/include/hw/*.h)
 FLAGS := -std=gnu11 -g -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -I$(TOP)/include/hw \
 	-I$(TOP)/device -I$(TOP)/tests/fuzz -fno-omit-frame-pointer
@@ -51,7 +58,7 @@ endef
 
 define program
 
-$(BUILD)/$(1)/$(2): $(patsubst %,$(BUILD)/$(1)/%.o,$(DEVICE) $(SOURCES_$(2)) $(if $(filter all,$(1)),,device_replay))
+$(BUILD)/$(1)/$(2): $(patsubst %,$(BUILD)/$(1)/%.o,$(or $(DEVICE_$(2)),$(DEVICE)) $(SOURCES_$(2)) $(if $(filter all,$(1)),,device_replay))
 	@echo "  CC    $$@"
 	@$(CC_$(1)) -pthread $(LINK_$(1)) $(WRAP_$(2)) -o $$@ $$^
 
@@ -60,7 +67,7 @@ endef
 all:
 $(eval $(call programs,all,$(TARGETS)))
 $(eval $(call programs,replay,$(TARGETS)))
-$(eval $(call programs,threads,chip))
+$(eval $(call programs,threads,$(TARGETS)))
 
 .SECONDARY:
 .PHONY: all replay threads

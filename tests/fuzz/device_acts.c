@@ -140,7 +140,7 @@ void ops_rung(struct chip *chip, uint32_t n)
 	stepping = true;
 	engine_step(engine);
 	stepping = false;
-	rings = engine->enabled && !engine->halted && !engine->hung;
+	rings = engine->enabled && !fuzz_model->halted[n] && !engine->hung;
 	if (rings)
 		fuzz_check(guest_read_reg(PDDGPU_CP_RING_WPTR(n)) == engine->rptr,
 			   "%#x, not %#x", engine->rptr,

@@ -141,7 +141,9 @@ void guest_write_reg(uint32_t offset, uint32_t value);
 uint32_t guest_read_reg(uint32_t offset);
 void rig_data(const struct model *m, uint8_t *has_data);
 uint8_t *rig_page(const struct model *m, uint32_t page);
-void count_packet(void);
+
+/* device_report.c */
+void count_one(void);
 void fuzz_die(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 #define fuzz_check(condition, ...) do { \

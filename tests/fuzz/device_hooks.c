@@ -23,10 +23,12 @@ static struct forecast forecast;
 
 static void interfere(bool translations)
 {
-	struct later later = fuzz_later;
+	struct later later;
 
-	if (!fuzz_model || !later.run || later.translations != translations || fuzz_later.countdown--)
+	if (!fuzz_model || !fuzz_later.run || fuzz_later.translations != translations ||
+	    fuzz_later.countdown--)
 		return;
+	later = fuzz_later;
 	fuzz_later.run = NULL;
 	if (fuzz_model->in_flight)
 		fuzz_model->disturbed = true;
@@ -103,7 +105,7 @@ REAL(enum packet_result, packet_fetch, struct engine *engine,
 	enum packet_result result;
 	struct packet want;
 
-	count_packet();
+	count_one();
 	if (!m)
 		return __real_packet_fetch(engine, ring, packet, fault);
 	forecast_fetch(m, ring, &want, &forecast);
@@ -299,30 +301,33 @@ static void check_bad_ring(struct model *m, uint32_t n, const struct fault *faul
 
 REAL(void, irq_fault, struct irq *irq, uint32_t engine, const struct fault *fault)
 {
-	uint32_t status = PDDGPU_FAULT_VALID | (fault->write ? PDDGPU_FAULT_WRITE : 0) |
+	uint32_t entry = PDDGPU_FAULT_VALID | (fault->write ? PDDGPU_FAULT_WRITE : 0) |
 			  fault->level << PDDGPU_FAULT_LEVEL_SHIFT |
 			  fault->reason << PDDGPU_FAULT_REASON_SHIFT;
 	struct model *m = fuzz_model;
 	struct later later;
 	int64_t page;
-	bool first;
+	uint32_t status = entry, addr = fault->addr;
 
 	if (!m)
 		return __real_irq_fault(irq, engine, fault);
 	later = hold_off();
-	first = !m->latched && !atomic_load(&irq->regs->gone);
+	/* The first stays, whoever wrote to the registers */
+	if (m->latched || atomic_load(&irq->regs->gone)) {
+		status = guest_read_reg(PDDGPU_FAULT_STATUS);
+		addr = guest_read_reg(PDDGPU_FAULT_ADDR_LO);
+	}
 	if (fault->reason == PDDGPU_FAULT_BAD_RING)
 		check_bad_ring(m, engine, fault);
 	latch(m);
 	m->halted[engine] = true;
-	page = put_entry(m, PDDGPU_IH_SOURCE_FAULT, engine, status, fault->addr);
+	page = put_entry(m, PDDGPU_IH_SOURCE_FAULT, engine, entry, fault->addr);
 	__real_irq_fault(irq, engine, fault);
 	fuzz_later = later;
-	if (first)
-		fuzz_check(guest_read_reg(PDDGPU_FAULT_STATUS) == status &&
-			   guest_read_reg(PDDGPU_FAULT_ENGINE) == engine &&
-			   guest_read_reg(PDDGPU_FAULT_ADDR_LO) == (uint32_t)fault->addr,
-			   "%#x, not %#x", guest_read_reg(PDDGPU_FAULT_STATUS), status);
+	fuzz_check(guest_read_reg(PDDGPU_FAULT_STATUS) == status &&
+		   guest_read_reg(PDDGPU_FAULT_ADDR_LO) == addr, "%#x at %#x, not %#x at %#x",
+		   guest_read_reg(PDDGPU_FAULT_STATUS),
+		   guest_read_reg(PDDGPU_FAULT_ADDR_LO), status, addr);
 	check_entry(m, page);
 }
 

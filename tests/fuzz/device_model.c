@@ -47,7 +47,9 @@ void model_flush(struct model *m)
 	}
 	m->marks = 0;
 	m->stale = false;
-	memset(m->reach, 0, sizeof(m->reach));
+	/* The packet at work, if it is not dropped, writes where it would have */
+	if (!m->in_flight)
+		memset(m->reach, 0, sizeof(m->reach));
 }
 
 /* A flush was asked for. */
@@ -162,7 +164,11 @@ static bool walk(struct model *m, uint64_t addr, bool write, bool note,
 		mark(m, FUZZ_VRAM_MAX / 8 + PDDGPU_MMU_L1_INDEX(addr));
 		mark(m, word2);
 		mark(m, word3);
-		if (entry & PDDGPU_PTE_WRITABLE)
+		/* A leaf is cached as a whole */
+		if (entry & PDDGPU_PTE_WRITABLE && level == 2)
+			memset(m->reach + place->page - addr % (2 * MIB) / PAGE, 1,
+			       2 * MIB / PAGE);
+		else if (entry & PDDGPU_PTE_WRITABLE)
 			m->reach[place->page] = 1;
 	}
 	if (write && !(entry & PDDGPU_PTE_WRITABLE))

@@ -76,20 +76,32 @@ static void map_table(uint32_t index, uint64_t entry)
 	guest_write_page(0, index % (FUZZ_GTT / PDDGPU_MMU_LEAF_SIZE) * 8, entry);
 }
 
+/* Mostly a page that there is, often the last, or the first that there is not */
+static uint64_t page_of(const struct record *r, uint32_t pages)
+{
+	const uint32_t leaf = PDDGPU_MMU_LEAF_SIZE / PAGE;
+
+	if (r->a & 0x80 && r->a & PDDGPU_PTE_LEAF && r->c >> 29)
+		return r->c % (pages / leaf + 1) * leaf;
+	if (r->c >> 29 < 2 || !pages)
+		return pages - 1 + r->c % 2;
+	return r->c % pages;
+}
+
 static void op_map(const struct record *r)
 {
-	uint64_t entry = (uint64_t)r->c << 12 | (r->a & 0x1f);
-	uint32_t ram_pages = chip->mem.ram_size / PAGE;
+	uint32_t low = chip->mem.lowmem_size / PAGE;
+	uint32_t high = chip->mem.ram_size / PAGE - low;
+	uint64_t entry = r->a & 0x1f;
 
-	/* Mostly pages that there are */
 	if (r->a & 0x20)
 		entry = r->d;
 	else if (!(r->a & PDDGPU_PTE_SYSTEM))
-		entry = (uint64_t)(r->c % (vram_pages() + 1)) << 12 | (r->a & 0x1f);
+		entry |= page_of(r, vram_pages()) * PAGE;
 	else if (r->a & 0x40)
-		entry = (4 * GIB + (uint64_t)(r->c % 513) * PAGE) | (r->a & 0x1f);
+		entry |= 4 * GIB + page_of(r, high) * PAGE;
 	else
-		entry = (uint64_t)(r->c % (ram_pages + 1)) << 12 | (r->a & 0x1f);
+		entry |= page_of(r, low) * PAGE;
 	if (r->a & 0x80)
 		map_table(r->b, entry);
 	else
@@ -169,6 +181,9 @@ static void op_register(const struct record *r)
 		value = 1u << r->c % 32;
 	if (r->a & 4)
 		value = address(r->c & 0xffff, 0) >> 12;
+	/* As an entry of level 1: the last table, or the first that is none */
+	if (r->a & 0x10)
+		value = (vram_pages() - 1 + r->c % 2) * PAGE | PDDGPU_PTE_VALID;
 	guest_write_reg(reg, value);
 	if (r->a & 8)
 		ops_control(chip);
@@ -315,7 +330,7 @@ static void run_later(const void *what)
 /* The next record takes effect in the middle of a packet, not now. */
 static void op_later(const struct record *r)
 {
-	if (depth > 1)
+	if (depth > 1 || fuzz_threads)
 		return;
 	fuzz_later.translations = r->a & 1;
 	fuzz_later.countdown = r->b % 64;
@@ -324,7 +339,7 @@ static void op_later(const struct record *r)
 
 static bool take_later(const struct record *before, const struct record *r)
 {
-	if (ops[before->op % 16] != op_later || ops[r->op % 16] == op_later)
+	if (fuzz_threads || ops[before->op % 16] != op_later || ops[r->op % 16] == op_later)
 		return false;
 	if (fuzz_later.translations && !is_plain_write(r->op))
 		return false;

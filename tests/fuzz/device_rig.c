@@ -4,7 +4,6 @@
  * that the chip maps has a page on each side that nobody may touch.
  */
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,18 +48,6 @@ static struct machine {
 
 static struct chip *chip;
 
-void fuzz_die(const char *format, ...)
-{
-	va_list args;
-
-	fputs("device-fuzz: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	abort();
-}
-
 void *__real_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
 
@@ -75,32 +62,6 @@ void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t of
 	if (room == MAP_FAILED)
 		return MAP_FAILED;
 	return __real_mmap(room + PAGE, size, prot, flags | MAP_FIXED, fd, offset);
-}
-
-static _Atomic uint64_t *packets;
-
-/* Packets are counted where whoever runs the fuzzer can read it, if it asks. */
-static void count_open(void)
-{
-	const char *path = getenv("PDDGPU_FUZZ_COUNT");
-	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-	void *p;
-
-	if (fd < 0)
-		return;
-	if (ftruncate(fd, sizeof(*packets)))
-		fuzz_die("%s: no room", path);
-	p = __real_mmap(NULL, sizeof(*packets), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		fuzz_die("%s: cannot be mapped", path);
-	packets = p;
-	close(fd);
-}
-
-void count_packet(void)
-{
-	if (packets)
-		(*packets)++;
 }
 
 static void make(struct machine *machine, const struct shape *shape)
@@ -138,13 +99,12 @@ struct chip *rig_begin(unsigned int kind)
 	struct machine *machine = &machines[kind % SHAPES];
 	uint64_t count;
 
-	if (!chip)
-		count_open();
 	if (!machine->made)
 		make(machine, &shapes[kind % SHAPES]);
 	chip = &machine->chip;
-	fuzz_model = NULL;
 	fuzz_later.run = NULL;
+	if (!fuzz_threads)
+		fuzz_model = NULL;
 	chip_clear_faults(chip);
 	chip_power_cycle(chip);
 	if (read(chip->irq.vector[PDDGPU_VECTOR_IH], &count, sizeof(count)) < 0)
@@ -154,6 +114,7 @@ struct chip *rig_begin(unsigned int kind)
 		      chip->mem.ram_size))
 		fuzz_die("RAM cannot be cleared");
 	stats_reset(&chip->stats);
+	/* Threads read it without a lock: there it never changes */
 	if (!fuzz_threads) {
 		fuzz_model = &machine->model;
 		model_clear(fuzz_model);
