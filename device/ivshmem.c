@@ -9,7 +9,7 @@
 #include "log.h"
 
 #define IVSHMEM_PROTOCOL_VERSION	0
-#define IVSHMEM_SHARED_MEMORY		-1
+#define IVSHMEM_SHARED_MEMORY		(-1)
 
 static bool send_message(int connection, int64_t value, int fd)
 {

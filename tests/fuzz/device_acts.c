@@ -178,7 +178,7 @@ static void check_read(struct model *m, uint64_t addr, uint32_t bytes,
 	struct place place = { 0 };
 	size_t length = 3;
 
-	memcpy(want, "ok ", 3);
+	strcpy(want, "ok ");
 	for (uint32_t i = 0; i < bytes; i++, addr++) {
 		if ((!i || addr % PAGE == 0) &&
 		    !model_walk(m, addr, false, false, false, &place)) {

@@ -114,8 +114,12 @@ REAL(enum packet_result, packet_fetch, struct engine *engine,
 	land(m, engine);
 	check_forecast(result, fault);
 	if (forecast.known && result == PACKET_DONE)
-		fuzz_check(!memcmp(packet, &want, sizeof(want)), "opcode %u, not %u",
-			   packet->opcode, want.opcode);
+		fuzz_check(packet->opcode == want.opcode && packet->flags == want.flags &&
+			   packet->bytes == want.bytes && packet->high == want.high &&
+			   packet->addr == want.addr &&
+			   packet->ring_offset == want.ring_offset &&
+			   !memcmp(packet->word, want.word, sizeof(want.word)),
+			   "opcode %u, not %u", packet->opcode, want.opcode);
 	return result;
 }
 

@@ -49,6 +49,8 @@ static void need(bool condition, const char *what)
 static void check_accepted(const struct options *o)
 {
 	need(o->socket_path && *o->socket_path && strlen(o->socket_path) <= 96, "socket");
+	if (!o->socket_path)
+		return;
 	need(!o->control_path || (*o->control_path && strlen(o->control_path) <= 96 &&
 				  strcmp(o->control_path, o->socket_path)), "control");
 	need(o->vram_size && o->vram_size % MIB == 0 && o->vram_size <= LAYOUT_VRAM_MAX,

@@ -71,6 +71,29 @@ def test_check_style():
           "include/uapi/a.h:3: WARNING:LEADING_SPACE")
 
 
+def test_check_cppcheck():
+    text = "int f(int n);\n\nint f(int n)\n{\n\tint a[4] = { 0 };\n\n" \
+        "\treturn n ? a[%d] : 0;\n}\n"
+    check("other-cppcheck", {"device/a.c": MIT + text % 3},
+          {"device/a.c": MIT + text % 4}, "[arrayIndexOutOfBounds]")
+    # What is left out is left out there alone.
+    leak = "#include <stdlib.h>\n\nint f(void);\n\nint f(void)\n{\n" \
+        "\tchar *p = malloc(4);\n\n\tif (!p)\n\t\treturn 1;\n" \
+        "\t*p = 0;\n\treturn *p;\n}\n"
+    check("other-cppcheck", {"tests/vm/a.c": MIT + leak},
+          {"device/a.c": MIT + leak}, "[memleak]")
+
+
+def test_check_clang():
+    text = "int f(int *p);\n\nint f(int *p)\n{\n\tif (%s)\n" \
+        "\t\treturn *p;\n\treturn 0;\n}\n"
+    check("other-clang", {"device/a.c": MIT + text % "p"},
+          {"device/a.c": MIT + text % "!p"}, "[clang-analyzer-core.NullDereference")
+    check("other-clang", {"bench/a.c": MIT + "#define TWO\t2\n"},
+          {"bench/a.c": MIT + "#define TWO(a)\t(a * 2)\n"},
+          "[bugprone-macro-parentheses")
+
+
 def test_check_docs():
     text = "/**\n * f() - does\n * @a: this\n%s *\n * Return: that\n */\n" \
         "int f(int a, int b)\n{\n\treturn a + b;\n}\n"

@@ -18,7 +18,7 @@ static char *run_example(int *status, bool as_user, const char *const *args)
 	pid_t pid;
 	int fd;
 
-	for (size_t i = 0; args[i] && i < 14; i++)
+	for (size_t i = 0; i < 14 && args[i]; i++)
 		argv[i + 1] = args[i];
 	unlink(output);
 	fd = open(output, O_RDWR | O_CREAT | O_TRUNC, 0644);

@@ -70,8 +70,8 @@ static void failed_imports_leave_nothing(void **state)
 	struct pdt_state *s = *state;
 	struct pdt_buffer bufs[256];
 	struct drm_pddgpu_memory_stats stats;
-	int vgem = open_vgem(), dmabuf, err;
-	uint32_t theirs, ours;
+	int vgem = open_vgem(), dmabuf = -1, err;
+	uint32_t theirs = 0, ours;
 	size_t n;
 
 	if (vgem < 0)
@@ -116,8 +116,8 @@ static void busy_buffers_are_imported_at_once(void **state)
 	struct vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
 	struct vgem_fence_signal signal = { 0 };
 	struct pdt_state *s = *state;
-	int vgem = open_vgem(), dmabuf;
-	uint32_t theirs, ours;
+	int vgem = open_vgem(), dmabuf = -1;
+	uint32_t theirs = 0, ours;
 	uint64_t count;
 
 	if (vgem < 0)
@@ -146,8 +146,8 @@ static void zombies_are_listed(void **state)
 	struct vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
 	struct vgem_fence_signal signal = { 0 };
 	struct pdt_state *s = *state;
-	int vgem = open_vgem(), dmabuf;
-	uint32_t theirs, ours;
+	int vgem = open_vgem(), dmabuf = -1;
+	uint32_t theirs = 0, ours;
 	char *objects;
 
 	if (vgem < 0)

@@ -395,7 +395,7 @@ static void endless_submit_is_killed(void **state)
 static int read_elsewhere(int dmabuf, int *fd)
 {
 	struct drm_pddgpu_submit_op op;
-	uint32_t from, to;
+	uint32_t from, to = 0;
 	int rc;
 
 	*fd = pdt_open();

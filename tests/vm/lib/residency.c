@@ -63,7 +63,7 @@ int pdt_limits_set(const char *segment, uint64_t client, uint64_t all)
 int pdt_limits_restore(void)
 {
 	static const char *const segments[] = { "vram", "vram_invisible", "system" };
-	struct pdt_limits limits;
+	struct pdt_limits limits = { 0 };
 	int rc = 0;
 
 	for (size_t i = 0; i < PDT_ARRAY_SIZE(segments) && !rc; i++) {

@@ -127,7 +127,7 @@ static int pdt_glass_piece(int fd, const struct pdt_buffer *glass, uint32_t hand
 	if (at < 0)
 		return 0;
 	fprintf(stderr, "# buffer %u: not zero at byte %llu\n", handle,
-		(unsigned long long)(offset + (uint64_t)at));
+		(unsigned long long)offset + (unsigned long long)at);
 	return -EILSEQ;
 }
 
