@@ -13,10 +13,24 @@
 
 struct later fuzz_later;
 
-/* What the linker calls them */
-#define REAL(type, name, ...) \
-	type __real_##name(__VA_ARGS__); \
-	type __wrap_##name(__VA_ARGS__)
+/* What the linker leads here, by its own name */
+bool __real_engine_access_begin(struct engine *engine, uint64_t epoch);
+bool __real_mmu_access(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool write,
+		       struct translation *out, struct fault *fault);
+bool __real_mmu_run(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, uint64_t want,
+		    bool write, struct translation *out, struct fault *fault);
+int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				  const struct timespec *until);
+enum packet_result __real_packet_fetch(struct engine *engine,
+				       const struct ring_view *ring,
+				       struct packet *packet, struct fault *fault);
+enum packet_result __real_packet_run(struct engine *engine, uint64_t epoch,
+				     const struct packet *packet, struct fault *fault);
+void __real_irq_fence(struct irq *irq, uint32_t engine, uint64_t addr, uint64_t sequence);
+void __real_irq_engine_reset(struct irq *irq, uint32_t engine);
+void __real_irq_fault(struct irq *irq, uint32_t engine, const struct fault *fault);
+void __real_irq_control(struct irq *irq);
+void __real_irq_power_on(struct irq *irq);
 
 /* The faults that a packet has foretold, for irq_fault() to meet */
 static struct forecast forecast;
@@ -35,33 +49,35 @@ static void interfere(bool translations)
 	later.run(later.what);
 }
 
-REAL(bool, engine_access_begin, struct engine *engine, uint64_t epoch)
+bool __wrap_engine_access_begin(struct engine *engine, uint64_t epoch)
 {
 	interfere(false);
 	return __real_engine_access_begin(engine, epoch);
 }
 
-REAL(bool, mmu_access, const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool write,
-     struct translation *out, struct fault *fault)
+bool __wrap_mmu_access(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, bool write,
+		       struct translation *out, struct fault *fault)
 {
 	interfere(true);
 	return __real_mmu_access(mmu, tlb, addr, write, out, fault);
 }
 
-REAL(bool, mmu_run, const struct mmu *mmu, struct tlb *tlb, uint64_t addr, uint64_t want,
-     bool write, struct translation *out, struct fault *fault)
+bool __wrap_mmu_run(const struct mmu *mmu, struct tlb *tlb, uint64_t addr, uint64_t want,
+		    bool write, struct translation *out, struct fault *fault)
 {
 	interfere(true);
 	return __real_mmu_run(mmu, tlb, addr, want, write, out, fault);
 }
 
 /* Without threads nobody else could end a delay: time passes at once. */
-REAL(int, pthread_cond_timedwait, pthread_cond_t *cond, pthread_mutex_t *mutex,
-     const struct timespec *until)
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				  const struct timespec *until)
 {
+	int rc = ETIMEDOUT;
+
 	if (fuzz_threads)
-		return __real_pthread_cond_timedwait(cond, mutex, until);
-	return ETIMEDOUT;
+		rc = __real_pthread_cond_timedwait(cond, mutex, until);
+	return rc;
 }
 
 static void check_forecast(enum packet_result result, const struct fault *fault)
@@ -98,8 +114,9 @@ static void land(struct model *m, struct engine *engine)
 		m->inject[engine->index] = atomic_load(&engine->inject);
 }
 
-REAL(enum packet_result, packet_fetch, struct engine *engine,
-     const struct ring_view *ring, struct packet *packet, struct fault *fault)
+enum packet_result __wrap_packet_fetch(struct engine *engine,
+				       const struct ring_view *ring,
+				       struct packet *packet, struct fault *fault)
 {
 	struct model *m = fuzz_model;
 	enum packet_result result;
@@ -152,8 +169,8 @@ static void learn_counts(struct model *m)
 		m->count[moving[i]] = stats_get(&m->chip->stats, moving[i]);
 }
 
-REAL(enum packet_result, packet_run, struct engine *engine, uint64_t epoch,
-     const struct packet *packet, struct fault *fault)
+enum packet_result __wrap_packet_run(struct engine *engine, uint64_t epoch,
+				     const struct packet *packet, struct fault *fault)
 {
 	struct model *m = fuzz_model;
 	enum packet_result result;
@@ -254,7 +271,7 @@ static struct later hold_off(void)
 	return later;
 }
 
-REAL(void, irq_fence, struct irq *irq, uint32_t engine, uint64_t addr, uint64_t sequence)
+void __wrap_irq_fence(struct irq *irq, uint32_t engine, uint64_t addr, uint64_t sequence)
 {
 	struct later later;
 	int64_t page;
@@ -268,7 +285,7 @@ REAL(void, irq_fence, struct irq *irq, uint32_t engine, uint64_t addr, uint64_t 
 	check_entry(fuzz_model, page);
 }
 
-REAL(void, irq_engine_reset, struct irq *irq, uint32_t engine)
+void __wrap_irq_engine_reset(struct irq *irq, uint32_t engine)
 {
 	struct later later;
 	int64_t page;
@@ -303,7 +320,7 @@ static void check_bad_ring(struct model *m, uint32_t n, const struct fault *faul
 		   engine->size, wptr);
 }
 
-REAL(void, irq_fault, struct irq *irq, uint32_t engine, const struct fault *fault)
+void __wrap_irq_fault(struct irq *irq, uint32_t engine, const struct fault *fault)
 {
 	uint32_t entry = PDDGPU_FAULT_VALID | (fault->write ? PDDGPU_FAULT_WRITE : 0) |
 			  fault->level << PDDGPU_FAULT_LEVEL_SHIFT |
@@ -354,7 +371,7 @@ static void ring_enable(struct model *m)
 		latch(m);
 }
 
-REAL(void, irq_control, struct irq *irq)
+void __wrap_irq_control(struct irq *irq)
 {
 	struct model *m = fuzz_model;
 	bool ctrl;
@@ -376,7 +393,7 @@ REAL(void, irq_control, struct irq *irq)
 }
 
 /* With the chip's power, or a reset of it */
-REAL(void, irq_power_on, struct irq *irq)
+void __wrap_irq_power_on(struct irq *irq)
 {
 	struct model *m = fuzz_model;
 
