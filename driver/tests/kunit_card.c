@@ -241,6 +241,7 @@ struct pddgpu_kunit_card *pddgpu_kunit_card_init(struct kunit *test, struct drm_
 	KUNIT_ASSERT_NOT_NULL(test, card);
 	KUNIT_ASSERT_NULL(test, pddgpu_kunit_card);
 	KUNIT_ASSERT_EQ(test, 0, drmm_add_action_or_reset(drm, pddgpu_kunit_card_fini, card));
+	card->drm = drm;
 	card->vram_size = vram_size;
 	card->vram_visible = vram_visible;
 	card->gtt_size = gtt_size;

@@ -37,6 +37,8 @@ struct pddgpu_kunit_walk {
  * struct pddgpu_kunit_card - the card
  */
 struct pddgpu_kunit_card {
+	/** @drm: the device that it is */
+	struct drm_device *drm;
 	/** @hw: what the driver has of it */
 	struct pddgpu_hw *hw;
 	/** @doorbell: BAR0, of which one register does something */
