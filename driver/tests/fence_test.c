@@ -93,6 +93,7 @@ static void fence_test_expect_first(struct kunit *test, u32 signalled)
 static void fence_test_numbers(struct kunit *test)
 {
 	struct fence_test *ft = test->priv;
+	struct dma_fence *fence;
 	u32 i;
 
 	fence_test_emit(test, FENCES);
@@ -103,10 +104,9 @@ static void fence_test_numbers(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kref_read(&ft->fence[i]->base.refcount), 2);
 	}
 	fence_test_expect_first(test, 0);
-	KUNIT_EXPECT_STREQ(test, "pddgpu", ft->fence[0]->base.ops->get_driver_name(
-				   &ft->fence[0]->base));
-	KUNIT_EXPECT_STREQ(test, "kunit", ft->fence[0]->base.ops->get_timeline_name(
-				   &ft->fence[0]->base));
+	fence = &ft->fence[0]->base;
+	KUNIT_EXPECT_STREQ(test, "pddgpu", fence->ops->get_driver_name(fence));
+	KUNIT_EXPECT_STREQ(test, "kunit", fence->ops->get_timeline_name(fence));
 }
 
 static void fence_test_in_order(struct kunit *test)

@@ -15,7 +15,7 @@
 
 #define HW_VRAM		(64ull << 20)
 #define HW_VISIBLE	(16ull << 20)
-#define HW_GTT		(1ull << 30)
+#define HW_GTT		(1024ull << 20)
 
 static int hw_test_init(struct kunit *test)
 {

@@ -62,7 +62,7 @@ static void room_test_counts(struct kunit *test)
 
 	pddgpu_room_init(&other, true);
 	pddgpu_room_search(pdev, &other);
-	for (domains = ROOM_VRAM; domains <= ROOM_GTT; domains <<= 1) {
+	for (domains = ROOM_GTT; domains <= ROOM_VRAM; domains <<= 1) {
 		struct pddgpu_retry *retry = domains == ROOM_VRAM ?
 			pddgpu_vram_mgr_retry(pdev->vram_mgr) : pddgpu_gtt_mgr_retry(pdev->gtt_mgr);
 
