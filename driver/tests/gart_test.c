@@ -532,7 +532,7 @@ static struct kunit_case gart_test_cases[] = {
 	KUNIT_CASE(gart_test_no_answer),
 	KUNIT_CASE(gart_test_edges),
 	KUNIT_CASE(gart_test_refused),
-	KUNIT_CASE(gart_test_random),
+	KUNIT_CASE_SLOW(gart_test_random),
 	KUNIT_CASE(gart_test_pages),
 	KUNIT_CASE(gart_test_unplug),
 	{}

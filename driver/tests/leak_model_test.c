@@ -443,8 +443,8 @@ static void model_test_reading_meanwhile(struct kunit *test)
 }
 
 static struct kunit_case model_test_cases[] = {
-	KUNIT_CASE(model_test_histories),
-	KUNIT_CASE(model_test_crowd),
+	KUNIT_CASE_SLOW(model_test_histories),
+	KUNIT_CASE_SLOW(model_test_crowd),
 	KUNIT_CASE(model_test_reading_meanwhile),
 	{}
 };

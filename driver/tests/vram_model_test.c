@@ -290,11 +290,11 @@ static void vmodel_test_histories(struct kunit *test)
 	struct vmodel *model = test->priv;
 	u32 i, crowd = 40;
 
-	for (i = 0; i < 20000; i++) {
+	for (i = 0; i < 8000; i++) {
 		struct pddgpu_kunit_bo **at =
 			&model->bo[pddgpu_kunit_below(&model->rnd, VMODEL_BUFFERS)];
 
-		if (!(i % 1000))
+		if (!(i % 400))
 			crowd = 1 + pddgpu_kunit_below(&model->rnd, 64);
 		if (!pddgpu_kunit_below(&model->rnd, 4))
 			vmodel_clear(test, model);
@@ -302,7 +302,7 @@ static void vmodel_test_histories(struct kunit *test)
 			vmodel_free(test, model, at);
 		else if (model->used < crowd * (u64)SZ_1M)
 			vmodel_alloc(test, model, at);
-		if (!(i % 200))
+		if (!(i % 400))
 			vmodel_expect(test, model);
 		cond_resched();
 	}
@@ -410,7 +410,7 @@ static void vmodel_test_cursor(struct kunit *test)
 }
 
 static struct kunit_case vmodel_test_cases[] = {
-	KUNIT_CASE(vmodel_test_histories),
+	KUNIT_CASE_SLOW(vmodel_test_histories),
 	KUNIT_CASE(vmodel_test_cursor),
 	{}
 };
