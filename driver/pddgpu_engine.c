@@ -10,7 +10,6 @@
 #include <linux/io.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
-#include <linux/timer.h>
 #include <linux/wait_bit.h>
 
 #include <drm/drm_device.h>
@@ -24,7 +23,7 @@
 #include "pddgpu_chip.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_coredump.h"
-#include "pddgpu_engine.h"
+#include "pddgpu_engine_internal.h"
 #include "pddgpu_fence.h"
 #include "pddgpu_gart.h"
 #include "pddgpu_hw.h"
@@ -41,76 +40,22 @@
 
 /* For the fences of interrupts that got lost */
 #define PDDGPU_ENGINE_POLL	msecs_to_jiffies(20)
-/* A job that hangs although data depends on it is tried so often */
-#define PDDGPU_ENGINE_ATTEMPTS	3
-
 static unsigned int job_timeout_ms = 5000;
 module_param(job_timeout_ms, uint, 0444);
 MODULE_PARM_DESC(job_timeout_ms, "time after which an engine that gets no further is taken for hung");
 
 /**
- * struct pddgpu_engine - a copy engine
+ * pddgpu_engine_emit() - write a job into the ring
+ * @engine: the engine
+ * @job: the job; the ring has room for it
+ * @fence_only: not what it does, only that it is done
+ *
+ * The engine caches translations: what has changed in the page tables since it
+ * last forgot them is seen by no job written after. Where the engine's jobs are
+ * run, or while that is stopped.
  */
-struct pddgpu_engine {
-	/** @drm: for messages and drm_dev_enter() */
-	struct drm_device *drm;
-	/** @hw: the card */
-	struct pddgpu_hw *hw;
-	/** @chip: where VRAM begins */
-	const struct pddgpu_chip *chip;
-	/** @gart: tells when translations have become stale */
-	struct pddgpu_gart *gart;
-	/** @index: its number; constant */
-	u32 index;
-	/** @name: for people; constant */
-	char name[16];
-	/** @ring: its command ring */
-	struct pddgpu_ring ring;
-	/** @slot_offset: of the number that fences write, in VRAM; constant */
-	u64 slot_offset;
-	/** @flushed: the GART's generation at the last TLB flush in the ring */
-	u64 flushed;
-	/** @lost: it does not answer any more; the CPU does its work */
-	bool lost;
-	/** @timeline: its fences */
-	struct pddgpu_timeline timeline;
-	/** @timeout: jiffies that a job may take; constant */
-	unsigned long timeout;
-	/** @timer: looks for fences whose interrupt was lost */
-	struct timer_list timer;
-	/** @lock: guards @jobs */
-	spinlock_t lock;
-	/** @jobs: jobs in the ring, oldest first */
-	struct list_head jobs;
-	/** @progress: jiffies when the packet at work became it, at the latest */
-	unsigned long progress;
-	/** @reached: the fence's number that was found when @progress was set */
-	u64 reached;
-	/** @rptr: how far in the ring the engine had come then */
-	u32 rptr;
-	/** @fault_status: the last fault that it reported; 0 for none */
-	u32 fault_status;
-	/** @fault_addr: its address */
-	u64 fault_addr;
-	/** @coredump: where its last stop is kept */
-	struct pddgpu_coredump *coredump;
-	/**
-	 * @bounce: a page for the CPU's copies. Reclaim may wait for them, so it
-	 * is there already; whoever may write the ring may use it.
-	 */
-	void *bounce;
-	/** @alive: jobs that were handed over and have not been freed */
-	atomic_t alive;
-	/** @sched: the scheduler */
-	struct drm_gpu_scheduler sched;
-};
-
-/*
- * Write a job into the ring. The engine caches translations: what has changed
- * in the page tables since it last forgot them is seen by no job written after.
- */
-static void pddgpu_engine_emit(struct pddgpu_engine *engine,
-			       const struct pddgpu_job *job, bool fence_only)
+void pddgpu_engine_emit(struct pddgpu_engine *engine, const struct pddgpu_job *job,
+			bool fence_only)
 {
 	u64 generation = pddgpu_gart_generation(engine->gart);
 
@@ -124,8 +69,11 @@ static void pddgpu_engine_emit(struct pddgpu_engine *engine,
 			      job->fence->base.seqno);
 }
 
-/* Make the engine look at what was emitted. */
-static void pddgpu_engine_kick(struct pddgpu_engine *engine)
+/**
+ * pddgpu_engine_kick() - make the engine look at what was emitted
+ * @engine: the engine; as pddgpu_engine_emit()
+ */
+void pddgpu_engine_kick(struct pddgpu_engine *engine)
 {
 	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_WPTR(engine->index), engine->ring.wptr);
 	pddgpu_hw_doorbell(engine->hw, PDDGPU_DOORBELL_ENGINE0 + engine->index);
@@ -179,11 +127,15 @@ bool pddgpu_engine_poll_fence(struct pddgpu_engine *engine, struct drm_sched_fen
 	return number <= reached + 2;
 }
 
-/*
- * Has the engine faulted, or got no further for too long? A job may take any
- * time, a packet may not.
+/**
+ * pddgpu_engine_is_stuck() - has the engine stopped?
+ * @engine: the engine
+ *
+ * A job may take any time, a packet may not.
+ *
+ * Return: true when it has faulted, or got no further for too long.
  */
-static bool pddgpu_engine_is_stuck(struct pddgpu_engine *engine)
+bool pddgpu_engine_is_stuck(struct pddgpu_engine *engine)
 {
 	return READ_ONCE(engine->fault_status) & PDDGPU_FAULT_VALID ||
 	       time_after_eq(jiffies, READ_ONCE(engine->progress) + engine->timeout);
@@ -209,16 +161,17 @@ static void pddgpu_engine_poll(struct timer_list *timer)
 	drm_dev_exit(idx);
 }
 
-static struct pddgpu_job *to_pddgpu_job(struct drm_sched_job *job)
-{
-	return container_of(job, struct pddgpu_job, base);
-}
-
-/*
- * Instead of the engine. What belongs to a move is done even if part of it has
- * failed, since that much then is not lost; but all of it has failed.
+/**
+ * pddgpu_engine_run_by_cpu() - do a job instead of the engine
+ * @engine: the engine
+ * @job: the job
+ *
+ * What belongs to a move is done even if part of it has failed, since that much
+ * then is not lost; but all of it has failed. As pddgpu_engine_emit().
+ *
+ * Return: 0 or an errno.
  */
-static int pddgpu_engine_run_by_cpu(struct pddgpu_engine *engine, struct pddgpu_job *job)
+int pddgpu_engine_run_by_cpu(struct pddgpu_engine *engine, struct pddgpu_job *job)
 {
 	int ret = 0;
 
@@ -290,40 +243,11 @@ void pddgpu_engine_hold(struct pddgpu_engine *engine)
 	atomic_inc(&engine->alive);
 }
 
-/*
- * What has stopped the engine. Its interrupt may have been lost: then the chip
- * may still know.
+/**
+ * pddgpu_engine_write_ring() - give the engine its ring, empty
+ * @engine: the engine, stopped
  */
-static void pddgpu_engine_what(struct pddgpu_engine *engine, struct pddgpu_fault *fault)
-{
-	*fault = (struct pddgpu_fault) {
-		.engine = engine->index,
-		.status = READ_ONCE(engine->fault_status),
-		.addr = READ_ONCE(engine->fault_addr),
-	};
-	WRITE_ONCE(engine->fault_status, 0);
-	if (fault->status & PDDGPU_FAULT_VALID ||
-	    !(pddgpu_hw_read(engine->hw, PDDGPU_STATUS) &
-	      PDDGPU_STATUS_ENGINE_HALTED(engine->index)) ||
-	    pddgpu_hw_read(engine->hw, PDDGPU_FAULT_ENGINE) != engine->index)
-		return;
-	fault->status = pddgpu_hw_read(engine->hw, PDDGPU_FAULT_STATUS);
-	fault->addr = pddgpu_hw_read64(engine->hw, PDDGPU_FAULT_ADDR_LO);
-}
-
-/* Say what happened to whose job, and keep it. */
-static void pddgpu_engine_report(struct pddgpu_engine *engine,
-				 const struct pddgpu_job *job)
-{
-	struct pddgpu_fault fault;
-
-	pddgpu_engine_what(engine, &fault);
-	pddgpu_fault_find_buffer(&fault, job);
-	pddgpu_fault_report(engine->drm, &fault, job);
-	pddgpu_coredump_keep(engine->coredump, &fault, job, engine->ring.wptr);
-}
-
-static void pddgpu_engine_write_ring(struct pddgpu_engine *engine)
+void pddgpu_engine_write_ring(struct pddgpu_engine *engine)
 {
 	u64 addr = engine->chip->vram_start + engine->ring.offset;
 
@@ -336,104 +260,6 @@ static void pddgpu_engine_write_ring(struct pddgpu_engine *engine)
 	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_WPTR(engine->index), 0);
 	pddgpu_hw_write(engine->hw, PDDGPU_CP_RING_CTRL(engine->index),
 			PDDGPU_CP_RING_ENABLE);
-}
-
-/*
- * The jobs in the ring are the CPU's now, and so are all that follow. A user's job
- * that the engine has begun has failed: to do it once more may come to something
- * else, where it reads what it has written. Moves come to the same.
- */
-static void pddgpu_engine_give_up(struct pddgpu_engine *engine, struct pddgpu_job *begun)
-{
-	struct pddgpu_job *job;
-	int ret = 0;
-
-	drm_err(engine->drm, "PDDGPU: engine %u is lost: the CPU does its work\n",
-		engine->index);
-	WRITE_ONCE(engine->lost, true);
-	if (!begun->must_run && !dma_fence_is_signaled(&begun->fence->base))
-		pddgpu_job_break(begun, -EIO);
-	list_for_each_entry(job, &engine->jobs, link) {
-		if (dma_fence_is_signaled(&job->fence->base) || job->fence->base.error)
-			continue;
-		ret = pddgpu_engine_run_by_cpu(engine, job);
-		if (ret)
-			dma_fence_set_error(&job->fence->base, ret);
-	}
-	pddgpu_timeline_fail(&engine->timeline, 0);
-}
-
-/*
- * Reset the engine and let it go on behind the job that stopped it. The
- * scheduler is stopped: nobody else touches the ring or the jobs.
- */
-static void pddgpu_engine_recover(struct pddgpu_engine *engine)
-{
-	struct pddgpu_job *job, *guilty = NULL;
-
-	list_for_each_entry(job, &engine->jobs, link) {
-		if (!dma_fence_is_signaled(&job->fence->base)) {
-			guilty = job;
-			break;
-		}
-	}
-	/* Called twice for the same stop, the second time is the next job's turn */
-	if (!guilty || !pddgpu_engine_is_stuck(engine))
-		return;
-
-	pddgpu_engine_report(engine, guilty);
-	if (pddgpu_hw_reset_engine(engine->hw, engine->index) ||
-	    (guilty->must_run && ++guilty->attempts >= PDDGPU_ENGINE_ATTEMPTS)) {
-		pddgpu_engine_give_up(engine, guilty);
-		return;
-	}
-	/* It may have been slow, and done in the end; now it is known */
-	pddgpu_engine_signal(engine);
-	if (!guilty->must_run && !dma_fence_is_signaled(&guilty->fence->base))
-		pddgpu_job_break(guilty, -EIO);
-
-	pddgpu_engine_write_ring(engine);
-	if (pddgpu_hw_flush_tlb(engine->hw)) {
-		pddgpu_engine_give_up(engine, guilty);
-		return;
-	}
-	list_for_each_entry(job, &engine->jobs, link) {
-		if (dma_fence_is_signaled(&job->fence->base))
-			continue;
-		/* What follows in a job that has failed goes with it */
-		if (pddgpu_job_broken(job) && !job->fence->base.error)
-			dma_fence_set_error(&job->fence->base, pddgpu_job_broken(job));
-		pddgpu_engine_emit(engine, job, job->fence->base.error);
-	}
-	WRITE_ONCE(engine->fault_status, 0);
-	WRITE_ONCE(engine->progress, jiffies);
-	pddgpu_engine_kick(engine);
-}
-
-static enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base)
-{
-	struct pddgpu_engine *engine = to_pddgpu_job(base)->engine;
-	enum drm_gpu_sched_stat stat = DRM_GPU_SCHED_STAT_RESET;
-	int idx;
-
-	CLASS(pddgpu_signalling, cookie)();
-	drm_sched_wqueue_stop(&engine->sched);
-	/* The scheduler took it off its list, but it has not gone away */
-	spin_lock(&engine->sched.job_list_lock);
-	list_add(&base->list, &engine->sched.pending_list);
-	spin_unlock(&engine->sched.job_list_lock);
-
-	if (drm_dev_enter(engine->drm, &idx)) {
-		/* Only its interrupt may have been lost */
-		pddgpu_engine_signal(engine);
-		pddgpu_engine_recover(engine);
-		drm_dev_exit(idx);
-	} else {
-		pddgpu_timeline_fail(&engine->timeline, -ENODEV);
-		stat = DRM_GPU_SCHED_STAT_ENODEV;
-	}
-	drm_sched_wqueue_start(&engine->sched);
-	return stat;
 }
 
 static const struct drm_sched_backend_ops pddgpu_engine_sched_ops = {
@@ -486,13 +312,14 @@ bool pddgpu_engine_lost(struct pddgpu_engine *engine)
 
 /**
  * pddgpu_engine_start() - give the engine its ring
- * @engine: the engine, after a reset of the chip
+ * @engine: the engine, after a reset of the chip; its scheduler is stopped
  *
+ * Its number is that of the last fence that has signalled, whatever VRAM holds.
  * The chip takes it over with the next control doorbell: a TLB flush will do.
  */
 void pddgpu_engine_start(struct pddgpu_engine *engine)
 {
-	writeq(engine->timeline.emitted,
+	writeq(pddgpu_timeline_signalled(&engine->timeline),
 	       pddgpu_hw_vram(engine->hw) + engine->slot_offset);
 	pddgpu_engine_write_ring(engine);
 }

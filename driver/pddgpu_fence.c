@@ -102,6 +102,27 @@ bool pddgpu_timeline_signal(struct pddgpu_timeline *timeline, u64 reached)
 }
 
 /**
+ * pddgpu_timeline_signalled() - how far the timeline has come
+ * @timeline: the timeline
+ *
+ * Any context.
+ *
+ * Return: the number of the last fence before the oldest pending one.
+ */
+u64 pddgpu_timeline_signalled(struct pddgpu_timeline *timeline)
+{
+	struct pddgpu_fence *first;
+	unsigned long flags;
+	u64 number;
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	first = list_first_entry_or_null(&timeline->pending, struct pddgpu_fence, link);
+	number = first ? first->base.seqno - 1 : timeline->emitted;
+	spin_unlock_irqrestore(&timeline->lock, flags);
+	return number;
+}
+
+/**
  * pddgpu_timeline_fail() - the engine will write no more
  * @timeline: the timeline
  * @error: what the pending fences say, negative

@@ -52,6 +52,7 @@ void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name);
 struct pddgpu_fence *pddgpu_fence_alloc(gfp_t gfp);
 void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fence);
 bool pddgpu_timeline_signal(struct pddgpu_timeline *timeline, u64 reached);
+u64 pddgpu_timeline_signalled(struct pddgpu_timeline *timeline);
 void pddgpu_timeline_fail(struct pddgpu_timeline *timeline, int error);
 
 #endif /* PDDGPU_FENCE_H */

@@ -203,6 +203,7 @@ int pddgpu_gart_bind_sgt(struct pddgpu_gart *gart,
 	binding->sgt = sgt;
 	binding->first_page = first_page;
 	binding->pages = count;
+	binding->flags = flags;
 	list_add_tail(&binding->link, &gart->bindings);
 out_unlock:
 	mutex_unlock(&gart->lock);
@@ -494,7 +495,8 @@ static int pddgpu_gart_init_dummy(struct pddgpu_gart *gart)
 	return devm_add_action_or_reset(dev, pddgpu_gart_free_dummy, gart);
 }
 
-static int pddgpu_gart_init_tables(struct pddgpu_gart *gart)
+/* Every table as it is with nothing bound; level 1 too */
+static void pddgpu_gart_write_tables(struct pddgpu_gart *gart)
 {
 	const struct pddgpu_chip *chip = gart->chip;
 	u64 gibs = DIV_ROUND_UP(chip->gtt_size, 1ull << PDDGPU_MMU_L1_SHIFT);
@@ -512,7 +514,34 @@ static int pddgpu_gart_init_tables(struct pddgpu_gart *gart)
 					       PDDGPU_MMU_L1_INDEX(chip->gtt_start) + i,
 					       PDDGPU_PTE_VALID |
 					       (gart->l2_offset + i * PAGE_SIZE));
-	return pddgpu_hw_enable_memory(gart->hw);
+}
+
+/**
+ * pddgpu_gart_restore() - write the page tables again
+ * @gart: the GART; the chip has been reset, the caller is inside drm_dev_enter()
+ *
+ * Every level, from what is bound, whatever VRAM holds now; then the memories are
+ * switched on. The bindings are the whole record: nothing is read back, and
+ * nothing is allocated. Takes the GART's lock, so that who binds meanwhile is in
+ * the tables afterwards. May sleep.
+ *
+ * Return: 0 or what pddgpu_hw_enable_memory() says.
+ */
+int pddgpu_gart_restore(struct pddgpu_gart *gart)
+{
+	struct pddgpu_gart_binding *binding;
+	int ret;
+
+	mutex_lock(&gart->lock);
+	pddgpu_gart_write_tables(gart);
+	list_for_each_entry(binding, &gart->bindings, link)
+		pddgpu_gart_write_sgt(gart, binding->first_page, binding->pages,
+				      binding->sgt, binding->flags);
+	/* Write-combined: the tables are there before they are used */
+	wmb();
+	ret = pddgpu_hw_enable_memory(gart->hw);
+	mutex_unlock(&gart->lock);
+	return ret;
 }
 
 /**
@@ -564,8 +593,6 @@ struct pddgpu_gart *pddgpu_gart_init(struct drm_device *drm, struct pddgpu_hw *h
 	ret = pddgpu_gart_init_dummy(gart);
 	if (ret)
 		return ERR_PTR(ret);
-	ret = pddgpu_gart_init_tables(gart);
-	if (ret)
-		return ERR_PTR(ret);
-	return gart;
+	ret = pddgpu_gart_restore(gart);
+	return ret ? ERR_PTR(ret) : gart;
 }

@@ -31,6 +31,8 @@ struct pddgpu_gart_binding {
 	u64 first_page;
 	/** @pages: how many */
 	u64 pages;
+	/** @flags: of their page table entries */
+	u64 flags;
 	/** @owns_sgt: bound from pages: @sgt is unmapped and freed with it */
 	bool owns_sgt;
 };
@@ -50,6 +52,7 @@ int pddgpu_gart_bind_sgt(struct pddgpu_gart *gart,
 			 struct sg_table *sgt, u32 count, bool snooped);
 void pddgpu_gart_unbind(struct pddgpu_gart *gart,
 			struct pddgpu_gart_binding *binding);
+int pddgpu_gart_restore(struct pddgpu_gart *gart);
 u64 pddgpu_gart_generation(struct pddgpu_gart *gart);
 struct page *pddgpu_gart_page(struct pddgpu_gart *gart, u64 addr);
 u32 pddgpu_gart_read_entries(struct pddgpu_gart *gart, u64 addr, u64 *entries);

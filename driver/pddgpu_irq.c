@@ -38,6 +38,8 @@ struct pddgpu_irq {
 	spinlock_t lock;
 	/** @rptr: the entry to look at next */
 	u32 rptr;
+	/** @paused: the chip is being reset: what is in the ring says nothing */
+	bool paused;
 	/** @holders: who looks at the ring so often that no interrupt is needed */
 	u32 holders;
 	/** @handler: whom to tell */
@@ -79,6 +81,8 @@ static bool pddgpu_irq_read_ring(struct pddgpu_irq *irq)
 
 	lockdep_assert_held(&irq->lock);
 
+	if (irq->paused)
+		return true;
 	if (wptr >= PDDGPU_IRQ_RING_SIZE || wptr % PDDGPU_IH_ENTRY_SIZE)
 		return false;
 	if (wptr == irq->rptr)
@@ -202,12 +206,49 @@ int pddgpu_irq_start(struct pddgpu_irq *irq, const struct pddgpu_irq_handler *ha
 		return ret;
 	}
 	irq->running = true;
+	pddgpu_irq_restart(irq);
+	return 0;
+}
 
+/**
+ * pddgpu_irq_pause() - look at the ring no more
+ * @irq: the ring
+ *
+ * Before the chip is reset, which forgets its pointers: they would tell of what
+ * is over, or of rubbish. When it returns nobody is looking.
+ */
+void pddgpu_irq_pause(struct pddgpu_irq *irq)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&irq->lock, flags);
+	irq->paused = true;
+	spin_unlock_irqrestore(&irq->lock, flags);
+}
+
+/**
+ * pddgpu_irq_restart() - give the chip the ring, empty
+ * @irq: the ring; the chip has been reset
+ *
+ * What was in it is forgotten: look at the fences. The chip takes the ring over
+ * with the next control doorbell: a TLB flush will do. Nothing happens when the
+ * interrupt is not requested. Any context.
+ */
+void pddgpu_irq_restart(struct pddgpu_irq *irq)
+{
+	unsigned long flags;
+
+	if (!irq->running)
+		return;
+	spin_lock_irqsave(&irq->lock, flags);
+	irq->rptr = 0;
 	pddgpu_hw_write(irq->hw, PDDGPU_IH_RING_BASE, irq->ring_addr >> PAGE_SHIFT);
 	pddgpu_hw_write(irq->hw, PDDGPU_IH_RING_SIZE, PDDGPU_IRQ_RING_SIZE);
 	pddgpu_hw_write(irq->hw, PDDGPU_IH_RING_RPTR, 0);
+	pddgpu_hw_write(irq->hw, PDDGPU_IH_HOLD, irq->holders ? 1 : 0);
 	pddgpu_hw_write(irq->hw, PDDGPU_IH_RING_CTRL, PDDGPU_IH_RING_ENABLE);
-	return 0;
+	irq->paused = false;
+	spin_unlock_irqrestore(&irq->lock, flags);
 }
 
 /**

@@ -29,6 +29,8 @@ struct pddgpu_irq_handler {
 struct pddgpu_irq *pddgpu_irq_init(struct drm_device *drm, struct pddgpu_hw *hw,
 				   struct pci_dev *pci, u64 vram_start, u64 ring_offset);
 int pddgpu_irq_start(struct pddgpu_irq *irq, const struct pddgpu_irq_handler *handler);
+void pddgpu_irq_pause(struct pddgpu_irq *irq);
+void pddgpu_irq_restart(struct pddgpu_irq *irq);
 void pddgpu_irq_stop(struct pddgpu_irq *irq);
 void pddgpu_irq_hold(struct pddgpu_irq *irq);
 void pddgpu_irq_release(struct pddgpu_irq *irq);
