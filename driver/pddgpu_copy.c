@@ -62,7 +62,7 @@ int pddgpu_copy_clear(struct pddgpu_device *pdev, struct ttm_resource *res)
  *
  * Nobody else uses either.
  *
- * Return: 0, or -EINVAL where the CPU does not reach.
+ * Return: 0, -EINVAL where the CPU does not reach, or -ENODEV when the card is gone.
  */
 int pddgpu_copy_pages(struct pddgpu_device *pdev,
 		      struct ttm_resource *res, struct ttm_tt *tt, bool to_vram)
@@ -87,7 +87,8 @@ int pddgpu_copy_pages(struct pddgpu_device *pdev,
 		pddgpu_res_next(&cur, PAGE_SIZE);
 		cond_resched();
 	}
-	return 0;
+	/* It may have fallen off the bus meanwhile, and all that was read be ones */
+	return pddgpu_hw_look(pdev->hw) ? 0 : -ENODEV;
 }
 
 /**
@@ -96,7 +97,8 @@ int pddgpu_copy_pages(struct pddgpu_device *pdev,
  * @from: a resource of the VRAM manager
  * @to: another one, as large
  *
- * Return: 0, -EINVAL where the CPU does not reach, or -ENOMEM.
+ * Return: 0, -EINVAL where the CPU does not reach, -ENOMEM, or -ENODEV when the card
+ * is gone.
  */
 int pddgpu_copy_vram(struct pddgpu_device *pdev,
 		     struct ttm_resource *from, struct ttm_resource *to)
@@ -121,7 +123,7 @@ int pddgpu_copy_vram(struct pddgpu_device *pdev,
 		cond_resched();
 	}
 	kfree(bounce);
-	return 0;
+	return pddgpu_hw_look(pdev->hw) ? 0 : -ENODEV;
 }
 
 /**

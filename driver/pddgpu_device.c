@@ -13,6 +13,7 @@
 #include "pddgpu_engine.h"
 #include "pddgpu_gart.h"
 #include "pddgpu_gem.h"
+#include "pddgpu_gone.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_hw.h"
 #include "pddgpu_irq.h"
@@ -203,6 +204,9 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 	ret = pddgpu_lockdep_prime(pdev);
 	if (ret)
 		return ret;
+	ret = pddgpu_gone_init(pdev);
+	if (ret)
+		return ret;
 
 	atomic_set_release(&pdev->state, PDDGPU_DEVICE_STATE_READY);
 	drm_info(&pdev->drm, "PDDGPU: %s: VRAM %llu MB (%llu MB visible), GTT %llu MB\n",
@@ -214,7 +218,7 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 
 /**
  * pddgpu_device_unplug() - take the card away from its users
- * @pdev: the device, registered
+ * @pdev: the device, registered; called once, by pddgpu_gone.c
  *
  * In this order: no new users, and those inside leave; nothing runs by itself
  * any more; the chip stops reaching memory, and nobody waits for it; the pages
@@ -234,6 +238,7 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 		pddgpu_engine_stop(pdev->engine[i]);
 	/* Whose jobs have failed now, if they were not done */
 	pddgpu_clear_stop(pdev);
+	pddgpu_move_drain(pdev);
 	pddgpu_gart_unplug(pdev->gart);
 }
 

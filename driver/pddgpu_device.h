@@ -23,6 +23,7 @@ struct pddgpu_vram_mgr;
 struct pddgpu_gtt_mgr;
 struct pddgpu_gart;
 struct pddgpu_engine;
+struct pddgpu_gone;
 struct pddgpu_evict;
 struct pddgpu_irq;
 struct pddgpu_monitor;
@@ -77,6 +78,8 @@ struct pddgpu_device {
 	struct pddgpu_unpageable *unpageable;
 	/** @residency: what is where, and page-out on request */
 	struct pddgpu_residency *residency;
+	/** @gone: who notices that the card is gone */
+	struct pddgpu_gone *gone;
 	/** @clear: who clears free VRAM */
 	struct pddgpu_clear *clear;
 	/** @gem_funcs: what GEM calls on a buffer; constant */

@@ -15,6 +15,7 @@
 #include "pddgpu_debugfs.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gem.h"
+#include "pddgpu_gone.h"
 #include "pddgpu_monitor.h"
 #include "pddgpu_prime.h"
 #include "pddgpu_query.h"
@@ -44,7 +45,8 @@ static bool pddgpu_drv_may_wait_for_ever(unsigned int cmd)
 /*
  * Nobody is inside an ioctl any more when drm_dev_unplug() returns, and one
  * that comes later finds the device gone (requirement C1). Apart from those that
- * do not touch the card, and that nobody can wait for.
+ * do not touch the card, and that nobody can wait for. What fails while the card
+ * goes has failed for that, whatever it came to.
  */
 static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 				     unsigned long arg,
@@ -54,16 +56,21 @@ static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 {
 	struct drm_file *file = filp->private_data;
 	struct drm_device *drm = file->minor->dev;
-	long ret;
+	struct pddgpu_device *pdev = to_pddgpu(drm);
+	long ret = -ENODEV;
 	int idx;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	if (pddgpu_drv_may_wait_for_ever(cmd)) {
-		drm_dev_exit(idx);
-		return ioctl(filp, cmd, arg);
+	if (pddgpu_gone_look(pdev) && pddgpu_device_ready(pdev)) {
+		if (pddgpu_drv_may_wait_for_ever(cmd)) {
+			drm_dev_exit(idx);
+			return ioctl(filp, cmd, arg);
+		}
+		ret = ioctl(filp, cmd, arg);
+		if (ret && ret != -ERESTARTSYS && !pddgpu_device_ready(pdev))
+			ret = -ENODEV;
 	}
-	ret = pddgpu_device_ready(to_pddgpu(drm)) ? ioctl(filp, cmd, arg) : -ENODEV;
 	drm_dev_exit(idx);
 	return ret;
 }
@@ -139,6 +146,7 @@ static int pddgpu_pci_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	pddgpu_debugfs_link(pdev);
 	pddgpu_monitor_start(pdev);
 	pddgpu_clear_start(pdev);
+	pddgpu_gone_start(pdev);
 	return 0;
 
 err_quiesce:
@@ -148,7 +156,7 @@ err_quiesce:
 
 static void pddgpu_pci_remove(struct pci_dev *pci)
 {
-	pddgpu_device_unplug(pci_get_drvdata(pci));
+	pddgpu_gone_remove(pci_get_drvdata(pci));
 }
 
 /* Before power-off or another kernel: no DMA into what is no longer ours */

@@ -40,6 +40,8 @@
 
 /* For the fences of interrupts that got lost */
 #define PDDGPU_ENGINE_POLL	msecs_to_jiffies(20)
+/* Who is so long at a packet, of some 10 ms, may be dead: it is asked */
+#define PDDGPU_ENGINE_DOUBT	msecs_to_jiffies(500)
 static unsigned int job_timeout_ms = 5000;
 module_param(job_timeout_ms, uint, 0444);
 MODULE_PARM_DESC(job_timeout_ms, "time after which an engine that gets no further is taken for hung");
@@ -153,6 +155,12 @@ static void pddgpu_engine_poll(struct timer_list *timer)
 	spin_lock_irq(&engine->timeline.lock);
 	pending = !list_empty(&engine->timeline.pending);
 	spin_unlock_irq(&engine->timeline.lock);
+	/* Who is told of it ends the jobs */
+	if (!pddgpu_hw_look(engine->hw))
+		pending = false;
+	else if (pending && time_after_eq(jiffies, READ_ONCE(engine->progress) +
+					  PDDGPU_ENGINE_DOUBT))
+		pddgpu_hw_doubt(engine->hw);
 	/* The scheduler puts its own look off with each job that it begins */
 	if (pending && pddgpu_engine_is_stuck(engine))
 		drm_sched_fault(&engine->sched);
@@ -183,28 +191,18 @@ int pddgpu_engine_run_by_cpu(struct pddgpu_engine *engine, struct pddgpu_job *jo
 	return pddgpu_job_broken(job);
 }
 
-static struct dma_fence *pddgpu_engine_run_job(struct drm_sched_job *base)
+static struct dma_fence *pddgpu_engine_begin_job(struct pddgpu_engine *engine,
+						 struct pddgpu_job *job)
 {
-	struct pddgpu_job *job = to_pddgpu_job(base);
-	struct pddgpu_engine *engine = job->engine;
-	int idx, ret;
+	int ret;
 
-	CLASS(pddgpu_signalling, cookie)();
-	/* Its client was killed, or what it waited for has failed */
-	if (base->s_fence->finished.error)
-		return NULL;
-	if (!drm_dev_enter(engine->drm, &idx))
-		return ERR_PTR(-ENODEV);
 	if (READ_ONCE(engine->lost)) {
 		ret = pddgpu_engine_run_by_cpu(engine, job);
-		drm_dev_exit(idx);
 		return ret ? ERR_PTR(ret) : NULL;
 	}
 	ret = pddgpu_job_broken(job);
-	if (ret) {
-		drm_dev_exit(idx);
+	if (ret)
 		return ERR_PTR(ret);
-	}
 
 	/* Its time begins now, unless it waits for others in the ring */
 	if (list_empty_careful(&engine->timeline.pending))
@@ -216,8 +214,32 @@ static struct dma_fence *pddgpu_engine_run_job(struct drm_sched_job *base)
 	spin_unlock(&engine->lock);
 	pddgpu_engine_emit(engine, job, false);
 	pddgpu_engine_kick(engine);
-	drm_dev_exit(idx);
 	return dma_fence_get(&job->fence->base);
+}
+
+static struct dma_fence *pddgpu_engine_run_job(struct drm_sched_job *base)
+{
+	struct pddgpu_job *job = to_pddgpu_job(base);
+	struct pddgpu_engine *engine = job->engine;
+	struct dma_fence *fence;
+	int idx, ret;
+
+	CLASS(pddgpu_signalling, cookie)();
+	/* Its client was killed, or what it waited for has failed */
+	if (base->s_fence->finished.error)
+		return NULL;
+	if (READ_ONCE(engine->abandoned)) {
+		ret = pddgpu_engine_finish_job(engine, job);
+		return ret ? ERR_PTR(ret) : NULL;
+	}
+	/* Unplugging waits for the driver's own, and sees to it that they end */
+	if (job->must_run)
+		return pddgpu_engine_begin_job(engine, job);
+	if (!drm_dev_enter(engine->drm, &idx))
+		return ERR_PTR(-ENODEV);
+	fence = pddgpu_engine_begin_job(engine, job);
+	drm_dev_exit(idx);
+	return fence;
 }
 
 static void pddgpu_engine_free_job(struct drm_sched_job *base)
@@ -280,7 +302,8 @@ static const struct drm_sched_backend_ops pddgpu_engine_sched_ops = {
 void pddgpu_engine_fault(struct pddgpu_engine *engine, u32 status, u64 addr)
 {
 	/* It may have been reset since, by who had no patience with it */
-	if (!(pddgpu_hw_read(engine->hw, PDDGPU_STATUS) &
+	if (!pddgpu_hw_look(engine->hw) ||
+	    !(pddgpu_hw_read(engine->hw, PDDGPU_STATUS) &
 	      PDDGPU_STATUS_ENGINE_HALTED(engine->index)))
 		return;
 	engine->fault_addr = addr;
@@ -324,19 +347,6 @@ void pddgpu_engine_start(struct pddgpu_engine *engine)
 	pddgpu_engine_write_ring(engine);
 }
 
-/**
- * pddgpu_engine_stop() - the card is gone, or is about to
- * @engine: the engine; the chip no longer runs it, and drm_dev_unplug() is over
- *
- * Whoever waits for one of its fences gets -ENODEV.
- */
-void pddgpu_engine_stop(struct pddgpu_engine *engine)
-{
-	timer_delete_sync(&engine->timer);
-	pddgpu_coredump_stop(engine->coredump);
-	pddgpu_timeline_fail(&engine->timeline, -ENODEV);
-}
-
 /*
  * Free the jobs that are over, which the scheduler would forget, and wait for
  * those that were killed: each is freed by a work item of its own.
@@ -363,6 +373,7 @@ static void pddgpu_engine_fini(struct drm_device *drm, void *arg)
 	pddgpu_timeline_fail(&engine->timeline, -ENODEV);
 	pddgpu_engine_drain(engine);
 	drm_sched_fini(&engine->sched);
+	mutex_destroy(&engine->abandon_lock);
 }
 
 /**
@@ -398,6 +409,7 @@ struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_h
 	engine->slot_offset = vram_offset + PDDGPU_ENGINE_RING_SIZE;
 	snprintf(engine->name, sizeof(engine->name), "engine %u", index);
 	spin_lock_init(&engine->lock);
+	mutex_init(&engine->abandon_lock);
 	INIT_LIST_HEAD(&engine->jobs);
 	pddgpu_timeline_init(&engine->timeline, engine->name);
 	timer_setup(&engine->timer, pddgpu_engine_poll, 0);

@@ -7,6 +7,7 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 
@@ -46,6 +47,10 @@ struct pddgpu_engine {
 	u64 flushed;
 	/** @lost: it does not answer any more; the CPU does its work */
 	bool lost;
+	/** @abandon_lock: one pddgpu_engine_abandon() at a time. Sleeps */
+	struct mutex abandon_lock;
+	/** @abandoned: the card is gone: jobs fail. Set while no jobs are run */
+	bool abandoned;
 	/** @timeline: its fences */
 	struct pddgpu_timeline timeline;
 	/** @timeout: jiffies that a job may take; constant */
@@ -90,6 +95,8 @@ void pddgpu_engine_kick(struct pddgpu_engine *engine);
 bool pddgpu_engine_is_stuck(struct pddgpu_engine *engine);
 int pddgpu_engine_run_by_cpu(struct pddgpu_engine *engine, struct pddgpu_job *job);
 void pddgpu_engine_write_ring(struct pddgpu_engine *engine);
+
+int pddgpu_engine_finish_job(struct pddgpu_engine *engine, struct pddgpu_job *job);
 
 enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base);
 

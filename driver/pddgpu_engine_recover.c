@@ -82,6 +82,7 @@ static void pddgpu_engine_give_up(struct pddgpu_engine *engine, struct pddgpu_jo
 static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 {
 	struct pddgpu_job *job, *guilty = NULL;
+	int ret;
 
 	list_for_each_entry(job, &engine->jobs, link) {
 		if (!dma_fence_is_signaled(&job->fence->base)) {
@@ -94,7 +95,11 @@ static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 		return;
 
 	pddgpu_engine_report(engine, guilty);
-	if (pddgpu_hw_reset_engine(engine->hw, engine->index) ||
+	ret = pddgpu_hw_reset_engine(engine->hw, engine->index);
+	/* Whoever is told that the card is gone ends the jobs */
+	if (ret == -ENODEV)
+		return;
+	if (ret ||
 	    (guilty->must_run && ++guilty->attempts >= PDDGPU_ENGINE_ATTEMPTS)) {
 		pddgpu_engine_give_up(engine, guilty);
 		return;
@@ -105,10 +110,8 @@ static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 		pddgpu_job_break(guilty, -EIO);
 
 	pddgpu_engine_write_ring(engine);
-	if (pddgpu_hw_flush_tlb(engine->hw)) {
-		pddgpu_engine_give_up(engine, guilty);
+	if (pddgpu_hw_flush_tlb(engine->hw))
 		return;
-	}
 	list_for_each_entry(job, &engine->jobs, link) {
 		if (dma_fence_is_signaled(&job->fence->base))
 			continue;

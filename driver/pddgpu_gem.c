@@ -369,7 +369,7 @@ const struct drm_gem_object_funcs pddgpu_gem_funcs = {
  * @data: struct drm_pddgpu_gem_wait
  * @file: who asks
  *
- * Return: 0; -EINVAL, -ENOENT, -ETIME, -ERESTARTSYS.
+ * Return: 0; -EINVAL, -ENOENT, -ETIME, -ERESTARTSYS, -ENODEV.
  */
 int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
@@ -389,6 +389,9 @@ int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 		pddgpu_wait_awake(to_pddgpu(drm), obj->resv, usage, true);
 	ret = dma_resv_wait_timeout(obj->resv, usage, true, timeout);
 	drm_gem_object_put(obj);
+	/* What it waited for may have failed because the card is gone */
+	if (!pddgpu_device_ready(to_pddgpu(drm)))
+		return -ENODEV;
 	if (!ret)
 		return -ETIME;
 	return ret < 0 ? ret : 0;

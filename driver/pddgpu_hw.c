@@ -4,6 +4,7 @@
 #include <linux/iopoll.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/spinlock.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
@@ -14,13 +15,8 @@
 #include "pddgpu_hw.h"
 
 /* The device answers a request in some 100 us; a busy host may take long. */
-#define PDDGPU_HW_TIMEOUT_US	(2 * USEC_PER_SEC)
+#define PDDGPU_HW_TIMEOUT_US	(3 * USEC_PER_SEC)
 #define PDDGPU_HW_POLL_US	20
-/*
- * One that did not answer is not waited for so long again, or whoever frees a
- * thousand buffers would wait a thousand times. It is asked all the same.
- */
-#define PDDGPU_HW_SILENT_US	USEC_PER_MSEC
 
 #define PDDGPU_BAR_DOORBELL	0
 #define PDDGPU_BAR_MEMORY	2
@@ -46,8 +42,12 @@ struct pddgpu_hw {
 	 * register is read, changed and written. Taken last, sleeps.
 	 */
 	struct mutex request_lock;
-	/** @silent: it did not answer the last request. Under @request_lock */
-	bool silent;
+	/** @watch_lock: guards @watch, and that it hears of the end once; a leaf, irq-safe */
+	spinlock_t watch_lock;
+	/** @watch: whom to tell */
+	struct pddgpu_hw_watch watch;
+	/** @gone: it has fallen off the bus, or answers no more; stays so */
+	bool gone;
 };
 
 /**
@@ -126,19 +126,92 @@ bool pddgpu_hw_present(struct pddgpu_hw *hw)
 	return pddgpu_hw_read(hw, PDDGPU_SIGNATURE) == PDDGPU_SIGNATURE_VALUE;
 }
 
-static int pddgpu_hw_request_failed(struct pddgpu_hw *hw, const char *what)
+/**
+ * pddgpu_hw_watch() - be told of the card's end
+ * @hw: the card
+ * @watch: whom to tell, copied; NULL: nobody any more, and no call is under way
+ *	when it returns
+ *
+ * Where the card is gone already, @watch is told at once.
+ */
+void pddgpu_hw_watch(struct pddgpu_hw *hw, const struct pddgpu_hw_watch *watch)
 {
-	if (!pddgpu_hw_present(hw)) {
-		drm_err(hw->drm, "PDDGPU: %s: the card does not answer\n", what);
-		return -ENODEV;
-	}
-	drm_err(hw->drm, "PDDGPU: %s: no answer within %lu ms\n", what,
-		PDDGPU_HW_TIMEOUT_US / USEC_PER_MSEC);
-	return -ETIMEDOUT;
+	unsigned long flags;
+
+	spin_lock_irqsave(&hw->watch_lock, flags);
+	hw->watch = watch ? *watch : (struct pddgpu_hw_watch) {};
+	if (hw->gone && watch)
+		watch->gone(watch->data);
+	spin_unlock_irqrestore(&hw->watch_lock, flags);
 }
 
-/* Ask for a reset and wait until the device has taken the request back. */
-static int pddgpu_hw_request_reset(struct pddgpu_hw *hw, u32 bit, const char *what)
+static void pddgpu_hw_set_gone(struct pddgpu_hw *hw, const char *why)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&hw->watch_lock, flags);
+	if (!hw->gone) {
+		drm_err(hw->drm, "PDDGPU: the card is gone: %s\n", why);
+		WRITE_ONCE(hw->gone, true);
+		if (hw->watch.gone)
+			hw->watch.gone(hw->watch.data);
+	}
+	spin_unlock_irqrestore(&hw->watch_lock, flags);
+}
+
+/**
+ * pddgpu_hw_look() - is the card there? Notice when it is not
+ * @hw: the card
+ *
+ * One register is read: that shows a card that has fallen off the bus, not one
+ * that is dead. Any context; the registers are mapped.
+ *
+ * Return: false from the first time on that the card was found gone.
+ */
+bool pddgpu_hw_look(struct pddgpu_hw *hw)
+{
+	if (READ_ONCE(hw->gone))
+		return false;
+	if (pddgpu_hw_read(hw, PDDGPU_SIGNATURE) != U32_MAX)
+		return true;
+	pddgpu_hw_set_gone(hw, "its registers read as all ones");
+	return false;
+}
+
+/**
+ * pddgpu_hw_doubt() - it is time to ask whether the card is alive
+ * @hw: the card
+ *
+ * Tells the watch, which asks when it sees fit. Any context.
+ */
+void pddgpu_hw_doubt(struct pddgpu_hw *hw)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&hw->watch_lock, flags);
+	if (hw->watch.doubt)
+		hw->watch.doubt(hw->watch.data);
+	spin_unlock_irqrestore(&hw->watch_lock, flags);
+}
+
+/* How a wait for the card's answer has ended. One that is silent so long is dead. */
+static int pddgpu_hw_answered(struct pddgpu_hw *hw, int timed_out, const char *what)
+{
+	if (!pddgpu_hw_look(hw))
+		return -ENODEV;
+	if (!timed_out)
+		return 0;
+	drm_err(hw->drm, "PDDGPU: %s: no answer within %lu ms\n", what,
+		PDDGPU_HW_TIMEOUT_US / USEC_PER_MSEC);
+	pddgpu_hw_set_gone(hw, "it does not answer");
+	return -ENODEV;
+}
+
+/*
+ * Write bits of RESET and wait until the device has taken them back. A card that
+ * is thought to be dead is asked all the same: should it wake it stops first.
+ */
+static int pddgpu_hw_request(struct pddgpu_hw *hw, u32 bit, const char *what)
 {
 	u32 value;
 	int ret;
@@ -146,14 +219,36 @@ static int pddgpu_hw_request_reset(struct pddgpu_hw *hw, u32 bit, const char *wh
 	mutex_lock(&hw->request_lock);
 	pddgpu_hw_write(hw, PDDGPU_RESET, bit);
 	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
-	ret = readl_poll_timeout(hw->regs + PDDGPU_RESET, value,
-				 !(value & bit) || value == U32_MAX,
-				 PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US);
-	hw->silent = ret;
+	ret = read_poll_timeout(pddgpu_hw_read, value,
+				!(value & bit) || !pddgpu_hw_look(hw),
+				PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US, false,
+				hw, PDDGPU_RESET);
+	ret = pddgpu_hw_answered(hw, ret, what);
 	mutex_unlock(&hw->request_lock);
-	if (ret || value == U32_MAX)
-		return pddgpu_hw_request_failed(hw, what);
+	return ret;
+}
 
+/**
+ * pddgpu_hw_ping() - ask whether the card is alive
+ * @hw: the card
+ *
+ * Nothing is done, and nothing that is under way is disturbed. May sleep; takes
+ * the request lock.
+ *
+ * Return: 0, or -ENODEV when the card is gone.
+ */
+int pddgpu_hw_ping(struct pddgpu_hw *hw)
+{
+	return pddgpu_hw_request(hw, PDDGPU_RESET_PING, "ping");
+}
+
+static int pddgpu_hw_request_reset(struct pddgpu_hw *hw, u32 bit, const char *what)
+{
+	int ret = pddgpu_hw_request(hw, bit, what);
+	u32 value;
+
+	if (ret)
+		return ret;
 	value = pddgpu_hw_read(hw, PDDGPU_STATUS);
 	if (value & PDDGPU_STATUS_RESET_FAILED || !(value & PDDGPU_STATUS_READY)) {
 		drm_err(hw->drm, "PDDGPU: %s failed, status %#x\n", what, value);
@@ -169,8 +264,8 @@ static int pddgpu_hw_request_reset(struct pddgpu_hw *hw, u32 bit, const char *wh
  * Page tables, rings and enables are gone afterwards; VRAM is kept unless
  * STATUS says otherwise. May sleep; takes the request lock.
  *
- * Return: 0, -ETIMEDOUT, -EIO when the device says that it failed, or -ENODEV
- * when the card is gone.
+ * Return: 0, -EIO when the device says that it failed, or -ENODEV when the card is
+ * gone: it has fallen off the bus, or is so silent that it must be dead.
  */
 int pddgpu_hw_reset(struct pddgpu_hw *hw)
 {
@@ -219,32 +314,25 @@ int pddgpu_hw_enable_memory(struct pddgpu_hw *hw)
  * sleep; takes the request lock. The caller is inside drm_dev_enter(), or is
  * probe.
  *
- * Return: 0, -ETIMEDOUT, or -ENODEV when the card is gone.
+ * Return: 0, or -ENODEV when the card is gone.
  */
 int pddgpu_hw_flush_tlb(struct pddgpu_hw *hw)
 {
-	bool was_silent;
 	u32 want, done;
 	int ret;
 
 	mutex_lock(&hw->request_lock);
-	was_silent = hw->silent;
 	want = pddgpu_hw_read(hw, PDDGPU_TLB_FLUSH_REQ) + 1;
 	pddgpu_hw_write(hw, PDDGPU_TLB_FLUSH_REQ, want);
 	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
-	ret = readl_poll_timeout(hw->regs + PDDGPU_TLB_FLUSH_DONE, done,
-				 (s32)(done - want) >= 0 || done == U32_MAX,
-				 PDDGPU_HW_POLL_US, was_silent ?
-				 PDDGPU_HW_SILENT_US : PDDGPU_HW_TIMEOUT_US);
-	hw->silent = ret;
-	mutex_unlock(&hw->request_lock);
-	/* It was reported then */
-	if (ret && was_silent)
-		return ret;
+	ret = read_poll_timeout(pddgpu_hw_read, done,
+				(s32)(done - want) >= 0 || !pddgpu_hw_look(hw),
+				PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US, false,
+				hw, PDDGPU_TLB_FLUSH_DONE);
 	/* A card that reads all ones would look as if it had flushed */
-	if (ret || !pddgpu_hw_present(hw))
-		return pddgpu_hw_request_failed(hw, "TLB flush");
-	return 0;
+	ret = pddgpu_hw_answered(hw, ret, "TLB flush");
+	mutex_unlock(&hw->request_lock);
+	return ret;
 }
 
 /**
@@ -295,6 +383,7 @@ struct pddgpu_hw *pddgpu_hw_init(struct drm_device *drm, struct pci_dev *pci)
 		return ERR_PTR(-ENOMEM);
 	hw->drm = drm;
 	hw->pci = pci;
+	spin_lock_init(&hw->watch_lock);
 
 	ret = drmm_mutex_init(drm, &hw->request_lock);
 	if (ret)

@@ -83,8 +83,10 @@ static bool pddgpu_irq_read_ring(struct pddgpu_irq *irq)
 
 	if (irq->paused)
 		return true;
-	if (wptr >= PDDGPU_IRQ_RING_SIZE || wptr % PDDGPU_IH_ENTRY_SIZE)
+	if (wptr >= PDDGPU_IRQ_RING_SIZE || wptr % PDDGPU_IH_ENTRY_SIZE) {
+		pddgpu_hw_look(irq->hw);
 		return false;
+	}
 	if (wptr == irq->rptr)
 		return true;
 

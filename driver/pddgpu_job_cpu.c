@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A job's work done by the CPU, when its engine is lost.
+ * A job's work done by the CPU, when its engine is lost, or the whole card.
  */
 #include <linux/highmem.h>
 #include <linux/io.h>
@@ -38,6 +38,8 @@ static int pddgpu_job_piece(u64 addr, u64 bytes, struct pddgpu_hw *hw,
 	piece->vram = NULL;
 	if (addr >= chip->vram_start &&
 	    addr - chip->vram_start < chip->vram_visible_size) {
+		if (!pddgpu_hw_present(hw))
+			return -ENODEV;
 		piece->vram = pddgpu_hw_vram(hw) + (addr - chip->vram_start);
 		return 0;
 	}
@@ -115,14 +117,15 @@ static int pddgpu_job_run_op(const struct pddgpu_op *op, struct pddgpu_hw *hw,
 /**
  * pddgpu_job_run_by_cpu() - do a job's work without an engine
  * @job: the job; what it waits for is over
- * @hw: the card, inside drm_dev_enter()
+ * @hw: the card, its registers mapped
  * @chip: the chip
  * @gart: the page tables
  * @bounce: a page to copy through
  *
  * Slow, and for an engine that is lost. Allocates nothing.
  *
- * Return: 0, or -EIO where the CPU does not reach.
+ * Return: 0, -EIO where the CPU does not reach, or -ENODEV when the card has fallen
+ * off the bus. Zeros then take the place of what cannot be read.
  */
 int pddgpu_job_run_by_cpu(struct pddgpu_job *job, struct pddgpu_hw *hw,
 			  const struct pddgpu_chip *chip, struct pddgpu_gart *gart,

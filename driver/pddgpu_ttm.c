@@ -395,15 +395,22 @@ static const struct ttm_device_funcs pddgpu_ttm_funcs = {
 };
 
 /*
- * The card is gone: a CPU mapping of it must not kill its user. One page of
- * zeros for each buffer, so that nothing passes between those who did not share
- * the buffer anyway.
+ * The card is gone: a CPU mapping of it must not kill its user. What is in system
+ * pages is there still: moves are over, be it that zeros took the place of what
+ * could not be read. For the rest there is one page of zeros for each buffer, so
+ * that nothing passes between those who did not share the buffer anyway.
  */
 static vm_fault_t pddgpu_ttm_fault_unplugged(struct vm_fault *vmf,
 					     struct pddgpu_bo *bo)
 {
-	dma_resv_assert_held(bo->tbo.base.resv);
+	struct ttm_buffer_object *tbo = &bo->tbo;
 
+	dma_resv_assert_held(tbo->base.resv);
+
+	if (tbo->resource && tbo->resource->mem_type != TTM_PL_VRAM && tbo->ttm &&
+	    ttm_tt_is_populated(tbo->ttm))
+		return ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
+						TTM_BO_VM_NUM_PREFAULT);
 	if (!bo->unplugged_page) {
 		bo->unplugged_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 		if (!bo->unplugged_page)

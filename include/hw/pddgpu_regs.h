@@ -85,6 +85,7 @@
 #define PDDGPU_RESET			0x00f0
 #define   PDDGPU_RESET_CHIP		(1u << 0)
 #define   PDDGPU_RESET_ENGINE(n)	(1u << (8 + (n)))
+#define   PDDGPU_RESET_PING		(1u << 31)
 #define PDDGPU_STATUS			0x00f4
 #define   PDDGPU_STATUS_READY		(1u << 0)
 #define   PDDGPU_STATUS_RESET_FAILED	(1u << 1)
