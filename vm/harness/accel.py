@@ -34,7 +34,7 @@ def _trial(o, kernel, cache, folder):
     plain = argparse.Namespace(
         no_device=True, devices=0, mem=512, lowmem=2048, smp=o.smp, swap=None,
         append="", qemu=o.qemu, qemu_args="", console=False,
-        device_may_die=False)
+        device_may_die=False, restart_device=False, monitor=False)
     machine = Machine(plain, run, kernel, initrd, "kvm")
     machine.run(_TRIAL_SECONDS)
     return machine.status == 0

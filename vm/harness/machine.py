@@ -3,12 +3,16 @@
 import os
 import selectors
 import shlex
+import signal
 import socket
 import sys
 import time
 
 from . import processes
 from .initramfs import Error
+
+# The exit status of a device that was told to die
+DIED = 3
 
 # Messages on the status port, as guest/init writes them.
 BEGAN, EXIT, ERROR, TAINTED = "began", "exit", "error", "tainted"
@@ -63,6 +67,9 @@ class Machine:
         self.input = None
         wanted = getattr(options, "coverage", None)
         self.coverage = Wire("coverage") if wanted else None
+        self.monitor = ()
+        self.ram_fd = -1
+        self.selector = None
 
     @property
     def kernel_log(self):
@@ -71,38 +78,66 @@ class Machine:
 
     # ------------------------------------------------------------- start --
 
-    def _start_devices(self, ram_fd):
+    def _start_device(self, i):
+        """Starts a device program; returns the paths of its sockets."""
+        o = self.options
+        sock = os.path.join(self.folder, f"device{i}")
+        control = os.path.join(self.folder, f"control{i}")
+        device = [o.device, "--socket", sock, "--control", control,
+                  "--ram", f"/proc/self/fd/{self.ram_fd}",
+                  "--ram-size", f"{o.mem}M",
+                  "--lowmem", f"{min(o.mem, o.lowmem)}M"]
+        if o.monitor:
+            device.append("--persist")
+        for name in ("chip", "vram", "visible", "gtt"):
+            value = getattr(o, name)
+            if value is not None:
+                device += ["--" + name, value]
+        child = processes.Child("the device", device, os.path.join(
+            self.folder, f"device{i}.messages"), (self.ram_fd,))
+        child.card = i
+        self.children.append(child)
+        return child, sock, control
+
+    def _start_devices(self):
         """Starts the device programs; returns QEMU's options for them."""
         o, argv = self.options, []
         for i in range(0 if o.no_device else o.devices):
-            sock = os.path.join(self.folder, f"device{i}")
-            control = os.path.join(self.folder, f"control{i}")
-            device = [o.device, "--socket", sock, "--control", control,
-                      "--ram", f"/proc/self/fd/{ram_fd}",
-                      "--ram-size", f"{o.mem}M",
-                      "--lowmem", f"{min(o.mem, o.lowmem)}M"]
-            for name in ("chip", "vram", "visible", "gtt"):
-                value = getattr(o, name)
-                if value is not None:
-                    device += ["--" + name, value]
-            child = processes.Child("the device", device, os.path.join(
-                self.folder, f"device{i}.messages"), (ram_fd,))
-            self.children.append(child)
+            child, sock, control = self._start_device(i)
             for path in (sock, control):
                 if not processes.wait_for_path(path, child, 20):
                     raise Error("the device did not start: it "
                                 + child.ended_how() + "\n"
                                 + "\n".join(child.said()))
             port = "org.pddgpu.control" + (f".{i}" if i else "")
+            card, again = f"ivshmem-doorbell,vectors=4,chardev=card{i}", ""
+            if o.monitor:
+                # Room for a memory BAR of 256 MiB is found when the VM boots
+                argv += ["-device", f"pcie-root-port,id=slot{i},chassis={i + 1},"
+                         "pref64-reserve=1G"]
+                card += f",id=card{i},bus=slot{i}"
+            if o.restart_device:
+                again = ",reconnect=1"
             argv += ["-chardev", f"socket,id=card{i},path={sock}",
-                     "-device", f"ivshmem-doorbell,vectors=4,chardev=card{i}",
-                     "-chardev", f"socket,id=control{i},path={control}",
+                     "-device", card,
+                     "-chardev", f"socket,id=control{i},path={control}{again}",
                      "-device", f"virtserialport,chardev=control{i},name={port}"]
         return argv
 
     def _wires(self):
         return [wire for wire in (self.serial, self.state, self.output,
                                   self.input, self.coverage) if wire]
+
+    def _monitor(self):
+        """QEMU's monitor at one end of a wire, a port of the guest's at the
+        other."""
+        self.monitor = socket.socketpair()
+        ends = [end.fileno() for end in self.monitor]
+        return ends, [
+            "-chardev", f"socket,id=monitor,fd={ends[0]}",
+            "-mon", "chardev=monitor,mode=control",
+            "-chardev", f"socket,id=monitor-port,fd={ends[1]}", "-device",
+            "virtserialport,chardev=monitor-port,name=org.pddgpu.monitor"]
 
     def _port(self, wire, name, kind="virtserialport"):
         return ["-chardev", wire.option(), "-device",
@@ -117,6 +152,9 @@ class Machine:
             # by byte: the kernel then clears and copies with plain stores
             accel = ["-accel", f"tcg,thread={self.accel}", "-cpu",
                      "max,erms=off,fsrm=off,la57=off"]
+        # What the kernel does not know is in the environment of the first
+        # process, and so of the tests
+        sockets = f"VM_SOCKET={self.folder}/device" if o.monitor else ""
         argv = [o.qemu, "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-name", "pddgpu", "-machine",
                 f"q35,memory-backend=ram,max-ram-below-4g={o.lowmem}M",
@@ -125,7 +163,7 @@ class Machine:
                 "-m", str(o.mem), "-smp", str(o.smp)] + accel
         argv += ["-kernel", os.path.join(self.kernel, "vmlinuz"),
                  "-initrd", self.initrd,
-                 "-append", f"{APPEND} {o.append}".strip(),
+                 "-append", f"{APPEND} {sockets} {o.append}".strip(),
                  "-chardev", self.serial.option(), "-serial", "chardev:serial",
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
                  "-device", "virtio-serial-pci,max_ports=31"]
@@ -152,21 +190,27 @@ class Machine:
             with open(os.path.join(self.folder, "swap"), "wb") as f:
                 f.truncate(o.swap << 20)
         # Nothing of this name is left behind, however the runner ends.
-        ram_fd = os.memfd_create("pddgpu-guest-ram")
+        self.ram_fd = os.memfd_create("pddgpu-guest-ram")
+        ends, monitor = self._monitor() if o.monitor else ([], [])
         try:
-            os.ftruncate(ram_fd, o.mem << 20)
-            devices = self._start_devices(ram_fd)
+            os.ftruncate(self.ram_fd, o.mem << 20)
+            devices = self._start_devices()
             wires = self._wires()
-            argv = self._command(ram_fd) + devices + shlex.split(o.qemu_args)
+            argv = self._command(self.ram_fd) + devices + monitor \
+                + shlex.split(o.qemu_args)
             try:
                 self.qemu = processes.Child(
                     "QEMU", argv, os.path.join(self.folder, "qemu.messages"),
-                    [ram_fd] + [w.other.fileno() for w in wires])
+                    [self.ram_fd] + ends + [w.other.fileno() for w in wires])
             except FileNotFoundError:
                 raise Error(f"{o.qemu} is missing") from None
             self.children.append(self.qemu)
         finally:
-            os.close(ram_fd)
+            for end in self.monitor:
+                end.close()
+            # A device that is started again needs it
+            if not o.restart_device:
+                os.close(self.ram_fd)
         for wire in wires:
             wire.other.close()
 
@@ -198,10 +242,10 @@ class Machine:
         sel.register(self.qemu.pidfd, selectors.EVENT_READ, None)
         if self.input_fd is not None:
             sel.register(self.input_fd, selectors.EVENT_READ, self._on_input)
-        if not self.options.device_may_die:
+        self.selector = sel
+        if self.options.restart_device or not self.options.device_may_die:
             for child in self.children[:-1]:
-                sel.register(child.pidfd, selectors.EVENT_READ,
-                             lambda child=child: self._on_device_end(child))
+                self._watch_device(child)
         with sel:
             while self.status is None and not self.failure:
                 left = deadline - time.monotonic()
@@ -213,7 +257,16 @@ class Machine:
                     if not key.data():
                         sel.unregister(key.fileobj)
 
+    def _watch_device(self, child):
+        self.selector.register(child.pidfd, selectors.EVENT_READ,
+                               lambda: self._on_device_end(child))
+
     def _on_device_end(self, child):
+        # Told to die or killed, it was meant to; anything else is a fault
+        if self.options.restart_device and child.wait(1) \
+                and child.status() in (DIED, -signal.SIGKILL):
+            self._watch_device(self._start_device(child.card)[0])
+            return False
         # When QEMU ends the device follows: only the other order is wrong.
         if not self.qemu.wait(0.5):
             self.failure = "the device died: it " + child.ended_how()
@@ -298,9 +351,13 @@ class Machine:
         qemu = getattr(self, "qemu", None)
         for child in reversed(self.children):
             # A device that ends by itself shows how: give it the time.
-            if child is not qemu and qemu and sys.exc_info()[0] is None:
+            persists = child is not qemu and (
+                self.options.monitor or self.options.restart_device)
+            if child is not qemu and qemu and not persists \
+                    and sys.exc_info()[0] is None:
                 child.wait(5)
-            if child.status() is None and child is not qemu and qemu:
+            if child.status() is None and child is not qemu and qemu \
+                    and not persists:
                 self.failure = self.failure or \
                     "the device did not end when QEMU had ended"
             child.stop()
@@ -308,6 +365,8 @@ class Machine:
                     not self.options.device_may_die:
                 self.failure = self.failure or \
                     f"the device failed: it {child.ended_how()}"
+        if self.options.restart_device and self.ram_fd >= 0:
+            os.close(self.ram_fd)
         handlers = [self._on_serial, self._on_output, self._on_state]
         if self.coverage:
             handlers.append(self._on_coverage)

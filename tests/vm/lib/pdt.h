@@ -277,6 +277,39 @@ int pdt_fail_driver(unsigned int percent);
 	if (!pdt_can_inject())							\
 		pdt_skip("this kernel has no fault injection");			\
 } while (0)
+/* plug.c */
+bool pdt_can_plug(void);
+int pdt_plug_out(void);
+int pdt_plug_in(void);
+
+/* gone.c */
+enum pdt_way {
+	/* Registers read as all ones; VRAM stays */
+	PDT_ONES,
+	/* Memory decoding is switched off: all of it reads as all ones */
+	PDT_BUS,
+	/* The device program dies */
+	PDT_DIE,
+	/* sysfs: remove, and rescan */
+	PDT_REMOVE,
+	/* sysfs: unbind, and bind */
+	PDT_UNBIND,
+	/* QEMU's monitor */
+	PDT_PLUG,
+	PDT_WAYS,
+};
+
+extern const char *const pdt_way_names[PDT_WAYS];
+bool pdt_way_possible(enum pdt_way way);
+int pdt_take_away(enum pdt_way way);
+int pdt_bring_back(enum pdt_way way);
+int pdt_gone_works(void);
+int pdt_gone_setup(void **state);
+int pdt_gone_teardown(void **state);
+
+/* The card is taken away in it, and brought back; then the driver is unloaded. */
+#define pdt_gone_test(f) \
+	cmocka_unit_test_setup_teardown(f, pdt_gone_setup, pdt_gone_teardown)
 
 /* fixture.c */
 
