@@ -172,9 +172,10 @@ bool pddgpu_hw_look(struct pddgpu_hw *hw)
 {
 	if (READ_ONCE(hw->gone))
 		return false;
-	if (pddgpu_hw_read(hw, PDDGPU_SIGNATURE) != U32_MAX)
+	/* All ones, or zeros: bridges differ. A reset never changes it */
+	if (pddgpu_hw_present(hw))
 		return true;
-	pddgpu_hw_set_gone(hw, "its registers read as all ones");
+	pddgpu_hw_set_gone(hw, "it has fallen off the bus");
 	return false;
 }
 
