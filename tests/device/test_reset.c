@@ -225,6 +225,39 @@ static void test_engine_reset(void **state)
 	assert_int_equal(counter(rig, "engine_resets"), 1);
 }
 
+static void ping(struct rig *rig)
+{
+	reg_write(rig, PDDGPU_RESET, PDDGPU_RESET_PING);
+	ring_doorbell(rig, PDDGPU_DOORBELL_CONTROL);
+	wait_for(!reg_read(rig, PDDGPU_RESET));
+}
+
+/* A sign of life: nothing is done, whatever state the chip is in. */
+static void test_ping(void **state)
+{
+	struct rig *rig = *state;
+
+	command(rig, "stats reset");
+	fill(rig, VRAM_START + RIG_DATA, 8, 64);
+	ping(rig);
+	fill(rig, VRAM_START + RIG_DATA, 9, 64);
+	assert_int_equal(counter(rig, "doorbells_control"), 1);
+	assert_int_equal(counter(rig, "resets"), 0);
+	assert_int_equal(counter(rig, "engine_resets"), 0);
+	assert_int_equal(counter(rig, "tlb_flushes"), 0);
+
+	command(rig, "hang 0");
+	ping(rig);
+	command(rig, "clear");
+	command(rig, "fail-reset 1");
+	reg_write(rig, PDDGPU_RESET, PDDGPU_RESET_CHIP);
+	ring_doorbell(rig, PDDGPU_DOORBELL_CONTROL);
+	wait_for(!reg_read(rig, PDDGPU_RESET));
+	assert_false(reg_read(rig, PDDGPU_STATUS) & PDDGPU_STATUS_READY);
+	ping(rig);
+	assert_true(reg_read(rig, PDDGPU_STATUS) & PDDGPU_STATUS_RESET_FAILED);
+}
+
 /* Bits without a meaning, and engines that are not there */
 static void test_reset_rubbish(void **state)
 {
@@ -251,6 +284,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_lost_vram, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_reset_interrupts, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_engine_reset, rig_setup_on, rig_teardown),
+	cmocka_unit_test_setup_teardown(test_ping, rig_setup_on, rig_teardown),
 	cmocka_unit_test_setup_teardown(test_reset_rubbish, rig_setup_on, rig_teardown),
 };
 
