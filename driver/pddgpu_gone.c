@@ -30,12 +30,12 @@
 struct pddgpu_gone {
 	/** @pdev: the device */
 	struct pddgpu_device *pdev;
-	/** @wq: for both works: fences, and so reclaim, wait for them */
-	struct workqueue_struct *wq;
-	/** @ask: asks the card for a sign of life */
+	/** @ask: asks the card for a sign of life; not while the machine sleeps */
 	struct work_struct ask;
 	/** @unplug: takes the card away */
 	struct work_struct unplug;
+	/** @wq: for @unplug: fences, and so reclaim, wait for it */
+	struct workqueue_struct *wq;
 	/** @asked: jiffies when @ask was queued last */
 	unsigned long asked;
 	/** @unplugged: somebody takes the card away, or has: @unplug, or remove */
@@ -80,7 +80,7 @@ static void pddgpu_gone_doubt(void *data)
 	if (time_before(jiffies, READ_ONCE(gone->asked) + PDDGPU_GONE_ASK))
 		return;
 	WRITE_ONCE(gone->asked, jiffies);
-	queue_work(gone->wq, &gone->ask);
+	queue_work(system_freezable_wq, &gone->ask);
 }
 
 /**

@@ -101,6 +101,32 @@ def test_vm_device_death_is_said():
     need(result.status == 7, result)
 
 
+def test_vm_device_is_started_again():
+    ask = (f"exec 3<>{CONTROL}; echo %s >&3; "
+           "timeout 1 head -n1 <&3 | cut -c1-7; exec 3>&-; ")
+    result = run(*CARD, "--device-may-die", "--restart-device", "--", "sh", "-c",
+                 (ask % "die") + "sleep 3; " + (ask % "help") + "exit 7")
+    need(result.status == 7, result)
+    need(result.out.splitlines()[-1].startswith("ok"), result)
+    result = run("vm/run", "--restart-device", "--", "true")
+    need(result.status == 2, result)
+
+
+def test_vm_monitor():
+    port = "/dev/virtio-ports/org.pddgpu.monitor"
+    result = run(*BARE, "--", "test", "-e", port)
+    need(result.status == 1, result)
+    result = run(*CARD, "--monitor", "--", "sh", "-c",
+                 f"exec 3<>{port}; "
+                 """echo '{"execute": "qmp_capabilities"}' >&3; """
+                 """echo '{"execute": "device_del", "arguments": """
+                 """{"id": "card0"}}' >&3; """
+                 "timeout 10 sed -n '/DEVICE_DELETED/{s/.*/gone/p;q}' <&3; "
+                 "grep -l 0x1110 /sys/bus/pci/devices/*/device; echo $VM_SOCKET")
+    need(result.out.startswith("gone\n/"), result)
+    need("device\n" in result.out and "0000:" not in result.out, result)
+
+
 def test_vm_shell_reads_a_file():
     with folder() as tmp:
         with open(f"{tmp}/script", "w+", encoding="utf-8") as script:
