@@ -235,6 +235,8 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 	pddgpu_device_quiesce(pdev);
 	pddgpu_irq_stop(pdev->irq);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
+		pddgpu_engine_forsake(pdev->engine[i]);
+	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		pddgpu_engine_stop(pdev->engine[i]);
 	/* Whose jobs have failed now, if they were not done */
 	pddgpu_clear_stop(pdev);

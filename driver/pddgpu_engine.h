@@ -115,6 +115,7 @@ struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_h
 					 u64 vram_offset);
 void pddgpu_engine_hold(struct pddgpu_engine *engine);
 void pddgpu_engine_start(struct pddgpu_engine *engine);
+void pddgpu_engine_forsake(struct pddgpu_engine *engine);
 void pddgpu_engine_abandon(struct pddgpu_engine *engine);
 void pddgpu_engine_stop(struct pddgpu_engine *engine);
 void pddgpu_engine_signal(struct pddgpu_engine *engine);

@@ -30,9 +30,21 @@ int pddgpu_engine_finish_job(struct pddgpu_engine *engine, struct pddgpu_job *jo
 }
 
 /**
+ * pddgpu_engine_forsake() - no more recovery
+ * @engine: the engine; it never starts again
+ *
+ * Waits for one that is under way. May be called again. Sleeps.
+ */
+void pddgpu_engine_forsake(struct pddgpu_engine *engine)
+{
+	disable_delayed_work_sync(&engine->sched.work_tdr);
+}
+
+/**
  * pddgpu_engine_abandon() - run no more jobs, and let nobody wait for those there are
- * @engine: the engine. The card is gone; or it has been reset, so that the engine
- *	has stopped, after drm_dev_unplug(), and no interrupt comes any more
+ * @engine: the engine, forsaken, since recovery stops and starts the scheduler too.
+ *	The card is gone; or it has been reset, so that the engine has stopped, after
+ *	drm_dev_unplug(), and no interrupt comes any more
  *
  * Jobs in the ring, and all that follow, fail with -ENODEV, but for moves that the
  * CPU could do. The page tables' bindings and the registers' mapping stay until the
@@ -47,8 +59,6 @@ void pddgpu_engine_abandon(struct pddgpu_engine *engine)
 	mutex_lock(&engine->abandon_lock);
 	if (engine->abandoned)
 		goto out_unlock;
-	/* It stops and starts the scheduler too; it never comes again */
-	disable_delayed_work_sync(&engine->sched.work_tdr);
 	drm_sched_wqueue_stop(&engine->sched);
 	list_for_each_entry(job, &engine->jobs, link) {
 		if (dma_fence_is_signaled(&job->fence->base) || job->fence->base.error)
@@ -66,7 +76,8 @@ out_unlock:
 
 /**
  * pddgpu_engine_stop() - the card is gone, or is about to
- * @engine: the engine; the chip no longer runs it, and drm_dev_unplug() is over
+ * @engine: the engine, forsaken; the chip no longer runs it, and drm_dev_unplug() is
+ *	over
  *
  * Whoever waits for one of its fences gets -ENODEV. Sleeps.
  */

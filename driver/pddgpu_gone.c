@@ -58,6 +58,8 @@ static void pddgpu_gone_unplug(struct work_struct *work)
 	u32 i;
 
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
+		pddgpu_engine_forsake(pdev->engine[i]);
+	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		pddgpu_engine_abandon(pdev->engine[i]);
 	if (!atomic_xchg(&gone->unplugged, 1))
 		pddgpu_device_unplug(pdev);
