@@ -240,7 +240,7 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 		pddgpu_engine_stop(pdev->engine[i]);
 	/* Whose jobs have failed now, if they were not done */
 	pddgpu_clear_stop(pdev);
-	pddgpu_move_drain(pdev);
+	pddgpu_engine_drain(pdev->engine[PDDGPU_ENGINE_PAGING]);
 	pddgpu_gart_unplug(pdev->gart);
 }
 

@@ -351,7 +351,7 @@ void pddgpu_engine_start(struct pddgpu_engine *engine)
  * Free the jobs that are over, which the scheduler would forget, and wait for
  * those that were killed: each is freed by a work item of its own.
  */
-static void pddgpu_engine_drain(struct pddgpu_engine *engine)
+static void pddgpu_engine_free_jobs(struct pddgpu_engine *engine)
 {
 	struct drm_sched_job *job, *next;
 
@@ -371,7 +371,7 @@ static void pddgpu_engine_fini(struct drm_device *drm, void *arg)
 	timer_shutdown_sync(&engine->timer);
 	pddgpu_coredump_stop(engine->coredump);
 	pddgpu_timeline_fail(&engine->timeline, -ENODEV);
-	pddgpu_engine_drain(engine);
+	pddgpu_engine_free_jobs(engine);
 	drm_sched_fini(&engine->sched);
 	mutex_destroy(&engine->abandon_lock);
 }

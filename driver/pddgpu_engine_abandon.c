@@ -6,6 +6,7 @@
  * zeros, and never what another has left there.
  */
 #include <linux/timer.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
 #include "pddgpu_coredump.h"
@@ -47,9 +48,9 @@ void pddgpu_engine_forsake(struct pddgpu_engine *engine)
  *	drm_dev_unplug(), and no interrupt comes any more
  *
  * Jobs in the ring, and all that follow, fail with -ENODEV, but for moves that the
- * CPU could do. The page tables' bindings and the registers' mapping stay until the
- * driver's own jobs are over: see pddgpu_move_drain(). May be called again, and
- * concurrently. Fences wait for this: it allocates nothing. Sleeps.
+ * CPU could do. The page tables' bindings and the registers' mapping stay until
+ * pddgpu_engine_drain(). May be called again, and concurrently. Fences wait for
+ * this: it allocates nothing. Sleeps.
  */
 void pddgpu_engine_abandon(struct pddgpu_engine *engine)
 {
@@ -86,4 +87,16 @@ void pddgpu_engine_stop(struct pddgpu_engine *engine)
 	timer_delete_sync(&engine->timer);
 	pddgpu_coredump_stop(engine->coredump);
 	pddgpu_engine_abandon(engine);
+}
+
+/**
+ * pddgpu_engine_drain() - wait until all jobs are over
+ * @engine: the paging engine, abandoned, after drm_dev_unplug(): none comes any more,
+ *	and none waits for anybody but this card's engines
+ *
+ * Sleeps.
+ */
+void pddgpu_engine_drain(struct pddgpu_engine *engine)
+{
+	wait_var_event(&engine->alive, !atomic_read(&engine->alive));
 }

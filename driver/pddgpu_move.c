@@ -187,20 +187,6 @@ struct dma_fence *pddgpu_move_batch_end(struct pddgpu_device *pdev,
 	return fence;
 }
 
-/**
- * pddgpu_move_drain() - wait for the driver's own jobs
- * @pdev: the device, after drm_dev_unplug(); its paging engine is abandoned, and so
- *	is the other one, whose jobs they may wait for
- *
- * None comes any more. Sleeps.
- */
-void pddgpu_move_drain(struct pddgpu_device *pdev)
-{
-	struct pddgpu_queue *queue = pdev->mover->queue;
-
-	wait_event(queue->room, !atomic_read(&queue->used));
-}
-
 /*
  * Wait until no user's job is busy with a buffer, nor anybody else who is not in
  * the paging engine's queue: what waits there would hold up all that follow.

@@ -20,7 +20,6 @@ bool pddgpu_move_by_cpu(void);
 int pddgpu_move_batch_begin(struct pddgpu_device *pdev, struct pddgpu_batch *batch);
 struct dma_fence *pddgpu_move_batch_end(struct pddgpu_device *pdev,
 					struct pddgpu_batch *batch, int error);
-void pddgpu_move_drain(struct pddgpu_device *pdev);
 int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 		   struct ttm_operation_ctx *ctx, struct ttm_resource *new_mem,
 		   struct ttm_place *hop);
