@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #define THREADS 4
+/* By a busy host's clock: it takes some 100 ms where nobody is late */
+#define PROMPT_MS 4000
 /* A dead device is asked after a second at the latest, and has three to answer. */
-#define PROMPT_MS 2000
 #define DEATH_MS 12000
 
 /* What threads do until the card is gone; they share it with who takes it away. */
@@ -254,7 +255,10 @@ static void check_time(enum pdt_way way, const struct load *load, uint64_t ms)
 
 static void every_load(enum pdt_way way)
 {
-	for (size_t i = 0; i < PDT_ARRAY_SIZE(loads); i++) {
+	/* A card that goes in order is in test_unplug too */
+	size_t step = way == PDT_ONES || way == PDT_BUS || way == PDT_DIE ? 1 : 2;
+
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(loads); i += step) {
 		uint64_t ms;
 
 		if (!pdt_way_possible(way)) {

@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PROMPT_MS 2000
+/* As in test_gone.c */
+#define PROMPT_MS 4000
 #define DEATH_MS 12000
 
 /* What somebody keeps of a card that is gone */
