@@ -387,8 +387,8 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
  * Return: the buffer with one GEM reference, tracked; or an error pointer:
  * -EINVAL for a size of 0 or an alignment that is no power of two or larger
  * than every domain, -E2BIG for a size that no domain ever has, -ENOMEM when
- * there is no room now, -ERESTARTSYS, -ENODEV. An imported buffer's
- * reservation stays locked.
+ * there is no room now, -EIO when the managers of all its domains are in ERROR,
+ * -ERESTARTSYS, -ENODEV. An imported buffer's reservation stays locked.
  */
 noinline struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 					    const struct pddgpu_bo_param *param)
@@ -410,8 +410,10 @@ noinline struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 		lost = pddgpu_engine_lost(engine);
 		bo = pddgpu_bo_try_create(pdev, param, &request, lost);
 		pddgpu_room_found(pdev, &room);
-		if (!IS_ERR(bo))
+		if (!IS_ERR(bo)) {
+			pddgpu_room_done(pdev, &room, param->domains);
 			break;
+		}
 		ret = PTR_ERR(bo);
 		/* Lost meanwhile: elsewhere, then */
 		if (ret == -EIO && !lost && pddgpu_engine_lost(engine)) {

@@ -206,8 +206,10 @@ int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 		pddgpu_room_search(pdev, &room);
 		ret = pddgpu_bo_try_set_domains(pdev, bo, wanted, now);
 		pddgpu_room_found(pdev, &room);
-		if (!ret)
+		if (!ret) {
+			pddgpu_room_done(pdev, &room, wanted->domains);
 			break;
+		}
 		ret = pddgpu_room_retry(pdev, &room, wanted->domains, ret);
 	}
 	return ret;

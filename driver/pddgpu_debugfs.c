@@ -22,6 +22,7 @@
 #include <drm/ttm/ttm_resource.h>
 
 #include "pddgpu_debugfs.h"
+#include "pddgpu_debugfs_health.h"
 #include "pddgpu_debugfs_residency.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
@@ -350,6 +351,11 @@ static const struct pddgpu_debugfs_file debugfs_files[] = {
 	{ "vram_retry_delay", .get = vram_retry_delay_get, .set = vram_retry_delay_set },
 	{ "gtt_retry_count", .get = gtt_retry_count_get, .set = gtt_retry_count_set },
 	{ "gtt_retry_delay", .get = gtt_retry_delay_get, .set = gtt_retry_delay_set },
+	{ "health", .show = pddgpu_debugfs_health_show },
+	{ "recover_count", .get = pddgpu_debugfs_recover_count_get,
+	  .set = pddgpu_debugfs_recover_count_set },
+	{ "recover_delay", .get = pddgpu_debugfs_recover_delay_get,
+	  .set = pddgpu_debugfs_recover_delay_set },
 	{ "vram_mm", .show = vram_mm_show },
 	{ "gtt_mm", .show = gtt_mm_show },
 	{ "reset_stats", .set = reset_stats_set },
@@ -429,6 +435,7 @@ void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
 		return;
 
 	pddgpu_debugfs_residency_init(pdev, root);
+	pddgpu_debugfs_health_init(pdev, root);
 	for (i = 0; i < ARRAY_SIZE(debugfs_files); i++) {
 		const struct pddgpu_debugfs_file *file = &debugfs_files[i];
 		umode_t mode = (debugfs_readable(file) ? 0400 : 0) | (file->set ? 0200 : 0);

@@ -230,6 +230,8 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 
 	pddgpu_debugfs_unlink(pdev);
 	atomic_set_release(&pdev->state, PDDGPU_DEVICE_STATE_SHUTDOWN);
+	pddgpu_vram_mgr_shutdown(pdev->vram_mgr);
+	pddgpu_gtt_mgr_shutdown(pdev->gtt_mgr);
 	drm_dev_unplug(&pdev->drm);
 	pddgpu_monitor_stop(pdev);
 	pddgpu_device_quiesce(pdev);

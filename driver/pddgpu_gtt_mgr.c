@@ -13,7 +13,8 @@
 #include <drm/ttm/ttm_resource.h>
 
 #include "pddgpu_gtt_mgr.h"
-#include "pddgpu_vram_mgr.h"
+#include "pddgpu_gtt_mgr_internal.h"
+#include "pddgpu_health.h"
 
 /* Requirement C5: three times, 5 ms */
 #define PDDGPU_GTT_ALLOC_RETRY_COUNT	3
@@ -22,46 +23,9 @@
 /* A buffer of this size gets an address that large page table leaves fit */
 #define PDDGPU_GTT_LEAF_PAGES		(SZ_2M >> PAGE_SHIFT)
 
-/**
- * struct pddgpu_gtt_resource - addresses that a buffer holds
- */
-struct pddgpu_gtt_resource {
-	/** @base: TTM's part; its start is the page number in the aperture */
-	struct ttm_resource base;
-	/** @node: not allocated for a temporary resource, which has no address */
-	struct drm_mm_node node;
-};
-
-/**
- * struct pddgpu_gtt_mgr - who allocates the GTT aperture
- */
-struct pddgpu_gtt_mgr {
-	/** @manager: TTM's part; counts bytes under the LRU lock */
-	struct ttm_resource_manager manager;
-	/** @ttm: the TTM device; constant */
-	struct ttm_device *ttm;
-	/** @lock: guards @mm; a leaf, never sleeps under it */
-	spinlock_t lock;
-	/** @mm: the aperture, in pages */
-	struct drm_mm mm;
-	/** @reserved: what the driver keeps for itself; allocated once at most */
-	struct drm_mm_node reserved;
-	/** @aperture_pages: the aperture's size in pages; constant */
-	u64 aperture_pages;
-	/** @limit: bytes that buffers may use: what the system gives; constant with users */
-	u64 limit;
-	/** @retry: what to do about a transient failure */
-	struct pddgpu_retry retry;
-};
-
 static struct pddgpu_gtt_mgr *to_pddgpu_gtt_mgr(struct ttm_resource_manager *man)
 {
 	return container_of(man, struct pddgpu_gtt_mgr, manager);
-}
-
-static struct pddgpu_gtt_resource *to_pddgpu_gtt_resource(struct ttm_resource *res)
-{
-	return container_of(res, struct pddgpu_gtt_resource, base);
 }
 
 /* Best fit; at a large leaf's boundary where that costs nothing. */
@@ -71,7 +35,8 @@ static int pddgpu_gtt_insert(struct pddgpu_gtt_mgr *mgr,
 {
 	int ret = -ENOSPC;
 
-	spin_lock(&mgr->lock);
+	lockdep_assert_held(&mgr->lock);
+
 	if (pages >= PDDGPU_GTT_LEAF_PAGES && align < PDDGPU_GTT_LEAF_PAGES)
 		ret = drm_mm_insert_node_in_range(&mgr->mm, node, pages,
 						  PDDGPU_GTT_LEAF_PAGES, 0,
@@ -79,6 +44,29 @@ static int pddgpu_gtt_insert(struct pddgpu_gtt_mgr *mgr,
 	if (ret)
 		ret = drm_mm_insert_node_in_range(&mgr->mm, node, pages, align, 0,
 						  first, end, DRM_MM_INSERT_BEST);
+	return ret;
+}
+
+static int pddgpu_gtt_place(struct pddgpu_gtt_mgr *mgr, struct pddgpu_gtt_resource *gres,
+			    u64 align, u64 first, u64 end)
+{
+	u64 used = ttm_resource_manager_usage(&mgr->manager);
+	int ret;
+
+	spin_lock(&mgr->lock);
+	ret = pddgpu_gtt_ready(mgr);
+	/* Its own size is counted already, so concurrent callers can't pass */
+	if (!ret && used > mgr->limit)
+		ret = -ENOSPC;
+	if (!ret)
+		ret = pddgpu_gtt_insert(mgr, &gres->node, PFN_UP(gres->base.size), align,
+					first, end);
+	if (!ret) {
+		pddgpu_gtt_hold(mgr, gres);
+		mgr->health.counts.allocations++;
+	} else {
+		mgr->health.counts.failures++;
+	}
 	spin_unlock(&mgr->lock);
 	return ret;
 }
@@ -104,18 +92,11 @@ static int pddgpu_gtt_mgr_alloc(struct ttm_resource_manager *man,
 		return 0;
 	}
 
-	/* Its own size is counted already, so concurrent callers can't pass */
-	if (ttm_resource_manager_usage(man) > mgr->limit) {
-		ret = -ENOSPC;
-		goto err_fini;
-	}
-	ret = pddgpu_gtt_insert(mgr, &gres->node, PFN_UP(gres->base.size),
-				max_t(u64, bo->page_alignment, 1), place->fpfn,
-				min(end, mgr->aperture_pages));
+	ret = pddgpu_gtt_place(mgr, gres, max_t(u64, bo->page_alignment, 1), place->fpfn,
+			       min(end, mgr->aperture_pages));
 	if (ret)
 		goto err_fini;
 
-	gres->base.start = gres->node.start;
 	*res = &gres->base;
 	return 0;
 
@@ -131,11 +112,11 @@ static void pddgpu_gtt_mgr_free(struct ttm_resource_manager *man,
 	struct pddgpu_gtt_resource *gres = to_pddgpu_gtt_resource(res);
 	struct pddgpu_gtt_mgr *mgr = to_pddgpu_gtt_mgr(man);
 
-	spin_lock(&mgr->lock);
-	if (drm_mm_node_allocated(&gres->node))
-		drm_mm_remove_node(&gres->node);
-	spin_unlock(&mgr->lock);
-
+	if (gres->placed) {
+		spin_lock(&mgr->lock);
+		pddgpu_gtt_release(mgr, gres);
+		spin_unlock(&mgr->lock);
+	}
 	ttm_resource_fini(man, res);
 	kfree(gres);
 }
@@ -206,6 +187,9 @@ static void pddgpu_gtt_mgr_fini(struct drm_device *drm, void *arg)
 
 	ttm_resource_manager_set_used(&mgr->manager, false);
 	drm_WARN_ON(drm, ttm_resource_manager_evict_all(mgr->ttm, &mgr->manager));
+	pddgpu_health_fini(&mgr->health);
+	if (drm_mm_node_allocated(&mgr->inject.lost))
+		drm_mm_remove_node(&mgr->inject.lost);
 	if (drm_mm_node_allocated(&mgr->reserved))
 		drm_mm_remove_node(&mgr->reserved);
 	drm_mm_takedown(&mgr->mm);
@@ -240,6 +224,11 @@ struct pddgpu_gtt_mgr *pddgpu_gtt_mgr_create(struct drm_device *drm)
 int pddgpu_gtt_mgr_init(struct pddgpu_gtt_mgr *mgr, struct drm_device *drm,
 			struct ttm_device *ttm, u64 aperture, u64 limit)
 {
+	int ret;
+
+	ret = pddgpu_health_init(&mgr->health, drm, "GTT", &pddgpu_gtt_health_ops);
+	if (ret)
+		return ret;
 	mgr->ttm = ttm;
 	mgr->aperture_pages = aperture >> PAGE_SHIFT;
 	mgr->limit = min(aperture, limit);
@@ -247,14 +236,25 @@ int pddgpu_gtt_mgr_init(struct pddgpu_gtt_mgr *mgr, struct drm_device *drm,
 	mgr->retry.delay_ms = PDDGPU_GTT_ALLOC_RETRY_DELAY;
 	spin_lock_init(&mgr->lock);
 	drm_mm_init(&mgr->mm, 0, mgr->aperture_pages);
+	INIT_LIST_HEAD(&mgr->live);
 
 	mgr->manager.use_tt = true;
 	mgr->manager.func = &pddgpu_gtt_mgr_func;
 	ttm_resource_manager_init(&mgr->manager, ttm, mgr->limit);
 	ttm_set_driver_manager(ttm, TTM_PL_TT, &mgr->manager);
 	ttm_resource_manager_set_used(&mgr->manager, true);
+	pddgpu_health_start(&mgr->health);
 
 	return drmm_add_action_or_reset(drm, pddgpu_gtt_mgr_fini, mgr);
+}
+
+/**
+ * pddgpu_gtt_mgr_shutdown() - the card is taken away
+ * @mgr: the manager; nothing is given out any more, freeing works
+ */
+void pddgpu_gtt_mgr_shutdown(struct pddgpu_gtt_mgr *mgr)
+{
+	pddgpu_health_stop(&mgr->health);
 }
 
 /**
@@ -265,7 +265,7 @@ int pddgpu_gtt_mgr_init(struct pddgpu_gtt_mgr *mgr, struct drm_device *drm,
  */
 bool pddgpu_gtt_has_address(struct ttm_resource *res)
 {
-	return drm_mm_node_allocated(&to_pddgpu_gtt_resource(res)->node);
+	return to_pddgpu_gtt_resource(res)->placed;
 }
 
 /**
@@ -313,7 +313,7 @@ bool pddgpu_gtt_mgr_has_room(struct pddgpu_gtt_mgr *mgr, u64 pages, u64 align)
 	struct rb_node *rb;
 	u64 hole = 0;
 
-	if (used + (pages << PAGE_SHIFT) > mgr->limit)
+	if (used + (pages << PAGE_SHIFT) > mgr->limit || !pddgpu_health_ready(&mgr->health))
 		return false;
 
 	spin_lock(&mgr->lock);

@@ -9,6 +9,7 @@
 
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
+#include "pddgpu_health.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_room.h"
 #include "pddgpu_vram_mgr.h"
@@ -27,6 +28,8 @@ void pddgpu_room_init(struct pddgpu_room *room, bool grows)
 	room->grows = grows;
 	room->evicting = false;
 	room->attempts = 0;
+	room->retried = false;
+	room->diverted = false;
 	room->since = jiffies;
 }
 
@@ -115,13 +118,33 @@ bool pddgpu_room_wanted(struct pddgpu_device *pdev)
 	return pddgpu_room_others(pdev, false);
 }
 
+/* Of these domains, those whose managers are in ERROR */
+static u32 pddgpu_room_broken(struct pddgpu_device *pdev, u32 domains)
+{
+	u32 broken = 0;
+
+	if (pddgpu_health_failed(pddgpu_vram_mgr_health(pdev->vram_mgr)))
+		broken |= PDDGPU_GEM_DOMAIN_VRAM;
+	if (pddgpu_health_failed(pddgpu_gtt_mgr_health(pdev->gtt_mgr)))
+		broken |= PDDGPU_GEM_DOMAIN_GTT;
+	return broken & domains;
+}
+
+static bool pddgpu_room_recovers(struct pddgpu_device *pdev, u32 broken)
+{
+	return (broken & PDDGPU_GEM_DOMAIN_VRAM &&
+		pddgpu_health_recovering(pddgpu_vram_mgr_health(pdev->vram_mgr))) ||
+	       (broken & PDDGPU_GEM_DOMAIN_GTT &&
+		pddgpu_health_recovering(pddgpu_gtt_mgr_health(pdev->gtt_mgr)));
+}
+
 /*
  * A failure for want of room is transient when something is about to give some
- * back, or when another thread's search held the victims' reservations. The
- * caller's own search is over.
+ * back, when another thread's search held the victims' reservations, or when a
+ * manager is about to recover. The caller's own search is over.
  */
 static bool pddgpu_room_is_coming(struct pddgpu_device *pdev, struct pddgpu_room *room,
-				  u32 most)
+				  u32 broken, u32 most)
 {
 	struct pddgpu_leak_summary summary;
 
@@ -131,10 +154,22 @@ static bool pddgpu_room_is_coming(struct pddgpu_device *pdev, struct pddgpu_room
 		return true;
 	if (room->attempts++ >= most)
 		return false;
-	if (pddgpu_room_others(pdev, false))
+	if (pddgpu_room_others(pdev, false) || pddgpu_room_recovers(pdev, broken))
 		return true;
 	pddgpu_leak_check(pdev->leaks, &summary);
 	return summary.state[PDDGPU_LEAK_ZOMBIE].objects;
+}
+
+/* Whose settings a request goes by, and in whose statistics it counts */
+static struct pddgpu_retry *pddgpu_room_settings(struct pddgpu_device *pdev, u32 domains,
+						 struct pddgpu_health **health)
+{
+	if (domains & PDDGPU_GEM_DOMAIN_VRAM) {
+		*health = pddgpu_vram_mgr_health(pdev->vram_mgr);
+		return pddgpu_vram_mgr_retry(pdev->vram_mgr);
+	}
+	*health = pddgpu_gtt_mgr_health(pdev->gtt_mgr);
+	return pddgpu_gtt_mgr_retry(pdev->gtt_mgr);
 }
 
 /**
@@ -147,18 +182,43 @@ static bool pddgpu_room_is_coming(struct pddgpu_device *pdev, struct pddgpu_room
  * Waits where another attempt is worth it (requirement C5).
  *
  * Context: process, outside every lock.
- * Return: what the request is to say: @result, or -ERESTARTSYS; 0 to try again
- * (also when @result is 0).
+ * Return: what the request is to say: @result, -EIO where no manager that it
+ * could be served by is well, or -ERESTARTSYS; 0 to try again (also when @result
+ * is 0).
  */
 int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,
 		      u32 domains, int result)
 {
-	struct pddgpu_retry *retry = domains & PDDGPU_GEM_DOMAIN_VRAM ?
-		pddgpu_vram_mgr_retry(pdev->vram_mgr) :
-		pddgpu_gtt_mgr_retry(pdev->gtt_mgr);
+	u32 broken = pddgpu_room_broken(pdev, domains);
+	struct pddgpu_health *health;
+	struct pddgpu_retry *retry = pddgpu_room_settings(pdev, domains, &health);
 
-	if (result != -ENOMEM ||
-	    !pddgpu_room_is_coming(pdev, room, READ_ONCE(retry->count)))
+	/* It failed under the request's hands: TTM passes it by from now on */
+	if (result == -EIO && broken && !room->diverted) {
+		room->diverted = true;
+		return 0;
+	}
+	if (result != -ENOMEM)
 		return result;
+	if (!pddgpu_room_is_coming(pdev, room, broken, READ_ONCE(retry->count)))
+		return broken && broken == (domains & PDDGPU_GEM_DOMAIN_MASK) ? -EIO : result;
+	pddgpu_health_retried(health);
+	room->retried = true;
 	return msleep_interruptible(READ_ONCE(retry->delay_ms)) ? -ERESTARTSYS : 0;
+}
+
+/**
+ * pddgpu_room_done() - a request has been granted
+ * @pdev: the device
+ * @room: the request
+ * @domains: as for pddgpu_room_retry()
+ */
+void pddgpu_room_done(struct pddgpu_device *pdev, struct pddgpu_room *room, u32 domains)
+{
+	struct pddgpu_health *health;
+
+	if (likely(!room->retried))
+		return;
+	pddgpu_room_settings(pdev, domains, &health);
+	pddgpu_health_helped(health);
 }

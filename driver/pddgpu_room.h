@@ -28,6 +28,10 @@ struct pddgpu_room {
 	bool evicting;
 	/** @attempts: after the first, those during evictions not counted */
 	u32 attempts;
+	/** @retried: it was tried again */
+	bool retried;
+	/** @diverted: a manager gave up during an attempt, and it was tried without */
+	bool diverted;
 	/** @since: jiffies at the beginning */
 	unsigned long since;
 };
@@ -40,5 +44,6 @@ bool pddgpu_room_grows(struct pddgpu_device *pdev);
 bool pddgpu_room_wanted(struct pddgpu_device *pdev);
 int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,
 		      u32 domains, int result);
+void pddgpu_room_done(struct pddgpu_device *pdev, struct pddgpu_room *room, u32 domains);
 
 #endif /* PDDGPU_ROOM_H */

@@ -306,8 +306,10 @@ static int pddgpu_submit_lock(struct pddgpu_submit *submit)
 		pddgpu_room_search(submit->pdev, &room);
 		ret = pddgpu_submit_try_lock(submit);
 		pddgpu_room_found(submit->pdev, &room);
-		if (!ret)
+		if (!ret) {
+			pddgpu_room_done(submit->pdev, &room, PDDGPU_GEM_DOMAIN_MASK);
 			return 0;
+		}
 		/* Somebody older wants what we hold, and we what he holds */
 		if (ret == -EDEADLK)
 			continue;

@@ -196,16 +196,29 @@ static bool pddgpu_vram_cleared_by_cpu(struct pddgpu_vram_mgr *mgr,
 	return req->size <= PDDGPU_VRAM_CPU_REUSE && req->end <= mgr->visible_size;
 }
 
+/* One attempt, if there may be one: the lock is given up between two. */
+static int pddgpu_vram_attempt(struct pddgpu_vram_mgr *mgr,
+			       const struct pddgpu_vram_request *req,
+			       struct list_head *blocks)
+{
+	int ret = pddgpu_vram_ready(mgr);
+
+	if (ret)
+		return ret;
+	ret = pddgpu_vram_alloc_best(mgr, req, blocks);
+	return ret == -ENOSPC ? ret : pddgpu_vram_judge(mgr, ret);
+}
+
 /**
  * pddgpu_vram_alloc() - take memory for a buffer
  * @mgr: the manager
  * @req: what is asked for
- * @vres: gets the blocks, and how much of them is not clear
+ * @vres: gets the blocks, what is known of them, and is live from now on
  *
  * Where memory is being cleared that could be what is wanted, it is waited for:
  * it is free, though it cannot be had at this moment. Takes the manager's lock.
  *
- * Return: 0, -ENOSPC or -ENOMEM.
+ * Return: 0, -ENOSPC, -ENOMEM, or what pddgpu_health_errno() says.
  */
 int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *req,
 		      struct pddgpu_vram_resource *vres)
@@ -218,17 +231,21 @@ int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *r
 		     !(by_cpu && pddgpu_vram_clear_has_stale(mgr, req->size));
 	if (req->first && !by_cpu)
 		pddgpu_vram_clear_expect(mgr, req->size);
-	ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
+	ret = pddgpu_vram_attempt(mgr, req, &vres->blocks);
 	if (ret == -ENOSPC && pddgpu_vram_clear_wait(mgr))
-		ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
+		ret = pddgpu_vram_attempt(mgr, req, &vres->blocks);
 	if (ret == -ENOSPC && req->contiguous && mgr->mm.clear_avail) {
 		pddgpu_vram_join(mgr);
-		ret = pddgpu_vram_alloc_best(mgr, req, &vres->blocks);
+		ret = pddgpu_vram_attempt(mgr, req, &vres->blocks);
 	}
 	if (!ret) {
 		vres->unclear = pddgpu_vram_clear_used(mgr, &vres->blocks);
 		if (req->first && !by_cpu)
 			pddgpu_vram_clear_demand(mgr, req->size, vres->unclear);
+		pddgpu_vram_hold(mgr, vres);
+		mgr->health.counts.allocations++;
+	} else {
+		mgr->health.counts.failures++;
 	}
 	mutex_unlock(&mgr->lock);
 	return ret;

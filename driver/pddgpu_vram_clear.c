@@ -269,7 +269,7 @@ static int pddgpu_vram_clear_may_take(struct pddgpu_vram_mgr *mgr, bool due)
 		return -ENOENT;
 	if (clear->scarce && !time_before(jiffies, clear->scarce_until))
 		clear->scarce = false;
-	if (clear->wanting || clear->scarce)
+	if (clear->wanting || clear->scarce || !pddgpu_health_ready(&mgr->health))
 		return -EBUSY;
 	return due || low || clear->stale_bytes >= PDDGPU_VRAM_CLEAR_WORTH ? 0 : -EAGAIN;
 }
@@ -453,6 +453,51 @@ void pddgpu_vram_mgr_on_stale(struct pddgpu_vram_mgr *mgr,
 	mgr->clear.notify = notify;
 	mgr->clear.data = data;
 	mutex_unlock(&mgr->lock);
+}
+
+/**
+ * pddgpu_vram_clear_settle() - let everything that is being cleared come back
+ * @mgr: the manager, locked, in state ERROR so that no more is taken; given up in
+ *	between
+ *
+ * Return: true when nothing is held any more.
+ */
+bool pddgpu_vram_clear_settle(struct pddgpu_vram_mgr *mgr)
+{
+	struct pddgpu_vram_clear *clear = &mgr->clear;
+
+	lockdep_assert_held(&mgr->lock);
+
+	if (!clear->held)
+		return true;
+	mutex_unlock(&mgr->lock);
+	wait_event_killable_timeout(clear->returned, !READ_ONCE(clear->held) ||
+				    !pddgpu_health_failed(&mgr->health),
+				    PDDGPU_VRAM_CLEAR_PATIENCE);
+	mutex_lock(&mgr->lock);
+	return !clear->held;
+}
+
+/**
+ * pddgpu_vram_clear_rebuilt() - the allocator is a new one
+ * @mgr: the manager, locked; nothing is held
+ *
+ * It takes nothing for clear. What was used and is free is still to be cleared.
+ */
+void pddgpu_vram_clear_rebuilt(struct pddgpu_vram_mgr *mgr)
+{
+	struct pddgpu_vram_resource *vres;
+	struct gpu_buddy_block *block;
+
+	lockdep_assert_held(&mgr->lock);
+
+	list_for_each_entry(vres, &mgr->live, live) {
+		list_for_each_entry(block, &vres->blocks, link)
+			pddgpu_vram_clear_unmark_block(mgr, block);
+	}
+	mgr->clear.stale_bytes = (u64)bitmap_weight(mgr->clear.stale,
+						    pddgpu_vram_clear_pages(mgr))
+				 << PAGE_SHIFT;
 }
 
 /**

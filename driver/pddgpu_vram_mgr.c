@@ -34,28 +34,6 @@ static int pddgpu_vram_check_request(struct pddgpu_vram_mgr *mgr,
 	return 0;
 }
 
-static void pddgpu_vram_resource_settle(struct pddgpu_vram_mgr *mgr,
-					struct pddgpu_vram_resource *vres)
-{
-	struct gpu_buddy_block *block;
-	u64 next = U64_MAX;
-
-	vres->contiguous = true;
-	list_for_each_entry(block, &vres->blocks, link) {
-		u64 start = gpu_buddy_block_offset(block);
-
-		if (next == U64_MAX)
-			vres->base.start = start >> PAGE_SHIFT;
-		else if (next != start)
-			vres->contiguous = false;
-		next = start + gpu_buddy_block_size(&mgr->mm, block);
-		vres->visible += pddgpu_vram_block_visible(mgr, block);
-	}
-	if (vres->contiguous)
-		vres->base.placement |= TTM_PL_FLAG_CONTIGUOUS;
-	atomic64_add(vres->visible, &mgr->visible_used);
-}
-
 static int pddgpu_vram_mgr_alloc(struct ttm_resource_manager *man,
 				 struct ttm_buffer_object *bo,
 				 const struct ttm_place *place,
@@ -86,7 +64,6 @@ static int pddgpu_vram_mgr_alloc(struct ttm_resource_manager *man,
 	if (ret)
 		goto err_fini;
 
-	pddgpu_vram_resource_settle(mgr, vres);
 	*res = &vres->base;
 	return 0;
 
@@ -103,10 +80,9 @@ static void pddgpu_vram_mgr_free(struct ttm_resource_manager *man,
 	struct pddgpu_vram_mgr *mgr = to_pddgpu_vram_mgr(man);
 
 	mutex_lock(&mgr->lock);
-	pddgpu_vram_clear_freed(mgr, &vres->blocks);
+	pddgpu_vram_release(mgr, vres);
 	mutex_unlock(&mgr->lock);
 
-	atomic64_sub(vres->visible, &mgr->visible_used);
 	ttm_resource_fini(man, res);
 	kfree(vres);
 }
@@ -187,7 +163,9 @@ static void pddgpu_vram_mgr_fini(struct drm_device *drm, void *arg)
 	/* The card is gone by now and no buffer is left: nothing is copied */
 	drm_WARN_ON(drm, ttm_resource_manager_evict_all(mgr->ttm, &mgr->manager));
 
+	pddgpu_health_fini(&mgr->health);
 	mutex_lock(&mgr->lock);
+	gpu_buddy_free_list(&mgr->mm, &mgr->inject.lost, 0);
 	gpu_buddy_free_list(&mgr->mm, &mgr->reserved_blocks, 0);
 	gpu_buddy_fini(&mgr->mm);
 	pddgpu_vram_clear_fini(mgr);
@@ -232,8 +210,13 @@ int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
 	mgr->retry.count = PDDGPU_VRAM_ALLOC_RETRY_COUNT;
 	mgr->retry.delay_ms = PDDGPU_VRAM_ALLOC_RETRY_DELAY;
 	INIT_LIST_HEAD(&mgr->reserved_blocks);
+	INIT_LIST_HEAD(&mgr->live);
+	INIT_LIST_HEAD(&mgr->inject.lost);
 
 	ret = drmm_mutex_init(drm, &mgr->lock);
+	if (ret)
+		return ret;
+	ret = pddgpu_health_init(&mgr->health, drm, "VRAM", &pddgpu_vram_health_ops);
 	if (ret)
 		return ret;
 	ret = pddgpu_vram_clear_init(mgr);
@@ -249,6 +232,7 @@ int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
 	ttm_resource_manager_init(&mgr->manager, ttm, size);
 	ttm_set_driver_manager(ttm, TTM_PL_VRAM, &mgr->manager);
 	ttm_resource_manager_set_used(&mgr->manager, true);
+	pddgpu_health_start(&mgr->health);
 
 	return drmm_add_action_or_reset(drm, pddgpu_vram_mgr_fini, mgr);
 }
@@ -286,14 +270,22 @@ int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
 								  struct gpu_buddy_block,
 								  link));
 		list_splice_tail(&blocks, &mgr->reserved_blocks);
+		atomic64_add(size, &mgr->reserved);
+		atomic64_add(size, &mgr->visible_used);
 	}
 	mutex_unlock(&mgr->lock);
-	if (ret)
-		return ret;
+	return ret;
+}
 
-	atomic64_add(size, &mgr->reserved);
-	atomic64_add(size, &mgr->visible_used);
-	return 0;
+/**
+ * pddgpu_vram_mgr_shutdown() - the card is taken away
+ * @mgr: the manager; nothing is given out any more, freeing works
+ */
+void pddgpu_vram_mgr_shutdown(struct pddgpu_vram_mgr *mgr)
+{
+	pddgpu_health_stop(&mgr->health);
+	/* Who recovers it may be waiting there */
+	wake_up_all(&mgr->clear.returned);
 }
 
 /**

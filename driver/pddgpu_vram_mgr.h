@@ -12,7 +12,10 @@
 
 #include <drm/ttm/ttm_resource.h>
 
+#include "pddgpu_health.h"
+
 struct drm_device;
+struct pddgpu_vram_booking;
 struct pddgpu_vram_mgr;
 struct ttm_device;
 
@@ -40,14 +43,36 @@ struct pddgpu_retry {
 struct pddgpu_vram_resource {
 	/** @base: TTM's part; its start is the first block's page number */
 	struct ttm_resource base;
-	/** @blocks: buddy blocks in the order of the buffer's bytes */
+	/** @blocks: buddy blocks in the order of the buffer's bytes; never others */
 	struct list_head blocks;
+	/** @live: in the manager's list; under its lock */
+	struct list_head live;
+	/** @booking: what holds the memory since the record was rebuilt; under its lock */
+	struct pddgpu_vram_booking *booking;
+	/** @bytes: of @blocks, which may be more than were asked for */
+	u64 bytes;
 	/** @visible: bytes of them that the CPU reaches */
 	u64 visible;
 	/** @unclear: bytes of them that did not hold zeros when they were allocated */
 	u64 unclear;
 	/** @contiguous: the blocks adjoin: the buffer is one range */
 	bool contiguous;
+};
+
+/**
+ * struct pddgpu_vram_stats - the VRAM manager's figures (requirement C4)
+ */
+struct pddgpu_vram_stats {
+	/** @total_size: bytes of VRAM */
+	u64 total_size;
+	/** @used_size: bytes in use, by buffers and the driver */
+	u64 used_size;
+	/** @visible_used: bytes of them that the CPU reaches */
+	u64 visible_used;
+	/** @buffers: places that buffers hold, those that they are leaving included */
+	u64 buffers;
+	/** @health: state and counts */
+	struct pddgpu_health_stats health;
 };
 
 static inline struct pddgpu_vram_resource *
@@ -59,6 +84,7 @@ to_pddgpu_vram_resource(struct ttm_resource *res)
 struct pddgpu_vram_mgr *pddgpu_vram_mgr_create(struct drm_device *drm);
 int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
 			 struct ttm_device *ttm, u64 size, u64 visible_size);
+void pddgpu_vram_mgr_shutdown(struct pddgpu_vram_mgr *mgr);
 int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
 			    u64 *offset);
 
@@ -70,5 +96,12 @@ u64 pddgpu_vram_mgr_visible_size(struct pddgpu_vram_mgr *mgr);
 u64 pddgpu_vram_mgr_visible_usage(struct pddgpu_vram_mgr *mgr);
 u64 pddgpu_vram_mgr_invisible_free(struct pddgpu_vram_mgr *mgr);
 u64 pddgpu_vram_mgr_reserved(struct pddgpu_vram_mgr *mgr);
+
+struct pddgpu_health *pddgpu_vram_mgr_health(struct pddgpu_vram_mgr *mgr);
+bool pddgpu_vram_mgr_is_healthy(struct pddgpu_vram_mgr *mgr);
+void pddgpu_vram_mgr_get_stats(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_stats *stats);
+int pddgpu_vram_mgr_check(struct pddgpu_vram_mgr *mgr);
+int pddgpu_vram_mgr_recover(struct pddgpu_vram_mgr *mgr);
+int pddgpu_vram_mgr_inject(struct pddgpu_vram_mgr *mgr, enum pddgpu_health_fault fault);
 
 #endif /* PDDGPU_VRAM_MGR_H */

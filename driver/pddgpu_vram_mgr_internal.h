@@ -50,6 +50,45 @@ struct pddgpu_vram_clear {
 };
 
 /**
+ * struct pddgpu_vram_retired - an allocator whose record was not to be trusted
+ *
+ * It gives out nothing more. But readers know buffers' places by its blocks, so
+ * it stays until the last of those is freed.
+ */
+struct pddgpu_vram_retired {
+	/** @mm: the allocator */
+	struct gpu_buddy mm;
+	/** @users: resources whose blocks are its; under the manager's lock */
+	u64 users;
+};
+
+/**
+ * struct pddgpu_vram_booking - memory of a resource older than the allocator
+ */
+struct pddgpu_vram_booking {
+	/** @blocks: the same memory as the resource's blocks, in the present allocator */
+	struct list_head blocks;
+	/** @link: in a list of them while the record is rebuilt */
+	struct list_head link;
+	/** @vres: the resource */
+	struct pddgpu_vram_resource *vres;
+	/** @home: which allocator the resource's own blocks are from */
+	struct pddgpu_vram_retired *home;
+};
+
+/**
+ * struct pddgpu_vram_inject - faults that were asked for, by a test
+ */
+struct pddgpu_vram_inject {
+	/** @lost: blocks that belong to nobody; the test aid alone remembers them */
+	struct list_head lost;
+	/** @free: the next resource that is freed is to look wrong */
+	bool free;
+	/** @alloc: the next allocation is to fail */
+	bool alloc;
+};
+
+/**
  * struct pddgpu_vram_mgr - who allocates VRAM
  */
 struct pddgpu_vram_mgr {
@@ -57,7 +96,12 @@ struct pddgpu_vram_mgr {
 	struct ttm_resource_manager manager;
 	/** @ttm: the TTM device; constant */
 	struct ttm_device *ttm;
-	/** @lock: guards @mm, @clear and @reserved_blocks; a leaf, sleeps */
+	/** @health: state and counts */
+	struct pddgpu_health health;
+	/**
+	 * @lock: guards what follows up to @visible_used; sleeps, and allocates
+	 * memory; the LRU lock and the health's alone are taken inside
+	 */
 	struct mutex lock;
 	/** @mm: the buddy allocator over all VRAM, in bytes */
 	struct gpu_buddy mm;
@@ -65,9 +109,17 @@ struct pddgpu_vram_mgr {
 	struct pddgpu_vram_clear clear;
 	/** @reserved_blocks: what the driver keeps for itself, until the end */
 	struct list_head reserved_blocks;
-	/** @reserved: bytes of @reserved_blocks; only grows, all visible */
+	/** @live: what buffers hold: the record apart from the allocator's */
+	struct list_head live;
+	/** @live_count: how many */
+	u64 live_count;
+	/** @live_bytes: bytes of their blocks */
+	u64 live_bytes;
+	/** @inject: faults to come */
+	struct pddgpu_vram_inject inject;
+	/** @reserved: bytes of @reserved_blocks; only grows, all visible; read without */
 	atomic64_t reserved;
-	/** @visible_used: visible bytes in use, @reserved included */
+	/** @visible_used: visible bytes in use, @reserved included; read without */
 	atomic64_t visible_used;
 	/** @size: bytes of VRAM; constant */
 	u64 size;
@@ -104,6 +156,14 @@ u64 pddgpu_vram_block_visible(struct pddgpu_vram_mgr *mgr,
 int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *req,
 		      struct pddgpu_vram_resource *vres);
 
+int pddgpu_vram_ready(struct pddgpu_vram_mgr *mgr);
+int pddgpu_vram_judge(struct pddgpu_vram_mgr *mgr, int ret);
+void pddgpu_vram_hold(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_resource *vres);
+void pddgpu_vram_release(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_resource *vres);
+const char *pddgpu_vram_what_is_wrong(struct pddgpu_vram_mgr *mgr,
+				      struct pddgpu_vram_resource *vres);
+void pddgpu_vram_retired_put(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_retired *retired);
+
 int pddgpu_vram_clear_init(struct pddgpu_vram_mgr *mgr);
 void pddgpu_vram_clear_fini(struct pddgpu_vram_mgr *mgr);
 bool pddgpu_vram_clear_has_stale(struct pddgpu_vram_mgr *mgr, u64 bytes);
@@ -113,6 +173,10 @@ void pddgpu_vram_clear_undo(struct pddgpu_vram_mgr *mgr, struct list_head *block
 void pddgpu_vram_clear_demand(struct pddgpu_vram_mgr *mgr, u64 bytes, bool missed);
 void pddgpu_vram_clear_expect(struct pddgpu_vram_mgr *mgr, u64 bytes);
 bool pddgpu_vram_clear_wait(struct pddgpu_vram_mgr *mgr);
+bool pddgpu_vram_clear_settle(struct pddgpu_vram_mgr *mgr);
+void pddgpu_vram_clear_rebuilt(struct pddgpu_vram_mgr *mgr);
 void pddgpu_vram_clear_debug(struct pddgpu_vram_mgr *mgr, struct drm_printer *p);
+
+extern const struct pddgpu_health_ops pddgpu_vram_health_ops;
 
 #endif /* PDDGPU_VRAM_MGR_INTERNAL_H */
