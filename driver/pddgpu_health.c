@@ -33,6 +33,44 @@ static void pddgpu_health_schedule(struct pddgpu_health *health)
 				   msecs_to_jiffies(min_t(u64, delay, 10000)));
 }
 
+static bool pddgpu_health_is_to_fail(struct pddgpu_health *health)
+{
+	bool fail;
+
+	spin_lock(&health->lock);
+	fail = health->fail_recoveries;
+	if (fail)
+		health->fail_recoveries--;
+	spin_unlock(&health->lock);
+	return fail;
+}
+
+static int pddgpu_health_attempt(struct pddgpu_health *health)
+{
+	int ret;
+
+	mutex_lock(&health->recovery);
+	ret = pddgpu_health_errno(health);
+	if (ret != -EIO)
+		goto out_unlock;
+	ret = pddgpu_health_is_to_fail(health) ? -ENOMEM : health->ops->recover(health);
+	if (ret) {
+		spin_lock(&health->lock);
+		health->counts.recoveries_failed++;
+		spin_unlock(&health->lock);
+		drm_warn(health->drm, "PDDGPU: %s manager: recovery failed: %pe\n",
+			 health->name, ERR_PTR(ret));
+	} else {
+		ret = pddgpu_health_errno(health);
+		if (ret != -ENODEV)
+			drm_info(health->drm, "PDDGPU: %s manager: recovered\n",
+				 health->name);
+	}
+out_unlock:
+	mutex_unlock(&health->recovery);
+	return ret;
+}
+
 static void pddgpu_health_work(struct work_struct *work)
 {
 	struct pddgpu_health *health = container_of(work, struct pddgpu_health, work.work);
@@ -40,7 +78,7 @@ static void pddgpu_health_work(struct work_struct *work)
 	spin_lock(&health->lock);
 	health->attempts++;
 	spin_unlock(&health->lock);
-	if (!pddgpu_health_recover(health))
+	if (!pddgpu_health_attempt(health))
 		return;
 	spin_lock(&health->lock);
 	if (health->state == PDDGPU_HEALTH_ERROR)
@@ -204,21 +242,11 @@ void pddgpu_health_recovered(struct pddgpu_health *health)
 		health->ops->usable(health, true);
 }
 
-static bool pddgpu_health_is_to_fail(struct pddgpu_health *health)
-{
-	bool fail;
-
-	spin_lock(&health->lock);
-	fail = health->fail_recoveries;
-	if (fail)
-		health->fail_recoveries--;
-	spin_unlock(&health->lock);
-	return fail;
-}
-
 /**
  * pddgpu_health_recover() - recover the manager now
  * @health: its health
+ *
+ * When it succeeds, the attempts to recover by itself count from 0 again.
  *
  * Context: process, without locks; sleeps.
  * Return: 0 when it is READY, also when it was; -ENODEV in SHUTDOWN, -EAGAIN in
@@ -226,27 +254,13 @@ static bool pddgpu_health_is_to_fail(struct pddgpu_health *health)
  */
 int pddgpu_health_recover(struct pddgpu_health *health)
 {
-	int ret;
+	int ret = pddgpu_health_attempt(health);
 
-	mutex_lock(&health->recovery);
-	ret = pddgpu_health_errno(health);
-	if (ret != -EIO)
-		goto out_unlock;
-	ret = pddgpu_health_is_to_fail(health) ? -ENOMEM : health->ops->recover(health);
-	if (ret) {
+	if (!ret) {
 		spin_lock(&health->lock);
-		health->counts.recoveries_failed++;
+		health->attempts = 0;
 		spin_unlock(&health->lock);
-		drm_warn(health->drm, "PDDGPU: %s manager: recovery failed: %pe\n",
-			 health->name, ERR_PTR(ret));
-	} else {
-		ret = pddgpu_health_errno(health);
-		if (ret != -ENODEV)
-			drm_info(health->drm, "PDDGPU: %s manager: recovered\n",
-				 health->name);
 	}
-out_unlock:
-	mutex_unlock(&health->recovery);
 	return ret;
 }
 

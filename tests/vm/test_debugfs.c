@@ -56,6 +56,12 @@ static const struct {
 	{ "residency", 0400 },
 	{ "page_out", 0600 },
 	{ "unpageable_limits", 0600 },
+	{ "health", 0400 },
+	{ "check", 0200 },
+	{ "recover", 0200 },
+	{ "inject_error", 0200 },
+	{ "recover_count", 0600 },
+	{ "recover_delay", 0600 },
 };
 
 static void modes(void **state)

@@ -169,6 +169,8 @@ const struct pdt_setting pdt_settings[] = {
 	{ "vram_retry_delay", 10, 0, 10000 },
 	{ "gtt_retry_count", 3, 0, 100 },
 	{ "gtt_retry_delay", 5, 0, 10000 },
+	{ "recover_count", 3, 0, 100 },
+	{ "recover_delay", 100, 0, 10000 },
 };
 
 const size_t pdt_settings_count = PDT_ARRAY_SIZE(pdt_settings);
