@@ -29,6 +29,7 @@ static const char *const fault_names[] = {
 	[PDDGPU_HEALTH_FAULT_FREE] = "free",
 	[PDDGPU_HEALTH_FAULT_ALLOC] = "alloc",
 	[PDDGPU_HEALTH_FAULT_RECOVER] = "recover",
+	[PDDGPU_HEALTH_FAULT_OFF] = "off",
 };
 
 static_assert(ARRAY_SIZE(fault_names) == PDDGPU_HEALTH_FAULTS);

@@ -305,8 +305,13 @@ int pddgpu_gtt_mgr_inject(struct pddgpu_gtt_mgr *mgr, enum pddgpu_health_fault f
 	case PDDGPU_HEALTH_FAULT_ALLOC:
 		mgr->inject.alloc = true;
 		break;
+	case PDDGPU_HEALTH_FAULT_RECOVER:
+		pddgpu_health_fail_next(&mgr->health, true);
+		break;
 	default:
-		pddgpu_health_fail_next(&mgr->health);
+		mgr->inject.free = false;
+		mgr->inject.alloc = false;
+		pddgpu_health_fail_next(&mgr->health, false);
 		break;
 	}
 	spin_unlock(&mgr->lock);

@@ -313,11 +313,12 @@ void pddgpu_health_helped(struct pddgpu_health *health)
 /**
  * pddgpu_health_fail_next() - let the next recovery fail, for a test
  * @health: the manager's
+ * @fail: one more of them; or none of those that were to
  */
-void pddgpu_health_fail_next(struct pddgpu_health *health)
+void pddgpu_health_fail_next(struct pddgpu_health *health, bool fail)
 {
 	spin_lock(&health->lock);
-	health->fail_recoveries++;
+	health->fail_recoveries = fail ? health->fail_recoveries + 1 : 0;
 	spin_unlock(&health->lock);
 }
 

@@ -53,6 +53,8 @@ enum pddgpu_health_fault {
 	PDDGPU_HEALTH_FAULT_ALLOC,
 	/** @PDDGPU_HEALTH_FAULT_RECOVER: the next recovery fails */
 	PDDGPU_HEALTH_FAULT_RECOVER,
+	/** @PDDGPU_HEALTH_FAULT_OFF: what is still to come is not */
+	PDDGPU_HEALTH_FAULT_OFF,
 	/** @PDDGPU_HEALTH_FAULTS: how many there are */
 	PDDGPU_HEALTH_FAULTS,
 };
@@ -179,7 +181,7 @@ bool pddgpu_health_recovering(struct pddgpu_health *health);
 bool pddgpu_health_failed(const struct pddgpu_health *health);
 void pddgpu_health_retried(struct pddgpu_health *health);
 void pddgpu_health_helped(struct pddgpu_health *health);
-void pddgpu_health_fail_next(struct pddgpu_health *health);
+void pddgpu_health_fail_next(struct pddgpu_health *health, bool fail);
 void pddgpu_health_checked(struct pddgpu_health *health);
 void pddgpu_health_get_stats(struct pddgpu_health *health,
 			     struct pddgpu_health_stats *stats);

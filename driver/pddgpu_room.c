@@ -107,17 +107,6 @@ static bool pddgpu_room_others(struct pddgpu_device *pdev, bool evicting)
 	return found;
 }
 
-/**
- * pddgpu_room_wanted() - is anybody looking for room?
- * @pdev: the device
- *
- * Return: true within anybody's search.
- */
-bool pddgpu_room_wanted(struct pddgpu_device *pdev)
-{
-	return pddgpu_room_others(pdev, false);
-}
-
 /* Of these domains, those whose managers are in ERROR */
 static u32 pddgpu_room_broken(struct pddgpu_device *pdev, u32 domains)
 {
@@ -128,6 +117,18 @@ static u32 pddgpu_room_broken(struct pddgpu_device *pdev, u32 domains)
 	if (pddgpu_health_failed(pddgpu_gtt_mgr_health(pdev->gtt_mgr)))
 		broken |= PDDGPU_GEM_DOMAIN_GTT;
 	return broken & domains;
+}
+
+/**
+ * pddgpu_room_wanted() - is it worth to look for room again?
+ * @pdev: the device
+ *
+ * Return: true within anybody's search, and while a manager is in ERROR.
+ */
+bool pddgpu_room_wanted(struct pddgpu_device *pdev)
+{
+	return pddgpu_room_others(pdev, false) ||
+	       pddgpu_room_broken(pdev, PDDGPU_GEM_DOMAIN_MASK);
 }
 
 static bool pddgpu_room_recovers(struct pddgpu_device *pdev, u32 broken)
@@ -193,8 +194,11 @@ int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,
 	struct pddgpu_health *health;
 	struct pddgpu_retry *retry = pddgpu_room_settings(pdev, domains, &health);
 
-	/* It failed under the request's hands: TTM passes it by from now on */
-	if (result == -EIO && broken && !room->diverted) {
+	/*
+	 * A manager may have failed under the request's hands, and be well again by
+	 * now. If it is not, TTM passes it by.
+	 */
+	if (result == -EIO && !room->diverted) {
 		room->diverted = true;
 		return 0;
 	}

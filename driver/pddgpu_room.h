@@ -30,7 +30,7 @@ struct pddgpu_room {
 	u32 attempts;
 	/** @retried: it was tried again */
 	bool retried;
-	/** @diverted: a manager gave up during an attempt, and it was tried without */
+	/** @diverted: an attempt failed with -EIO, and it was tried once more */
 	bool diverted;
 	/** @since: jiffies at the beginning */
 	unsigned long since;

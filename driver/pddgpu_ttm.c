@@ -470,6 +470,11 @@ static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddg
 	case -ERESTARTSYS:
 		/* The signal first, then the fault again */
 		return VM_FAULT_NOPAGE;
+	case -EIO:
+		/* Or else a manager is in ERROR: it may recover */
+		if (pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]))
+			return VM_FAULT_SIGBUS;
+		fallthrough;
 	case -ENOMEM:
 		/* Who starved long ago may have been killed meanwhile */
 		if (!bo->starving ||

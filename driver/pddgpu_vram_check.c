@@ -150,15 +150,25 @@ void pddgpu_vram_retired_put(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_ret
 	kfree(retired);
 }
 
-/* Memory whose record contradicts itself is nobody's until that is rebuilt. */
-static void pddgpu_vram_abandon(struct pddgpu_vram_mgr *mgr, struct list_head *blocks,
-				const char *wrong)
+/*
+ * Memory whose record contradicts itself is nobody's until that is rebuilt; what a
+ * test said so of is remembered.
+ */
+static void pddgpu_vram_free_booked(struct pddgpu_vram_mgr *mgr,
+				    struct pddgpu_vram_resource *vres)
 {
-	pddgpu_health_fail(&mgr->health, "when one was freed: %s", wrong);
-	/* A fault that was asked for: they are what they were */
-	if (mgr->inject.free)
-		list_splice_tail_init(blocks, &mgr->inject.lost);
-	mgr->inject.free = false;
+	const char *wrong = pddgpu_vram_what_is_wrong(mgr, vres);
+	struct list_head *booked = pddgpu_vram_booked(vres);
+
+	if (unlikely(wrong)) {
+		pddgpu_health_fail(&mgr->health, "when one was freed: %s", wrong);
+	} else if (unlikely(mgr->inject.free)) {
+		mgr->inject.free = false;
+		list_splice_tail_init(booked, &mgr->inject.lost);
+		pddgpu_health_fail(&mgr->health, "when one was freed: a test asked for it");
+	} else {
+		pddgpu_vram_clear_freed(mgr, booked);
+	}
 }
 
 /**
@@ -168,9 +178,7 @@ static void pddgpu_vram_abandon(struct pddgpu_vram_mgr *mgr, struct list_head *b
  */
 void pddgpu_vram_release(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_resource *vres)
 {
-	struct list_head *booked = pddgpu_vram_booked(vres);
 	struct pddgpu_vram_booking *booking = vres->booking;
-	const char *wrong;
 
 	lockdep_assert_held(&mgr->lock);
 
@@ -179,13 +187,7 @@ void pddgpu_vram_release(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_resourc
 	mgr->live_bytes -= vres->bytes;
 	atomic64_sub(vres->visible, &mgr->visible_used);
 
-	wrong = pddgpu_vram_what_is_wrong(mgr, vres);
-	if (unlikely(mgr->inject.free) && !wrong)
-		wrong = "a test asked for it";
-	if (unlikely(wrong))
-		pddgpu_vram_abandon(mgr, booked, wrong);
-	else
-		pddgpu_vram_clear_freed(mgr, booked);
+	pddgpu_vram_free_booked(mgr, vres);
 	if (booking) {
 		gpu_buddy_free_list(&booking->home->mm, &vres->blocks, 0);
 		booking->home->users--;
@@ -326,8 +328,13 @@ int pddgpu_vram_mgr_inject(struct pddgpu_vram_mgr *mgr, enum pddgpu_health_fault
 	case PDDGPU_HEALTH_FAULT_ALLOC:
 		mgr->inject.alloc = true;
 		break;
+	case PDDGPU_HEALTH_FAULT_RECOVER:
+		pddgpu_health_fail_next(&mgr->health, true);
+		break;
 	default:
-		pddgpu_health_fail_next(&mgr->health);
+		mgr->inject.free = false;
+		mgr->inject.alloc = false;
+		pddgpu_health_fail_next(&mgr->health, false);
 		break;
 	}
 	mutex_unlock(&mgr->lock);

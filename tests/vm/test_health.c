@@ -111,13 +111,14 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	int rc = pdt_debugfs_write("recover", "device");
+	static const char *const words[][2] = {
+		{ "inject_error", "vram off" }, { "inject_error", "gtt off" },
+		{ "recover", "device" }, { "check", "device" },
+	};
+	int rc = 0;
 
-	/* Those that were to fail and did not */
-	for (int i = 0; i < 10 && rc; i++)
-		rc = pdt_debugfs_write("recover", "device");
-	if (!rc)
-		rc = pdt_debugfs_write("check", "device");
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(words) && !rc; i++)
+		rc = pdt_debugfs_write(words[i][0], words[i][1]);
 	if (rc)
 		fprintf(stderr, "# not well again: %s\n", strerror(-rc));
 	return pdt_teardown(state) || pdt_settings_restore() || rc ? -1 : 0;
@@ -496,6 +497,28 @@ static void shut_down_in_error(void **state)
 	}
 }
 
+/* What was to come and is taken back does not come. */
+static void taken_back(void **state)
+{
+	static const char *const kinds[] = { "free", "alloc", "recover" };
+	struct pdt_state *s = *state;
+
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(managers); i++) {
+		const struct manager *m = &managers[i];
+
+		for (size_t j = 0; j < PDT_ARRAY_SIZE(kinds); j++)
+			inject(m, kinds[j]);
+		inject(m, "off");
+		assert_ok(one_page(s->fd, m->domain));
+		assert_true(pdt_level_wait(s->fd, &s->before));
+		assert_state(m, "READY");
+		inject(m, "account");
+		assert_err(EIO, pdt_debugfs_write("check", m->name));
+		assert_ok(pdt_debugfs_write("recover", m->name));
+	}
+	assert_all_ready();
+}
+
 static void rubbish(void **state)
 {
 	static const char *const words[] = {
@@ -543,6 +566,7 @@ int main(void)
 		health_test(no_one_elses_bytes),
 		health_test(recovers_by_itself),
 		health_test(recovery_that_fails),
+		health_test(taken_back),
 		health_test(rubbish),
 		health_test(shut_down_in_error),
 	};

@@ -36,12 +36,13 @@ static int use(int fd, struct pdt_buffer *buf, struct load *load, uint64_t *rand
 	static const uint32_t domains[] = { PDT_VRAM, PDT_GTT, PDT_BOTH, PDT_BOTH | PDT_CPU };
 	struct drm_pddgpu_submit_op op;
 	uint32_t now;
+	int rc;
 
 	child_check(!pdt_buffer_check(buf));
 	switch (pdt_random(random) % 4) {
 	case 0:
-		child_check(may_say(load, pdt_set_domain(fd, buf->handle,
-						domains[pdt_random(random) % 4], &now)));
+		rc = pdt_set_domain(fd, buf->handle, domains[pdt_random(random) % 4], &now);
+		child_check(may_say(load, rc));
 		break;
 	case 1:
 		op = pdt_fill(buf->handle, 0, buf->size, 0x11111111);
@@ -149,15 +150,13 @@ static void run(struct pdt_state *s, uint64_t most, const char *count)
 {
 	uint64_t vram = figure("vram_recoveries"), gtt = figure("gtt_recoveries");
 	struct load load = { .most = most };
-	int rc;
 
 	assert_ok(pdt_debugfs_write("recover_count", count));
 	assert_ok(pdt_debugfs_write("recover_delay", "5"));
 	assert_int_equal(pdt_threads(THREADS + 1, one_of_them, &load), 0);
-	do
-		rc = pdt_debugfs_write("recover", "device");
-	while (rc == -ENOMEM);
-	assert_ok(rc);
+	assert_ok(pdt_debugfs_write("inject_error", "vram off"));
+	assert_ok(pdt_debugfs_write("inject_error", "gtt off"));
+	assert_ok(pdt_debugfs_write("recover", "device"));
 	printf("# %lu buffers, %lu refused; %llu and %llu recoveries\n", load.made,
 	       load.refused, (unsigned long long)(figure("vram_recoveries") - vram),
 	       (unsigned long long)(figure("gtt_recoveries") - gtt));

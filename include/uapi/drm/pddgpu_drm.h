@@ -28,7 +28,8 @@ extern "C" {
  *   handle; -E2BIG a size that fits none of the named domains even when they
  *   are empty; -ENOMEM no room now; -EDQUOT more would be kept unpageable
  *   than is allowed; -EBUSY the buffer has to stay where it is; -EFAULT a bad
- *   pointer; -ENODEV the device is gone or not ready; -EINTR call again.
+ *   pointer; -ENODEV the device is gone or not ready; -EIO nothing is given out
+ *   in any of the named domains, because of an error; -EINTR call again.
  * - Sizes and offsets are bytes, times nanoseconds.
  */
 
