@@ -3,7 +3,8 @@
  * A request that finds no room is tried again while room may come: as often and
  * as late as was set, no oftener, and not where nothing can help. To have it so
  * for as long as a test needs, an engine is made to hang: then a buffer that was
- * freed is not free yet, and one who wants its memory waits holding it.
+ * freed is not free yet, and one who wants its memory waits holding it. Its VM
+ * loads the driver with a long job_timeout_ms.
  */
 #include "pdt.h"
 
