@@ -458,10 +458,14 @@ static int pddgpu_ttm_fault_try(struct pddgpu_device *pdev, struct pddgpu_bo *bo
 static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
 {
 	unsigned long patience;
+	bool wanted = false;
 	int ret = 0;
 
-	if (!pddgpu_bo_is_visible(bo) || !pddgpu_ttm_has_its_pages(&bo->tbo))
+	if (!pddgpu_bo_is_visible(bo) || !pddgpu_ttm_has_its_pages(&bo->tbo)) {
+		/* Before too: what was in the way may be over when it has failed */
+		wanted = pddgpu_room_wanted(pdev);
 		ret = pddgpu_ttm_fault_try(pdev, bo);
+	}
 	switch (ret) {
 	case 0:
 		bo->starving = 0;
@@ -474,6 +478,7 @@ static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddg
 		/* Or else a manager is in ERROR: it may recover */
 		if (pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]))
 			return VM_FAULT_SIGBUS;
+		wanted = true;
 		fallthrough;
 	case -ENOMEM:
 		/* Who starved long ago may have been killed meanwhile */
@@ -481,8 +486,8 @@ static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddg
 		    time_after(jiffies, bo->starved + PDDGPU_TTM_FAULT_PATIENCE))
 			bo->starving = jiffies | 1;
 		bo->starved = jiffies;
-		patience = pddgpu_room_wanted(pdev) ? PDDGPU_TTM_FAULT_PATIENCE :
-						      PDDGPU_TTM_FAULT_HOPE;
+		patience = wanted || pddgpu_room_wanted(pdev) ?
+			   PDDGPU_TTM_FAULT_PATIENCE : PDDGPU_TTM_FAULT_HOPE;
 		if (time_before(jiffies, bo->starving + patience))
 			return VM_FAULT_NOPAGE;
 		fallthrough;
