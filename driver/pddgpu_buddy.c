@@ -88,7 +88,8 @@ static struct gpu_buddy_block *pddgpu_buddy_leaf(struct gpu_buddy *mm, u64 at)
  * @end: the byte behind it; both multiples of the allocator's chunk
  * @blocks: gets its blocks at the end, in order
  *
- * Return: 0; -ENOSPC when not all of it is free, -ENOMEM.
+ * Return: 0; -ENOSPC when not all of it is free, -EINVAL when it is not all there,
+ * -ENOMEM.
  */
 int pddgpu_buddy_alloc_at(struct gpu_buddy *mm, u64 start, u64 end,
 			  struct list_head *blocks)
@@ -98,6 +99,8 @@ int pddgpu_buddy_alloc_at(struct gpu_buddy *mm, u64 start, u64 end,
 	int ret = 0;
 	u64 size;
 
+	if (end > mm->size)
+		return -EINVAL;
 	for (; start < end; start += size) {
 		block = pddgpu_buddy_leaf(mm, start);
 		/* The largest that begins here: by its address, and by what is left */

@@ -11,6 +11,7 @@
 #include <drm/drm_print.h>
 #include <drm/ttm/ttm_placement.h>
 
+#include "pddgpu_buddy.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_health.h"
 #include "pddgpu_vram_mgr.h"
@@ -293,7 +294,7 @@ static int pddgpu_vram_lose(struct pddgpu_vram_mgr *mgr)
 	LIST_HEAD(blocks);
 	int ret;
 
-	ret = gpu_buddy_alloc_blocks(&mgr->mm, 0, mgr->size, PAGE_SIZE, PAGE_SIZE, &blocks, 0);
+	ret = pddgpu_buddy_alloc(&mgr->mm, 0, mgr->size, PAGE_SIZE, PAGE_SIZE, &blocks, 0);
 	if (ret)
 		return ret;
 	pddgpu_vram_clear_used(mgr, &blocks);

@@ -15,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
+#include "pddgpu_buddy.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_health.h"
 #include "pddgpu_vram_mgr.h"
@@ -45,8 +46,7 @@ static int pddgpu_vram_book_blocks(struct pddgpu_vram_rebuild *rebuild,
 		u64 start = gpu_buddy_block_offset(block);
 		u64 size = gpu_buddy_block_size(&rebuild->mm, block);
 
-		ret = gpu_buddy_alloc_blocks(&rebuild->mm, start, start + size, size,
-					     PAGE_SIZE, to, 0);
+		ret = pddgpu_buddy_alloc_at(&rebuild->mm, start, start + size, to);
 		if (ret)
 			return ret == -ENOSPC ? -EBUSY : ret;
 	}
