@@ -20,6 +20,7 @@ help:
 #:               kmemleak and more; see docs/testing.md. Builds it the first time
 #: make coverage as test-debug, and say which lines of the driver ran
 #: make bench    measure the driver in a VM, beside others: see docs/bench.md
+#: make fuzz-ioctl  fuzz the driver in a VM: see tests/fuzz/ioctl/README.md
 #: make shell    a shell in a VM with the driver loaded
 #: make device   build the device program, build/device/pddgpu-device
 #: make module   build the driver, build/module/<release>/pddgpu.ko
@@ -33,6 +34,7 @@ help:
 #: KDIR=DIR        a kernel tree built by yourself instead
 #: PDDGPU_CACHE=DIR  where kernels are kept (~/.cache/pddgpu)
 #: BENCH=OPTIONS   for make bench, such as --quick
+#: TIME= COUNT= SEED=  for make fuzz-ioctl: seconds, ioctls, random numbers
 #: TIMEOUT=SECONDS   time limit of one VM (demo 120, test 600, else 300)
 
 setup:
@@ -50,6 +52,7 @@ example: setup
 # All that the tests in VMs need
 build: device module example
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/vm
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/fuzz/ioctl
 
 demo: device module example
 	@exec scripts/demo
@@ -73,10 +76,14 @@ bench: device module
 fuzz-device: setup
 	@scripts/fuzz-device $(if $(TIME),--time $(TIME)) $(if $(COUNT),--count $(COUNT))
 
+fuzz-ioctl: build
+	@exec scripts/fuzz-ioctl $(TIME:%=--time %) $(COUNT:%=--count %) \
+		$(SEED:%=--seed %) $(FUZZ)
+
 shell: device module example
 	@exec vm/run --shell --payload build/examples
 
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example build demo test test-debug coverage check bench shell clean
+.PHONY: help setup fuzz-device device module example build demo test test-debug coverage check bench fuzz-ioctl shell clean

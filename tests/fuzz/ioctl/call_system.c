@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/* Processes, signals, the files of debugfs, and the chip's own faults */
+#include "fuzz.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* slot, file, handle: a child has the same files and mappings, and dies */
+FZ_RUN(fork)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		/* Only what is safe where other threads have just gone */
+		fz_load(lane, (uint64_t[]){ arg[0], 0, PDT_PAGE });
+		fz_store(lane, (uint64_t[]){ arg[0], 0, PDT_PAGE, 0x3c });
+		fz_info(lane, (uint64_t[]){ arg[1], arg[2], 0 });
+		fz_wait(lane, (uint64_t[]){ arg[1], arg[2], 0, 1 });
+		if (arg[2] & 1)
+			fz_destroy(lane, (uint64_t[]){ arg[1], arg[2], 0 });
+		if (arg[2] & 2)
+			kill(getpid(), SIGKILL);
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+/* lane */
+FZ_RUN(kick)
+{
+	const struct fz_lane *first = lane - lane->index;
+
+	return -pthread_kill(first[arg[0] % FZ_LANES].thread, SIGUSR1);
+}
+
+static const char *const files[] = {
+	"memory_stats", "leak_objects", "trigger_leak_check", "leak_check_interval",
+	"leak_threshold", "leak_suspicious_age", "leak_confirmed_age", "leak_monitor_enabled",
+	"leak_object_bytes", "vram_retry_count", "vram_retry_delay", "gtt_retry_count",
+	"gtt_retry_delay", "vram_mm", "gtt_mm", "residency", "page_out", "unpageable_limits",
+	"reset_stats", "clients", "name", "gem_names",
+};
+
+/* A number as somebody may write it */
+static void number(char *text, size_t room, uint64_t how, uint64_t value)
+{
+	static const char *const forms[] = {
+		"%llu\n", "%llu", "0x%llx", "-%llu", " %llu", "%lluK", "%llu %llu\n", "\n%llu",
+		"%llu\n\n", "+%llu",
+	};
+
+	snprintf(text, room, forms[how % PDT_ARRAY_SIZE(forms)], (unsigned long long)value,
+		 (unsigned long long)value);
+}
+
+static const char *garbage(uint64_t how)
+{
+	static const char *const texts[] = {
+		"", "\n", "vram", "gtt 0", "vram 99999999999999999999", "%s%n", "\x01\xff\xfe",
+		"system 1 2 3", "vram 1M", "vram 64K 64K 64K", "page_out page_out", "1e9",
+		"vram -1", "gtt 0x10", "vram\t64K", "  vram  4K  ",
+	};
+
+	return texts[how % PDT_ARRAY_SIZE(texts)];
+}
+
+/* file, how, number */
+FZ_RUN(file_write)
+{
+	static const char *const segments[] = { "vram", "gtt", "system", "vram_invisible", "x" };
+	const char *file = files[arg[0] % PDT_ARRAY_SIZE(files)];
+	const char *segment = segments[arg[2] % PDT_ARRAY_SIZE(segments)];
+	uint64_t value = arg[2];
+	char text[128];
+
+	/* Long waits and frequent checks are what was asked for then */
+	if (strstr(file, "retry") && value <= 10000)
+		value %= 4;
+	if (!strcmp(file, "leak_threshold") && value < 64 * PDT_MIB)
+		value += 64 * PDT_MIB;
+	if (arg[1] % 4 == 3)
+		snprintf(text, sizeof(text), "%s", garbage(arg[2]));
+	else if (!strcmp(file, "page_out"))
+		snprintf(text, sizeof(text), "%s %lluK", segment,
+			 (unsigned long long)(arg[2] >> 8 & 0xfff));
+	else if (!strcmp(file, "unpageable_limits"))
+		snprintf(text, sizeof(text), "%s %lluK %lluK", segment,
+			 (unsigned long long)(arg[2] >> 8 & 0xffff),
+			 (unsigned long long)(arg[2] >> 24 & 0xffff));
+	else
+		number(text, sizeof(text), arg[1] >> 2, value);
+	return pdt_debugfs_write(file, text);
+}
+
+/* file, length */
+FZ_RUN(file_read)
+{
+	const char *file = files[arg[0] % PDT_ARRAY_SIZE(files)];
+	int fd = open(pdt_debugfs_path(file), O_RDONLY | O_CLOEXEC);
+	char data[4096];
+	ssize_t n;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	n = pread(fd, data, arg[1] % sizeof(data) + 1, (off_t)(arg[1] >> 16 & 0xffff));
+	while (n > 0 && arg[1] & 1)
+		n = read(fd, data, sizeof(data));
+	rc = n < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+/* file: what DRM says of it in /proc */
+FZ_RUN(fdinfo)
+{
+	char path[64], data[2048];
+	ssize_t n;
+	int fd, rc;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fz_file(lane, arg[0], NULL));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, data, sizeof(data));
+	rc = n < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+/* what, number: where it is allowed */
+FZ_RUN(fault)
+{
+	static const char *const faults[] = {
+		"hang 0", "hang 1", "fault 0", "fault 1", "drop-interrupts 3", "delay 200",
+		"unhang 0", "unhang 1", "delay 0", "clear",
+	};
+	char answer[4096];
+	int rc;
+
+	if (!fz_shared->faults || pthread_mutex_trylock(&fz_shared->control))
+		return -EBUSY;
+	rc = pdt_control(faults[arg[0] % PDT_ARRAY_SIZE(faults)], answer, sizeof(answer));
+	pthread_mutex_unlock(&fz_shared->control);
+	return rc;
+}

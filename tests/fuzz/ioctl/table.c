@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/* Every kind of call: its arguments, how often, and the errors it may have */
+#include "fuzz.h"
+
+#define ERRNOS(name, ...) static const int name[] = { __VA_ARGS__, 0 }
+
+/* As include/uapi/drm/pddgpu_drm.h and docs/driver.md say; EINTR is everybody's */
+ERRNOS(e_create, EINVAL, E2BIG, ENOMEM, EDQUOT, ENOENT);
+ERRNOS(e_gem_map, EINVAL, ENOENT, EACCES);
+ERRNOS(e_handle, EINVAL, ENOENT);
+ERRNOS(e_wait, EINVAL, ENOENT, ETIME);
+ERRNOS(e_set_domain, EINVAL, ENOENT, E2BIG, EBUSY, EDQUOT, ENOMEM);
+ERRNOS(e_submit, EINVAL, E2BIG, ENOENT, EFAULT, EBUSY, ENOMEM, EAGAIN);
+ERRNOS(e_query, EINVAL, EFAULT, ENOMEM);
+/* What DRM says where the driver has no word in it */
+ERRNOS(e_export, EINVAL, ENOENT, ENOMEM, EMFILE);
+ERRNOS(e_import, EINVAL, ENOENT, ENOMEM, EBADF, E2BIG, EBUSY, EOPNOTSUPP);
+ERRNOS(e_sync, EINVAL, ENOENT, EFAULT, ENOMEM, ETIME, EBADF, EMFILE);
+ERRNOS(e_cap, EINVAL, EOPNOTSUPP, EACCES);
+/* A file of another name than at the last look is none */
+ERRNOS(e_write, EINVAL, ERANGE, ENOENT, EBUSY, ENOMEM, EACCES, EPERM, ENXIO);
+ERRNOS(e_read, EACCES, EPERM, ENOENT, EINVAL, ENOMEM);
+ERRNOS(e_map, EINVAL, EACCES, ENOMEM, EAGAIN, EBADF, ENODEV, EOVERFLOW, EPERM);
+
+#define KIND(name, types, weight, errnos) { #name, types, weight, errnos, fz_##name }
+
+const struct fz_kind fz_kinds[] = {
+	KIND(create, "fHzamcp", 60, e_create),
+	KIND(gem_map, "fhpp", 6, e_gem_map),
+	KIND(info, "fhp", 20, e_handle),
+	KIND(destroy, "fhp", 20, e_handle),
+	KIND(wait, "fhgt", 20, e_wait),
+	KIND(set_domain, "fhmg", 36, e_set_domain),
+	KIND(add_op, "OPhohob", 0, NULL),
+	KIND(add_sync, "1spi", 0, NULL),
+	KIND(submit, "fuupNNN", 70, e_submit),
+	KIND(query, "fqxup", 12, e_query),
+	KIND(raw, "fk2ruv", 12, NULL),
+	KIND(get_cap, "f2", 1, e_cap),
+	KIND(set_client_cap, "f22", 1, e_cap),
+	KIND(version, "fu2", 1, NULL),
+	KIND(gem_close, "fh", 8, e_handle),
+	KIND(flink, "fh", 1, NULL),
+	KIND(gem_open, "fH2", 1, NULL),
+	KIND(export, "fhDj", 14, e_export),
+	KIND(import, "fHd", 16, e_import),
+	KIND(master, "f1", 1, NULL),
+	KIND(sync_create, "fSy", 10, e_sync),
+	KIND(sync_destroy, "fsp", 5, e_sync),
+	KIND(sync_export, "fsDyp", 4, e_sync),
+	KIND(sync_import, "fSdy", 4, e_sync),
+	KIND(sync_wait, "fssnytu", 6, e_sync),
+	KIND(sync_timeline_wait, "fssnyti", 6, e_sync),
+	KIND(sync_array, "fssn1pu", 4, e_sync),
+	KIND(sync_points, "fssn1yi", 5, e_sync),
+	KIND(sync_transfer, "fssiiyp", 3, e_sync),
+	KIND(sync_eventfd, "fsDiy", 2, e_sync),
+	KIND(mmap, "fhWlVr2", 14, e_map),
+	KIND(munmap, "wll", 5, NULL),
+	KIND(mremap, "wWll", 4, NULL),
+	KIND(mprotect, "wllr", 3, NULL),
+	KIND(madvise, "wll2", 4, NULL),
+	KIND(mlock, "wl1", 1, NULL),
+	KIND(remap, "wl2", 1, NULL),
+	KIND(msync, "wl2", 1, NULL),
+	KIND(load, "wol", 10, NULL),
+	KIND(store, "wol2", 10, NULL),
+	KIND(peek, "wo21", 2, NULL),
+	KIND(fork, "wfh", 1, NULL),
+	KIND(open, "f2", 3, NULL),
+	KIND(close, "f", 2, NULL),
+	KIND(dup, "ff", 2, NULL),
+	KIND(nonblock, "f1", 1, NULL),
+	KIND(read, "f22", 1, NULL),
+	KIND(fd_close, "d", 6, NULL),
+	KIND(dmabuf_sync, "d2", 3, NULL),
+	KIND(dmabuf_export, "dD2", 4, NULL),
+	KIND(dmabuf_import, "dd2", 3, NULL),
+	KIND(dmabuf_name, "du", 1, NULL),
+	KIND(dmabuf_mmap, "dWlVr", 4, NULL),
+	KIND(dmabuf_seek, "d22", 2, NULL),
+	KIND(merge, "ddD", 2, NULL),
+	KIND(fd_ioctl, "d212v", 2, NULL),
+	KIND(foreign, "D1z", 3, NULL),
+	KIND(file_write, "22v", 2, e_write),
+	KIND(file_read, "2v", 1, e_read),
+	KIND(kick, "2", 3, NULL),
+	KIND(fault, "22", 1, NULL),
+	KIND(fdinfo, "f", 1, NULL),
+	KIND(dumb, "eHz", 2, NULL),
+	KIND(vgem_fence, "eh2", 1, NULL),
+};
+
+const unsigned int fz_kind_count = PDT_ARRAY_SIZE(fz_kinds);
+
+_Static_assert(PDT_ARRAY_SIZE(fz_kinds) <= FZ_KINDS_MAX, "more kinds than counters");
+
+int fz_kind_find(const char *name)
+{
+	for (unsigned int i = 0; i < fz_kind_count; i++) {
+		if (!strcmp(fz_kinds[i].name, name))
+			return (int)i;
+	}
+	return -1;
+}
