@@ -20,6 +20,7 @@
 #include "pddgpu_prime.h"
 #include "pddgpu_query.h"
 #include "pddgpu_submit.h"
+#include "pddgpu_syncobj.h"
 
 #define PDDGPU_IOCTL(name, func) \
 	DRM_IOCTL_DEF_DRV(PDDGPU_##name, func, DRM_RENDER_ALLOW)
@@ -63,6 +64,11 @@ static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
 	if (pddgpu_gone_look(pdev) && pddgpu_device_ready(pdev)) {
+		ret = pddgpu_syncobj_check(cmd, (void __user *)arg);
+		if (ret) {
+			drm_dev_exit(idx);
+			return ret;
+		}
 		if (pddgpu_drv_may_wait_for_ever(cmd)) {
 			drm_dev_exit(idx);
 			return ioctl(filp, cmd, arg);

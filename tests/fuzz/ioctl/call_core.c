@@ -156,12 +156,14 @@ static void *syncs_of(struct fz_lane *lane, const uint64_t *arg, uint64_t how)
 }
 
 /*
- * As many as are asked for, but not so many that the kernel warns of what DRM
- * wants to allocate for them: of more than 4 MiB it does, for every driver.
+ * As many as are asked for; of another driver not so many that the kernel warns
+ * of what DRM wants to allocate for them.
  */
-static uint32_t some(uint64_t count)
+static uint32_t some(uint64_t file, uint64_t count)
 {
-	return (uint32_t)count > 1 << 15 ? 1 << 15 : (uint32_t)count;
+	if (file % FZ_FILES >= FZ_OTHER && (uint32_t)count > PDDGPU_SUBMIT_SYNCS_MAX)
+		return PDDGPU_SUBMIT_SYNCS_MAX;
+	return (uint32_t)count;
 }
 
 /* file, syncobj, syncobj, count, flags, time, pointer */
@@ -169,7 +171,7 @@ FZ_RUN(sync_wait)
 {
 	struct drm_syncobj_wait args = {
 		.handles = (uintptr_t)syncs_of(lane, arg, arg[6]),
-		.count_handles = some(arg[3]),
+		.count_handles = some(arg[0], arg[3]),
 		.flags = (uint32_t)arg[4],
 		.timeout_nsec = fz_deadline(arg[5]),
 	};
@@ -197,7 +199,7 @@ FZ_RUN(sync_array)
 {
 	struct drm_syncobj_array args = {
 		.handles = (uintptr_t)syncs_of(lane, arg, arg[6]),
-		.count_handles = some(arg[3]),
+		.count_handles = some(arg[0], arg[3]),
 		.pad = (uint32_t)arg[5],
 	};
 
