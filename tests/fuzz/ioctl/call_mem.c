@@ -117,7 +117,7 @@ static int touch(struct fz_lane *lane, volatile unsigned char *p, size_t length,
 		return -EFAULT;
 	}
 	lane->armed = true;
-	for (size_t at = 0; at < length; at += PDT_PAGE) {
+	for (size_t at = 0; at < length || !at; at += PDT_PAGE) {
 		if (value < 0)
 			(void)p[at];
 		else
@@ -131,7 +131,7 @@ static int touch(struct fz_lane *lane, volatile unsigned char *p, size_t length,
 FZ_RUN(load)
 {
 	uint64_t offset = arg[1] % FZ_MAP_BYTES;
-	uint64_t length = arg[2] % (64 * PDT_PAGE) % (FZ_MAP_BYTES - offset) + 1;
+	uint64_t length = arg[2] % (64 * PDT_PAGE) % (FZ_MAP_BYTES - offset);
 
 	return touch(lane, fz_map(lane, arg[0], offset), length, -1);
 }
@@ -140,7 +140,7 @@ FZ_RUN(load)
 FZ_RUN(store)
 {
 	uint64_t offset = arg[1] % FZ_MAP_BYTES;
-	uint64_t length = arg[2] % (64 * PDT_PAGE) % (FZ_MAP_BYTES - offset) + 1;
+	uint64_t length = arg[2] % (64 * PDT_PAGE) % (FZ_MAP_BYTES - offset);
 
 	return touch(lane, fz_map(lane, arg[0], offset), length, (int)(arg[3] & 0xff));
 }

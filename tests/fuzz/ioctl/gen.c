@@ -209,6 +209,8 @@ static uint64_t simple(char type, uint64_t *random)
 	case 'j':
 		return PICK(random, O_RDWR | O_CLOEXEC, O_RDWR | O_CLOEXEC, O_CLOEXEC, O_RDWR, 0,
 			    0x1000, UINT32_MAX);
+	case 'Y':
+		return one_in(random, 16) ? any(random) : !one_in(random, 5);
 	case 'y':
 		return one_in(random, 30) ? any(random) : PICK(random, 0, 1, 1, 1, 1, 2, 3, 4, 5);
 	default:

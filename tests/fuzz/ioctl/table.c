@@ -45,7 +45,7 @@ const struct fz_kind fz_kinds[] = {
 	KIND(export, "fhDj", 14, e_export),
 	KIND(import, "fHd", 16, e_import),
 	KIND(master, "f1", 1, NULL),
-	KIND(sync_create, "fSy", 10, e_sync),
+	KIND(sync_create, "fSY", 10, e_sync),
 	KIND(sync_destroy, "fsp", 5, e_sync),
 	KIND(sync_export, "fsDyp", 4, e_sync),
 	KIND(sync_import, "fSdy", 4, e_sync),
