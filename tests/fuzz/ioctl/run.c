@@ -10,7 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* A round: so long, and so many programs of each worker, but not for ever */
 #define ROUND_MS	5000
+#define ROUND_PROGRAMS	50
+#define ROUND_MS_MAX	60000
 
 /* What must be as before when nobody has the card open */
 struct base {
@@ -218,6 +221,7 @@ static void watch_round(struct watch *watch, uint64_t ms)
 	uint64_t deadly = pdt_random(&watch->random) % 4 ? ~0ULL :
 			  pdt_now_ms() + pdt_random(&watch->random) % (ms | 1);
 	uint64_t away = watch->run->unplug && ms != ~0ULL ? end - ms / 2 : ~0ULL;
+	uint64_t enough = fz_shared->programs + ROUND_PROGRAMS * watch->run->workers;
 
 	while (watch->alive) {
 		uint64_t now = pdt_now_ms();
@@ -236,7 +240,8 @@ static void watch_round(struct watch *watch, uint64_t ms)
 			replug(watch);
 			away = ~0ULL;
 		}
-		if ((now > end && ms != ~0ULL) ||
+		if ((ms != ~0ULL && now > end &&
+		     (fz_shared->programs >= enough || now > end + ROUND_MS_MAX)) ||
 		    (watch->run->count && fz_shared->ioctls >= watch->run->count))
 			fz_shared->stop = 1;
 		/* Who does not end by itself then is killed, or hangs for good */
