@@ -144,7 +144,12 @@ FZ_RUN(fault)
 	char answer[4096];
 	int rc;
 
-	if (!fz_shared->faults || pthread_mutex_trylock(&fz_shared->control))
+	if (!fz_shared->faults)
+		return -EBUSY;
+	rc = pthread_mutex_trylock(&fz_shared->control);
+	if (rc == EOWNERDEAD)
+		pthread_mutex_consistent(&fz_shared->control);
+	else if (rc)
 		return -EBUSY;
 	rc = pdt_control(faults[arg[0] % PDT_ARRAY_SIZE(faults)], answer, sizeof(answer));
 	pthread_mutex_unlock(&fz_shared->control);
