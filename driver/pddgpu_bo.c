@@ -5,14 +5,13 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include <drm/drm_prime.h>
-
 #include "pddgpu_bo.h"
 #include "pddgpu_chip.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
 #include "pddgpu_gtt_mgr.h"
+#include "pddgpu_import.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_room.h"
 #include "pddgpu_stats.h"
@@ -282,7 +281,7 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	pddgpu_leak_untrack(pdev->leaks, &bo->leak);
 
 	if (tbo->base.import_attach)
-		drm_prime_gem_destroy(&tbo->base, tbo->sg);
+		pddgpu_import_destroy(pdev, bo);
 	drm_gem_object_release(&tbo->base);
 	if (bo->dma_buf)
 		dma_buf_put(bo->dma_buf);
@@ -346,6 +345,7 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	bo->domains = param->domains;
 	bo->flags = param->flags & ~PDDGPU_GEM_CREATE_UNPAGEABLE;
 	INIT_LIST_HEAD(&bo->swap_link);
+	INIT_LIST_HEAD(&bo->import_link);
 	INIT_LIST_HEAD(&bo->wishes);
 	bo->tbo.base.funcs = pdev->gem_funcs;
 	if (param->dma_buf) {

@@ -38,6 +38,8 @@ struct pddgpu_bo {
 	bool settle;
 	/** @swap_link: among those that were to be swapped out, see pddgpu_swap.c */
 	struct list_head swap_link;
+	/** @import_link: among those that are imported, see pddgpu_import.c */
+	struct list_head import_link;
 	/** @starving: jiffies when a CPU fault first found no pages for it, or 0 */
 	unsigned long starving;
 	/** @starved: jiffies when one last did, while @starving */

@@ -16,6 +16,7 @@
 #include "pddgpu_gone.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_hw.h"
+#include "pddgpu_import.h"
 #include "pddgpu_irq.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_lockdep.h"
@@ -176,6 +177,7 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 	pdev->gem_funcs = &pddgpu_gem_funcs;
 	spin_lock_init(&pdev->search_lock);
 	INIT_LIST_HEAD(&pdev->searches);
+	pddgpu_import_init(pdev);
 
 	ret = pddgpu_device_init_hw(pdev, pci);
 	if (ret)
@@ -244,6 +246,7 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 	pddgpu_clear_stop(pdev);
 	pddgpu_engine_drain(pdev->engine[PDDGPU_ENGINE_PAGING]);
 	pddgpu_gart_unplug(pdev->gart);
+	pddgpu_import_unplug(pdev);
 }
 
 /**

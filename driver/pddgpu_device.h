@@ -5,6 +5,7 @@
 #include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <drm/drm_device.h>
 #include <drm/ttm/ttm_device.h>
 
@@ -82,6 +83,12 @@ struct pddgpu_device {
 	struct pddgpu_gone *gone;
 	/** @clear: who clears free VRAM */
 	struct pddgpu_clear *clear;
+	/** @import_lock: guards @imports; a leaf */
+	spinlock_t import_lock;
+	/** @imports: imported buffers that are mapped for the card */
+	struct list_head imports;
+	/** @import_wait: woken when there is one less */
+	wait_queue_head_t import_wait;
 	/** @gem_funcs: what GEM calls on a buffer; constant */
 	const struct drm_gem_object_funcs *gem_funcs;
 	/** @system_limit: bytes of system memory that buffers may hold; constant */

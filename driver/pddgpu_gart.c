@@ -188,6 +188,9 @@ int pddgpu_gart_bind_sgt(struct pddgpu_gart *gart,
 
 	if (first_page > gart->pages || count > gart->pages - first_page)
 		return -EINVAL;
+	/* An imported buffer has lost its pages with the card */
+	if (!sgt)
+		return -ENODEV;
 	ret = pddgpu_gart_check_sgt(sgt, count);
 	if (ret)
 		return ret;

@@ -9,6 +9,7 @@
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
+#include "pddgpu_import.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_prime.h"
 #include "pddgpu_vram_mgr.h"
@@ -198,10 +199,18 @@ pddgpu_prime_import_sg_table(struct drm_device *drm,
 		.dma_buf = attach->dmabuf,
 	};
 	struct pddgpu_bo *bo;
+	int ret;
 
 	dma_resv_lock(attach->dmabuf->resv, NULL);
 	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
 	dma_resv_unlock(attach->dmabuf->resv);
 	pddgpu_leak_client_fini(to_pddgpu(drm)->leaks, &client);
-	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->tbo.base;
+	if (IS_ERR(bo))
+		return ERR_CAST(bo);
+	ret = pddgpu_import_add(to_pddgpu(drm), bo, attach);
+	if (ret) {
+		drm_gem_object_put(&bo->tbo.base);
+		return ERR_PTR(ret);
+	}
+	return &bo->tbo.base;
 }
