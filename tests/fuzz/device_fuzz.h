@@ -116,7 +116,9 @@ struct model {
  * @result: how it ends
  * @fault: why it fails
  * @any_addr: the address of the fault is not foretold
- * @writes: pieces of memory that it writes
+ * @dst: GPU address of what it writes
+ * @dst_bytes: how much that is
+ * @writes: pieces of memory that it writes, as far as can be told
  * @bytes: all of them together
  */
 struct forecast {
@@ -124,6 +126,8 @@ struct forecast {
 	enum packet_result result;
 	struct fault fault;
 	bool any_addr;
+	uint64_t dst;
+	uint64_t dst_bytes;
 	uint32_t writes;
 	uint64_t bytes;
 };

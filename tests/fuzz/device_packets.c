@@ -278,10 +278,44 @@ static void note_own_tables(struct model *m, struct forecast *f)
 	}
 }
 
+/*
+ * A packet whose end cannot be told may get past a page where it would fail by the
+ * tables as they are: all that it names may be written.
+ */
+static void may_write_all(struct model *m, const struct forecast *f)
+{
+	const struct {
+		uint64_t start;
+		uint64_t end;
+	} ranges[] = {
+		{ LAYOUT_VRAM_START, LAYOUT_VRAM_START + (uint64_t)m->vram_pages * PAGE },
+		{ LAYOUT_GTT_START, LAYOUT_GTT_START + FUZZ_GTT },
+	};
+	uint64_t end = f->dst + f->dst_bytes < f->dst ? ~0ull : f->dst + f->dst_bytes;
+	struct place place;
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		uint64_t addr = f->dst > ranges[i].start ? f->dst : ranges[i].start;
+		uint64_t stop = end < ranges[i].end ? end : ranges[i].end;
+
+		for (; addr < stop; addr = (addr | (PAGE - 1)) + 1)
+			model_walk(m, addr, true, true, true, &place);
+	}
+}
+
 void forecast_run(struct model *m, uint32_t engine, const struct packet *packet,
 		  struct forecast *f)
 {
 	*f = (struct forecast) { .known = true, .result = PACKET_DONE };
+	if (packet->opcode == PDDGPU_OP_COPY) {
+		f->dst = packet->word[1];
+		f->dst_bytes = packet->word[2];
+	} else if (packet->opcode != PDDGPU_OP_NOP) {
+		f->dst = packet->word[0];
+		f->dst_bytes = packet->opcode == PDDGPU_OP_FILL ? packet->word[1] : 8;
+	}
+	if (m->stale)
+		may_write_all(m, f);
 	switch (packet->opcode) {
 	case PDDGPU_OP_COPY:
 		forecast_copy(m, engine, packet, f);
@@ -326,6 +360,7 @@ void forecast_apply(struct model *m, struct forecast *f)
 		at += piece->bytes;
 	}
 	if (!f->known) {
+		may_write_all(m, f);
 		model_take(m, true);
 		return;
 	}
