@@ -272,7 +272,10 @@ int pddgpu_clear_init(struct pddgpu_device *pdev)
  */
 void pddgpu_clear_start(struct pddgpu_device *pdev)
 {
+	WRITE_ONCE(pdev->clear->stopped, false);
 	pddgpu_vram_mgr_on_stale(pdev->vram_mgr, pddgpu_clear_notify, pdev->clear);
+	/* What was freed while nobody was told */
+	pddgpu_clear_later(pdev->clear);
 }
 
 /**

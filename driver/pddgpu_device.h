@@ -30,6 +30,7 @@ struct pddgpu_irq;
 struct pddgpu_monitor;
 struct pddgpu_mover;
 struct pddgpu_paging;
+struct pddgpu_pm;
 struct pddgpu_residency;
 struct pddgpu_swap;
 struct pddgpu_unpageable;
@@ -89,6 +90,8 @@ struct pddgpu_device {
 	struct list_head imports;
 	/** @import_wait: woken when there is one less */
 	wait_queue_head_t import_wait;
+	/** @pm: what it does when the system sleeps */
+	struct pddgpu_pm *pm;
 	/** @gem_funcs: what GEM calls on a buffer; constant */
 	const struct drm_gem_object_funcs *gem_funcs;
 	/** @system_limit: bytes of system memory that buffers may hold; constant */

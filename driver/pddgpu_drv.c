@@ -17,6 +17,7 @@
 #include "pddgpu_gem.h"
 #include "pddgpu_gone.h"
 #include "pddgpu_monitor.h"
+#include "pddgpu_pm.h"
 #include "pddgpu_prime.h"
 #include "pddgpu_query.h"
 #include "pddgpu_submit.h"
@@ -145,6 +146,9 @@ static int pddgpu_pci_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	ret = pddgpu_device_init(pdev, pci);
 	if (ret)
 		return ret;
+	ret = pddgpu_pm_init(pdev);
+	if (ret)
+		goto err_quiesce;
 	ret = drm_dev_register(&pdev->drm, 0);
 	if (ret)
 		goto err_quiesce;
@@ -187,6 +191,7 @@ static struct pci_driver pddgpu_pci_driver = {
 	.probe = pddgpu_pci_probe,
 	.remove = pddgpu_pci_remove,
 	.shutdown = pddgpu_pci_shutdown,
+	.driver.pm = pm_sleep_ptr(&pddgpu_pm_ops),
 };
 module_pci_driver(pddgpu_pci_driver);
 

@@ -119,6 +119,8 @@ void pddgpu_engine_forsake(struct pddgpu_engine *engine);
 void pddgpu_engine_abandon(struct pddgpu_engine *engine);
 void pddgpu_engine_stop(struct pddgpu_engine *engine);
 void pddgpu_engine_drain(struct pddgpu_engine *engine);
+int pddgpu_engine_pause(struct pddgpu_engine *engine, unsigned long deadline);
+void pddgpu_engine_unpause(struct pddgpu_engine *engine);
 void pddgpu_engine_signal(struct pddgpu_engine *engine);
 bool pddgpu_engine_poll_fence(struct pddgpu_engine *engine, struct drm_sched_fence *fence);
 void pddgpu_engine_fault(struct pddgpu_engine *engine, u32 status, u64 addr);

@@ -147,6 +147,18 @@ void pddgpu_gone_start(struct pddgpu_device *pdev)
 }
 
 /**
+ * pddgpu_gone_now() - take away a card that is known to be gone
+ * @pdev: the device, started
+ *
+ * Sleeps until that is done.
+ */
+void pddgpu_gone_now(struct pddgpu_device *pdev)
+{
+	pddgpu_gone_notice(pdev->gone);
+	flush_work(&pdev->gone->unplug);
+}
+
+/**
  * pddgpu_gone_remove() - take the card away, unless that is done already
  * @pdev: the device, registered
  *

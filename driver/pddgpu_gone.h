@@ -11,6 +11,7 @@ struct pddgpu_device;
 
 int pddgpu_gone_init(struct pddgpu_device *pdev);
 void pddgpu_gone_start(struct pddgpu_device *pdev);
+void pddgpu_gone_now(struct pddgpu_device *pdev);
 void pddgpu_gone_remove(struct pddgpu_device *pdev);
 bool pddgpu_gone_look(struct pddgpu_device *pdev);
 

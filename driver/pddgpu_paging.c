@@ -4,6 +4,7 @@
  * pages of the next chunk are mapped in the other, so that both halves of the
  * way overlap.
  */
+#include <linux/bitmap.h>
 #include <linux/dma-fence.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
@@ -88,6 +89,19 @@ static int pddgpu_paging_empty(struct pddgpu_device *pdev, struct pddgpu_paging_
 	return ret;
 }
 
+static int pddgpu_paging_empty_all(struct pddgpu_device *pdev)
+{
+	int ret = 0, end;
+	u32 i;
+
+	for (i = 0; i < PDDGPU_PAGING_HALVES; i++) {
+		end = pddgpu_paging_empty(pdev, &pdev->paging->half[i]);
+		if (!ret)
+			ret = end;
+	}
+	return ret;
+}
+
 static int pddgpu_paging_chunk(struct pddgpu_device *pdev, u32 index,
 			       struct ttm_resource *vram, struct ttm_tt *tt,
 			       u64 done, u64 bytes, bool to_vram)
@@ -153,11 +167,85 @@ int pddgpu_paging_copy(struct pddgpu_device *pdev, struct ttm_resource *vram,
 		done += bytes;
 		index = (index + 1) % PDDGPU_PAGING_HALVES;
 	}
-	for (index = 0; index < PDDGPU_PAGING_HALVES; index++) {
-		end = pddgpu_paging_empty(pdev, &paging->half[index]);
-		if (!ret)
-			ret = end;
-	}
+	end = pddgpu_paging_empty_all(pdev);
 	mutex_unlock(&paging->lock);
-	return ret;
+	return ret ?: end;
+}
+
+/*
+ * Copy through a half what begins at @first, up to a chunk of pages. Returns how
+ * many there were, and moves @first behind them.
+ */
+static int pddgpu_paging_set_chunk(struct pddgpu_device *pdev, u32 index,
+				   const struct pddgpu_paging_set *set, u64 done,
+				   unsigned long *first, bool to_vram)
+{
+	struct pddgpu_paging_half *half = &pdev->paging->half[index];
+	u64 page = pdev->paging->first_page + index * PDDGPU_PAGING_PAGES;
+	u64 window = pdev->chip->gtt_start + (page << PAGE_SHIFT);
+	unsigned long from = *first, end, count = 0;
+	struct pddgpu_batch batch;
+	int ret;
+
+	for (; count < PDDGPU_PAGING_PAGES; count++, from++) {
+		from = find_next_bit(set->used, set->end, from);
+		if (from >= set->end)
+			break;
+	}
+	ret = pddgpu_paging_empty(pdev, half);
+	if (ret || !count)
+		return ret;
+	ret = pddgpu_gart_bind_pages(pdev->gart, &half->binding, page, set->pages + done,
+				     count, true);
+	if (!ret)
+		ret = pddgpu_move_batch_begin(pdev, &batch);
+	if (ret)
+		return ret;
+
+	for (from = find_next_bit(set->used, set->end, *first), done = 0;
+	     done < count && !ret; from = find_next_bit(set->used, set->end, end)) {
+		u64 vram = pdev->chip->vram_start + ((u64)from << PAGE_SHIFT);
+		u64 bytes;
+
+		end = find_next_zero_bit(set->used, min(set->end, from + count - done), from);
+		bytes = (u64)(end - from) << PAGE_SHIFT;
+		ret = pddgpu_batch_copy(&batch, to_vram ? vram : window,
+					to_vram ? window : vram, bytes);
+		window += bytes;
+		done += end - from;
+		*first = end;
+	}
+	half->fence = pddgpu_move_batch_end(pdev, &batch, ret);
+	return ret ?: count;
+}
+
+/**
+ * pddgpu_paging_copy_set() - copy between pages of VRAM and system pages
+ * @pdev: the device, inside drm_dev_enter()
+ * @set: which
+ * @to_vram: which way
+ *
+ * Nobody else uses either. Done when it returns; takes the window's lock.
+ *
+ * Return: 0 or an errno, and then the copy is to be made in another way.
+ */
+int pddgpu_paging_copy_set(struct pddgpu_device *pdev,
+			   const struct pddgpu_paging_set *set, bool to_vram)
+{
+	struct pddgpu_paging *paging = pdev->paging;
+	unsigned long first = 0;
+	u64 done = 0;
+	u32 index = 0;
+	int ret, end;
+
+	mutex_lock(&paging->lock);
+	do {
+		ret = pddgpu_paging_set_chunk(pdev, index, set, done, &first, to_vram);
+		if (ret > 0)
+			done += ret;
+		index = (index + 1) % PDDGPU_PAGING_HALVES;
+	} while (ret > 0);
+	end = pddgpu_paging_empty_all(pdev);
+	mutex_unlock(&paging->lock);
+	return ret ?: end;
 }

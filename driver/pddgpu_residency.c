@@ -330,18 +330,18 @@ static struct pddgpu_bo *pddgpu_residency_victim(struct pddgpu_residency_walk *w
 }
 
 /*
- * Move a buffer out of a domain, and have it done. Returns -EBUSY when it has
- * become one that does not go.
+ * Move a buffer out of a domain, and have it done, unless nobody is to wait.
+ * Returns -EBUSY when it has become one that does not go.
  */
 static int pddgpu_residency_expel(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
-				  u32 domain)
+				  u32 domain, bool no_wait)
 {
-	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct ttm_operation_ctx ctx = { .interruptible = true, .no_wait_gpu = no_wait };
 	struct pddgpu_bo_placement placement;
 	u32 exits, i;
 	int ret;
 
-	ret = ttm_bo_reserve(&bo->tbo, true, false, NULL);
+	ret = ttm_bo_reserve(&bo->tbo, true, no_wait, NULL);
 	if (ret)
 		return ret;
 	ret = -EBUSY;
@@ -357,7 +357,7 @@ static int pddgpu_residency_expel(struct pddgpu_device *pdev, struct pddgpu_bo *
 	/* Where there is room, before others are made to give way */
 	for (i = 0; i < placement.base.num_placement; i++)
 		placement.places[i].flags &= ~TTM_PL_FLAG_FALLBACK;
-	bo->settle = true;
+	bo->settle = !no_wait;
 	ret = ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
 	bo->settle = false;
 out_unlock:
@@ -384,7 +384,7 @@ static int pddgpu_residency_page_out_list(struct pddgpu_device *pdev,
 	pddgpu_residency_walk_begin(&walk, &pdev->ttm, from);
 	while (out->moved < out->asked &&
 	       (bo = pddgpu_residency_victim(&walk, out->domain, seen))) {
-		ret = pddgpu_residency_expel(pdev, bo, out->domain);
+		ret = pddgpu_residency_expel(pdev, bo, out->domain, out->no_wait);
 		if (!ret) {
 			out->moved += bo->tbo.base.size;
 			out->buffers++;
@@ -457,6 +457,36 @@ int pddgpu_residency_page_out(struct pddgpu_device *pdev, u32 domain, u64 bytes)
 	pdev->residency->last = out;
 	mutex_unlock(&pdev->residency->lock);
 	return ret;
+}
+
+/**
+ * pddgpu_residency_evict_vram() - evict what may live elsewhere, before a sleep
+ * @pdev: the device
+ * @moved: out: bytes that went, or are about to
+ *
+ * As pddgpu_residency_page_out() of all, but nobody is waited for: what somebody
+ * holds or uses stays. Moves may be under way when it returns. It is not what
+ * pddgpu_residency_last() tells of.
+ *
+ * Context: process; takes reservations.
+ */
+void pddgpu_residency_evict_vram(struct pddgpu_device *pdev, u64 *moved)
+{
+	struct pddgpu_residency_page_out out = {
+		.domain = PDDGPU_GEM_DOMAIN_VRAM, .asked = U64_MAX, .no_wait = true,
+	};
+	int idx;
+
+	*moved = 0;
+	/* Who pages out waits for jobs, which may take any time */
+	if (!mutex_trylock(&pdev->residency->lock))
+		return;
+	if (drm_dev_enter(&pdev->drm, &idx)) {
+		pddgpu_residency_page_out_domain(pdev, TTM_PL_VRAM, &out);
+		drm_dev_exit(idx);
+	}
+	mutex_unlock(&pdev->residency->lock);
+	*moved = out.moved;
 }
 
 /**

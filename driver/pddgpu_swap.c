@@ -433,6 +433,18 @@ static unsigned long pddgpu_swap_scan_objects(struct shrinker *shrinker,
 	return done ? done : SHRINK_STOP;
 }
 
+/**
+ * pddgpu_swap_flush() - wait until nothing is being swapped out
+ * @pdev: the device
+ *
+ * For who knows that nobody asks for it any more. May sleep; no reservation held.
+ */
+void pddgpu_swap_flush(struct pddgpu_device *pdev)
+{
+	flush_workqueue(pdev->swap->wq);
+	flush_delayed_work(&pdev->swap->settle);
+}
+
 static void pddgpu_swap_release(struct drm_device *drm, void *arg)
 {
 	struct pddgpu_swap *swap = arg;

@@ -13,6 +13,7 @@ struct ttm_buffer_object;
 struct ttm_operation_ctx;
 
 int pddgpu_swap_init(struct pddgpu_device *pdev);
+void pddgpu_swap_flush(struct pddgpu_device *pdev);
 
 int pddgpu_swap_charge(struct pddgpu_device *pdev, u64 bytes);
 void pddgpu_swap_uncharge(struct pddgpu_device *pdev, u64 bytes);
