@@ -8,51 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* vgem's interface to its fences, which libdrm does not bring along */
-#define VGEM_FENCE_WRITE	0x1
-
-struct vgem_fence_attach {
-	uint32_t handle;
-	uint32_t flags;
-	uint32_t out_fence;
-	uint32_t pad;
-};
-
-struct vgem_fence_signal {
-	uint32_t fence;
-	uint32_t flags;
-};
-
-#define IOCTL_VGEM_FENCE_ATTACH	DRM_IOWR(DRM_COMMAND_BASE + 1, struct vgem_fence_attach)
-#define IOCTL_VGEM_FENCE_SIGNAL	DRM_IOW(DRM_COMMAND_BASE + 2, struct vgem_fence_signal)
-
 #define SIZE (64 * PDT_KIB)
-
-static int open_vgem(void)
-{
-	static const char *const load[] = { "modprobe", "vgem", NULL };
-	uint64_t end = pdt_now_ms() + 3000 * pdt_slow();
-	int fd;
-
-	pdt_command(load);
-	do {
-		fd = pdt_open_card("vgem", false);
-		if (fd >= 0)
-			return fd;
-		pdt_sleep_ms(20);
-	} while (pdt_now_ms() < end);
-	return fd;
-}
-
-/* A new buffer of vgem's and a dma-buf of it */
-static int make_theirs(int vgem, uint32_t *handle, int *dmabuf)
-{
-	struct drm_mode_create_dumb dumb = { .width = 16384, .height = 4, .bpp = 8 };
-	int rc = pdt_ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
-
-	*handle = dumb.handle;
-	return rc ? rc : pdt_export(vgem, dumb.handle, dmabuf);
-}
 
 static void close_theirs(int vgem, uint32_t handle)
 {
@@ -70,7 +26,7 @@ static void failed_imports_leave_nothing(void **state)
 	struct pdt_state *s = *state;
 	struct pdt_buffer bufs[256];
 	struct drm_pddgpu_memory_stats stats;
-	int vgem = open_vgem(), dmabuf = -1, err;
+	int vgem = pdt_vgem_open(), dmabuf = -1, err;
 	uint32_t theirs = 0, ours;
 	size_t n;
 
@@ -81,7 +37,7 @@ static void failed_imports_leave_nothing(void **state)
 			    pdt_pages(stats.gtt_free / 100), PDT_GTT, &err);
 	assert_int_equal(err, -ENOMEM);
 	for (unsigned int i = 0; i < 50; i++) {
-		assert_ok(make_theirs(vgem, &theirs, &dmabuf));
+		assert_ok(pdt_vgem_create(vgem, &theirs, &dmabuf));
 		assert_err(ENOMEM, pdt_import(s->fd, dmabuf, &ours));
 		close_theirs(vgem, theirs);
 		close(dmabuf);
@@ -90,7 +46,7 @@ static void failed_imports_leave_nothing(void **state)
 		pdt_buffer_destroy(s->fd, &bufs[i]);
 
 	/* And with room again it works. */
-	assert_ok(make_theirs(vgem, &theirs, &dmabuf));
+	assert_ok(pdt_vgem_create(vgem, &theirs, &dmabuf));
 	assert_ok(pdt_import(s->fd, dmabuf, &ours));
 	assert_ok(pdt_destroy(s->fd, ours));
 	close(dmabuf);
@@ -113,26 +69,22 @@ static int zombies(int fd, uint64_t *count)
  */
 static void busy_buffers_are_imported_at_once(void **state)
 {
-	struct vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
-	struct vgem_fence_signal signal = { 0 };
 	struct pdt_state *s = *state;
-	int vgem = open_vgem(), dmabuf = -1;
-	uint32_t theirs = 0, ours;
+	int vgem = pdt_vgem_open(), dmabuf = -1;
+	uint32_t theirs = 0, ours, fence;
 	uint64_t count;
 
 	if (vgem < 0)
 		pdt_skip("no vgem in this machine");
-	assert_ok(make_theirs(vgem, &theirs, &dmabuf));
-	attach.handle = theirs;
-	assert_ok(pdt_ioctl(vgem, IOCTL_VGEM_FENCE_ATTACH, &attach));
+	assert_ok(pdt_vgem_create(vgem, &theirs, &dmabuf));
+	assert_ok(pdt_vgem_busy(vgem, theirs, &fence));
 
 	assert_ok(pdt_import(s->fd, dmabuf, &ours));
 	assert_ok(pdt_destroy(s->fd, ours));
 	assert_ok(zombies(s->fd, &count));
 	assert_u64(count, 1);
 
-	signal.fence = attach.out_fence;
-	assert_ok(pdt_ioctl(vgem, IOCTL_VGEM_FENCE_SIGNAL, &signal));
+	assert_ok(pdt_vgem_signal(vgem, fence));
 	assert_true(pdt_level_wait(s->fd, &s->before));
 	assert_ok(zombies(s->fd, &count));
 	assert_u64(count, 0);
@@ -143,19 +95,16 @@ static void busy_buffers_are_imported_at_once(void **state)
 /* A zombie past the suspicious age is listed as one. */
 static void zombies_are_listed(void **state)
 {
-	struct vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
-	struct vgem_fence_signal signal = { 0 };
 	struct pdt_state *s = *state;
-	int vgem = open_vgem(), dmabuf = -1;
-	uint32_t theirs = 0, ours;
+	int vgem = pdt_vgem_open(), dmabuf = -1;
+	uint32_t theirs = 0, ours, fence;
 	char *objects;
 
 	if (vgem < 0)
 		pdt_skip("no vgem in this machine");
 	assert_ok(pdt_debugfs_write("leak_suspicious_age", "1"));
-	assert_ok(make_theirs(vgem, &theirs, &dmabuf));
-	attach.handle = theirs;
-	assert_ok(pdt_ioctl(vgem, IOCTL_VGEM_FENCE_ATTACH, &attach));
+	assert_ok(pdt_vgem_create(vgem, &theirs, &dmabuf));
+	assert_ok(pdt_vgem_busy(vgem, theirs, &fence));
 	assert_ok(pdt_import(s->fd, dmabuf, &ours));
 	assert_ok(pdt_destroy(s->fd, ours));
 
@@ -166,8 +115,7 @@ static void zombies_are_listed(void **state)
 	assert_non_null(strstr(objects, "imported pddgpu_prime_import_sg_table+0x"));
 	free(objects);
 
-	signal.fence = attach.out_fence;
-	assert_ok(pdt_ioctl(vgem, IOCTL_VGEM_FENCE_SIGNAL, &signal));
+	assert_ok(pdt_vgem_signal(vgem, fence));
 	assert_true(pdt_level_wait(s->fd, &s->before));
 	assert_ok(pdt_settings_restore());
 	close(dmabuf);
@@ -206,24 +154,21 @@ static int queue_behind_it(void *arg)
  */
 static void jobs_behind_a_foreign_fence(void **state)
 {
-	struct vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
 	struct waiting *waiting = pdt_shared(sizeof(*waiting));
-	struct vgem_fence_signal signal = { 0 };
 	struct pdt_state *s = *state;
 	struct drm_pddgpu_submit_op op;
-	int vgem = open_vgem();
+	int vgem = pdt_vgem_open();
 	struct pdt_buffer mine;
 	uint64_t count, start;
-	uint32_t theirs;
+	uint32_t theirs, fence;
 	pid_t child;
 
 	if (vgem < 0)
 		pdt_skip("no vgem in this machine");
 	assert_non_null(waiting);
-	assert_ok(make_theirs(vgem, &theirs, &waiting->dmabuf));
-	attach.handle = theirs;
+	assert_ok(pdt_vgem_create(vgem, &theirs, &waiting->dmabuf));
 	start = pdt_now_ms();
-	assert_ok(pdt_ioctl(vgem, IOCTL_VGEM_FENCE_ATTACH, &attach));
+	assert_ok(pdt_vgem_busy(vgem, theirs, &fence));
 	child = pdt_fork(queue_behind_it, waiting);
 	assert_true(child > 0);
 	while (!waiting->jobs && pdt_now_ms() - start < 8000)
@@ -243,8 +188,7 @@ static void jobs_behind_a_foreign_fence(void **state)
 	assert_ok(zombies(s->fd, &count));
 	if (pdt_now_ms() - start < 9000)
 		assert_true(count > 0);
-	signal.fence = attach.out_fence;
-	pdt_ioctl(vgem, IOCTL_VGEM_FENCE_SIGNAL, &signal);
+	pdt_vgem_signal(vgem, fence);
 	pdt_buffer_destroy(s->fd, &mine);
 	assert_true(pdt_level_wait(s->fd, &s->before));
 	close(waiting->dmabuf);

@@ -258,6 +258,16 @@ int pdt_control(const char *command, char *answer, size_t room);
 int pdt_control_stat(const char *name, uint64_t *value);
 int pdt_control_peek(uint64_t addr, void *data, size_t bytes);
 
+/* sleep.c */
+int pdt_sleep(const char *how);
+int pdt_pm_number(const char *name, int64_t *value);
+
+/* vgem.c */
+int pdt_vgem_open(void);
+int pdt_vgem_create(int vgem, uint32_t *handle, int *dmabuf);
+int pdt_vgem_busy(int vgem, uint32_t handle, uint32_t *fence);
+int pdt_vgem_signal(int vgem, uint32_t fence);
+
 /* module.c */
 bool pdt_module_loaded(void);
 int pdt_module_unload(void);
