@@ -10,6 +10,7 @@ import time
 
 from . import processes
 from .initramfs import Error
+from .waker import Waker
 
 # The exit status of a device that was told to die
 DIED = 3
@@ -70,6 +71,7 @@ class Machine:
         self.monitor = ()
         self.ram_fd = -1
         self.selector = None
+        self.waker = Waker(Wire("waker"))
 
     @property
     def kernel_log(self):
@@ -126,7 +128,8 @@ class Machine:
 
     def _wires(self):
         return [wire for wire in (self.serial, self.state, self.output,
-                                  self.input, self.coverage) if wire]
+                                  self.input, self.coverage, self.waker.wire)
+                if wire]
 
     def _monitor(self):
         """QEMU's monitor at one end of a wire, a port of the guest's at the
@@ -167,6 +170,7 @@ class Machine:
                  "-chardev", self.serial.option(), "-serial", "chardev:serial",
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
                  "-device", "virtio-serial-pci,max_ports=31"]
+        argv += self.waker.options()
         argv += self._port(self.state, "status")
         if o.console:
             argv += self._port(self.output, "console", "virtconsole")
@@ -239,6 +243,8 @@ class Machine:
         if self.coverage:
             sel.register(self.coverage.socket, selectors.EVENT_READ,
                          self._on_coverage)
+        sel.register(self.waker.wire.socket, selectors.EVENT_READ,
+                     self._on_waker)
         sel.register(self.qemu.pidfd, selectors.EVENT_READ, None)
         if self.input_fd is not None:
             sel.register(self.input_fd, selectors.EVENT_READ, self._on_input)
@@ -297,6 +303,12 @@ class Machine:
     def _on_coverage(self):
         data = self._receive(self.coverage)
         self.coverage.data += data or b""
+        return data != b""
+
+    def _on_waker(self):
+        data = self._receive(self.waker.wire)
+        if data:
+            self.waker.received(data)
         return data != b""
 
     def _on_state(self):

@@ -1,32 +1,27 @@
 // SPDX-License-Identifier: MIT
-/* The machine sleeps, and wakes up by itself. */
+/* The machine sleeps, and vm/run wakes it up. */
 #include "pdt.h"
 
-#define ALARM	"/sys/class/rtc/rtc0/wakealarm"
 #define STATE	"/sys/power/state"
 #define TEST	"/sys/power/pm_test"
 #define DELAY	"/sys/module/suspend/parameters/pm_test_delay"
 
 /*
- * @how: "mem" or "freeze", until the clock wakes it; or "devices": all of them
- * are suspended and resumed, and the machine stays awake.
+ * @how: "mem": until it is woken up, with the processors switched off; or "devices":
+ * all of them are suspended and resumed, and the machine stays awake.
  */
 int pdt_sleep(const char *how)
 {
 	bool devices = !strcmp(how, "devices");
-	int rc;
+	int rc = 0;
 
 	if (devices) {
 		rc = pdt_file_write(DELAY, "0");
 		if (!rc)
 			rc = pdt_file_write(TEST, "devices");
-	} else {
-		pdt_file_write(ALARM, "0");
-		rc = pdt_file_write(ALARM, "+1");
 	}
-	if (rc)
-		return rc;
-	rc = pdt_file_write(STATE, devices ? "mem" : how);
+	if (!rc)
+		rc = pdt_file_write(STATE, "mem");
 	if (devices)
 		pdt_file_write(TEST, "none");
 	return rc;
