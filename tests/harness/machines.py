@@ -82,6 +82,14 @@ def test_vm_that_dies_in_boot_is_tried_again():
     need(result.err.count("trying again") == 1, result)
 
 
+def test_vm_that_sleeps_is_woken_up():
+    result = run(*BARE, "--", "sh", "-c",
+                 "for i in 1 2 3; do echo mem >/sys/power/state || exit 9; "
+                 "echo awake; done; exit 38")
+    need(result.status == 38, result)
+    need(result.out == 3 * "awake\n", result)
+
+
 def test_vm_two_at_once():
     both = [start(*CARD, "--", "sh", "-c",
                   f"exec 3<>{CONTROL}; echo ping >&3; read -r answer <&3; "
