@@ -80,7 +80,7 @@ out_unlock:
  * @engine: the engine, forsaken; the chip no longer runs it, and drm_dev_unplug() is
  *	over
  *
- * Whoever waits for one of its fences gets -ENODEV. It may be paused: what is
+ * Whoever waits for one of its fences gets -ENODEV. It may be asleep: what is
  * queued gets the same. Sleeps.
  */
 void pddgpu_engine_stop(struct pddgpu_engine *engine)
@@ -88,7 +88,7 @@ void pddgpu_engine_stop(struct pddgpu_engine *engine)
 	timer_delete_sync(&engine->timer);
 	pddgpu_coredump_stop(engine->coredump);
 	pddgpu_engine_abandon(engine);
-	pddgpu_engine_unpause(engine);
+	pddgpu_engine_wake(engine);
 }
 
 /**

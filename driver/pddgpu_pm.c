@@ -174,28 +174,43 @@ static void pddgpu_pm_start_work(struct pddgpu_device *pdev)
  * Users' jobs end first, since moves may wait for them, then what is in VRAM is
  * copied, by the paging engine, and it stops too.
  */
-static int pddgpu_pm_empty(struct pddgpu_pm *pm)
+static int pddgpu_pm_empty_once(struct pddgpu_pm *pm, unsigned long deadline)
 {
-	struct pddgpu_engine *jobs = pm->pdev->engine[PDDGPU_ENGINE_USER];
+	struct pddgpu_engine *user = pm->pdev->engine[PDDGPU_ENGINE_USER];
 	struct pddgpu_engine *paging = pm->pdev->engine[PDDGPU_ENGINE_PAGING];
-	unsigned long deadline = jiffies + PDDGPU_PM_PATIENCE;
 	u64 saved;
 	int ret;
 
-	ret = pddgpu_engine_pause(jobs, deadline);
+	ret = pddgpu_engine_sleep(user, deadline);
 	if (ret)
 		return ret;
 	ret = pddgpu_save_vram(pm->save, &saved);
 	if (!ret)
-		ret = pddgpu_engine_pause(paging, deadline);
+		ret = pddgpu_engine_sleep(paging, deadline);
 	if (ret) {
-		pddgpu_engine_unpause(jobs);
+		pddgpu_engine_wake(user);
 		return ret;
+	}
+	/* The chip had to be reset: users' jobs have gone on, and changed what was copied */
+	if (!pddgpu_engine_asleep(user)) {
+		pddgpu_engine_wake(paging);
+		return time_after(jiffies, deadline) ? -EBUSY : -EAGAIN;
 	}
 	spin_lock(&pm->info_lock);
 	pm->info.saved = saved;
 	spin_unlock(&pm->info_lock);
 	return 0;
+}
+
+static int pddgpu_pm_empty(struct pddgpu_pm *pm)
+{
+	unsigned long deadline = jiffies + PDDGPU_PM_PATIENCE;
+	int ret;
+
+	do {
+		ret = pddgpu_pm_empty_once(pm, deadline);
+	} while (ret == -EAGAIN);
+	return ret;
 }
 
 static int pddgpu_pm_suspend(struct device *dev)
@@ -248,7 +263,7 @@ static int pddgpu_pm_bring_back(struct pddgpu_pm *pm)
 	ret = pddgpu_vram_mgr_forget_clear(pdev->vram_mgr);
 	if (ret)
 		return ret;
-	pddgpu_engine_unpause(pdev->engine[PDDGPU_ENGINE_PAGING]);
+	pddgpu_engine_wake(pdev->engine[PDDGPU_ENGINE_PAGING]);
 	return pddgpu_save_restore(pm->save);
 }
 
@@ -269,7 +284,7 @@ static int pddgpu_pm_resume(struct device *dev)
 		pddgpu_pm_failed(pm, PDDGPU_PM_GONE, ret);
 		goto out_exit;
 	}
-	pddgpu_engine_unpause(pdev->engine[PDDGPU_ENGINE_USER]);
+	pddgpu_engine_wake(pdev->engine[PDDGPU_ENGINE_USER]);
 	pddgpu_pm_start_work(pdev);
 
 	spin_lock(&pm->info_lock);

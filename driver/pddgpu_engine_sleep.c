@@ -30,16 +30,16 @@ static void pddgpu_engine_stop_sched(struct pddgpu_engine *engine)
 }
 
 /**
- * pddgpu_engine_pause() - begin no more jobs, once those begun are over
+ * pddgpu_engine_sleep() - begin no more jobs, once those begun are over
  * @engine: the engine; its interrupts come, and nobody makes jobs for it any more
  * @deadline: jiffies until which they have time
  *
  * One that hangs is dealt with as ever meanwhile. Jobs that wait for somebody
- * else's fence have not begun; they do so after pddgpu_engine_unpause(). May sleep.
+ * else's fence have not begun; they do so after pddgpu_engine_wake(). May sleep.
  *
  * Return: 0, or -EBUSY, and then the engine goes on.
  */
-int pddgpu_engine_pause(struct pddgpu_engine *engine, unsigned long deadline)
+int pddgpu_engine_sleep(struct pddgpu_engine *engine, unsigned long deadline)
 {
 	for (;;) {
 		while (!pddgpu_engine_is_empty(engine)) {
@@ -58,10 +58,23 @@ int pddgpu_engine_pause(struct pddgpu_engine *engine, unsigned long deadline)
 }
 
 /**
- * pddgpu_engine_unpause() - undo pddgpu_engine_pause()
+ * pddgpu_engine_asleep() - does it begin no jobs?
+ * @engine: the engine
+ *
+ * A reset of the chip, for the other engine's sake, lets both go on.
+ *
+ * Return: false after pddgpu_engine_wake(), or such a reset.
+ */
+bool pddgpu_engine_asleep(struct pddgpu_engine *engine)
+{
+	return READ_ONCE(engine->sched.pause_submit);
+}
+
+/**
+ * pddgpu_engine_wake() - undo pddgpu_engine_sleep()
  * @engine: the engine, its ring empty
  */
-void pddgpu_engine_unpause(struct pddgpu_engine *engine)
+void pddgpu_engine_wake(struct pddgpu_engine *engine)
 {
 	drm_sched_wqueue_start(&engine->sched);
 }
