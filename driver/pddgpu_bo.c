@@ -13,6 +13,7 @@
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_import.h"
 #include "pddgpu_leak.h"
+#include "pddgpu_loss.h"
 #include "pddgpu_room.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_vram_mgr.h"
@@ -277,6 +278,7 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	struct pddgpu_device *pdev = ttm_to_pddgpu(tbo->bdev);
 	struct pddgpu_bo *bo = to_pddgpu_bo(tbo);
 
+	pddgpu_loss_fini(bo);
 	/* A listed node is always valid memory */
 	pddgpu_leak_untrack(pdev->leaks, &bo->leak);
 

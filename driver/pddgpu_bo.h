@@ -5,6 +5,8 @@
 #ifndef PDDGPU_BO_H
 #define PDDGPU_BO_H
 
+#include <linux/dma-fence.h>
+
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_placement.h>
 
@@ -61,6 +63,17 @@ struct pddgpu_bo {
 	u32 wish_count;
 	/** @listed: the last listing that it is in; under TTM's LRU lock */
 	u32 listed;
+	/** @vram_lost: what it held was lost with VRAM, and no user has said that he knows */
+	bool vram_lost;
+	/**
+	 * @leaving: how often VRAM had been lost when the last move out of it began
+	 * that nobody has waited for
+	 */
+	u32 leaving;
+	/** @left: tells when that move is over */
+	struct dma_fence_cb left;
+	/** @leaving_fence: that of the move, with a reference; or NULL */
+	struct dma_fence *leaving_fence;
 	/** @leak: its entry in the leak tracker */
 	struct pddgpu_leak_node leak;
 };

@@ -7,6 +7,7 @@
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
+#include "pddgpu_loss.h"
 #include "pddgpu_room.h"
 #include "pddgpu_unpageable.h"
 
@@ -95,12 +96,13 @@ static int pddgpu_bo_place(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 			   const struct pddgpu_bo_wanted *wanted,
 			   struct pddgpu_wish *old, bool keep)
 {
+	const u32 stay = PDDGPU_GEM_SET_UNPAGEABLE | PDDGPU_GEM_SET_PAGEABLE;
 	bool others = bo->tbo.pin_count > (old ? 1 : 0);
 	int ret;
 
 	/* Another device's pin is no wish: to ask for a move is to ask too much */
 	if (bo->tbo.base.import_attach ||
-	    (bo->tbo.pin_count > bo->wish_count && !wanted->flags))
+	    (bo->tbo.pin_count > bo->wish_count && !(wanted->flags & stay)))
 		return -EBUSY;
 	if (others || (old && keep)) {
 		if (wanted->domains != bo->domains)
@@ -153,6 +155,8 @@ static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev, struct pddgpu_b
 	if (ret)
 		goto out_unreserve;
 
+	if (wanted->flags & PDDGPU_GEM_SET_VRAM_LOST_SEEN)
+		pddgpu_loss_forget(pdev, bo);
 	bo->domains = wanted->domains;
 	*now = pddgpu_bo_domain(bo->tbo.resource);
 	if (old && !keep) {

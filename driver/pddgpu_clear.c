@@ -27,6 +27,7 @@
 #include "pddgpu_move.h"
 #include "pddgpu_res_cursor.h"
 #include "pddgpu_vram_clear.h"
+#include "pddgpu_vram_mgr.h"
 
 /* One at work, and the next in the ring behind it */
 #define PDDGPU_CLEAR_BATCHES	2
@@ -50,6 +51,8 @@ struct pddgpu_clear_batch {
 	struct pddgpu_clear *clear;
 	/** @blocks: the memory */
 	struct list_head blocks;
+	/** @losses: how often VRAM had been lost when it was taken */
+	u32 losses;
 	/** @fence: when it is clear, with a reference; NULL: none is */
 	struct dma_fence *fence;
 	/** @cb: tells of it */
@@ -120,7 +123,7 @@ static int pddgpu_clear_reap(struct pddgpu_clear *clear)
 		if (batch->fence->error)
 			ret = batch->fence->error;
 		pddgpu_vram_mgr_return_stale(clear->pdev->vram_mgr, &batch->blocks,
-					     !batch->fence->error);
+					     !batch->fence->error, batch->losses);
 		dma_fence_put(batch->fence);
 		batch->fence = NULL;
 		WRITE_ONCE(clear->busy, clear->busy - 1);
@@ -152,8 +155,9 @@ static int pddgpu_clear_fill(struct pddgpu_device *pdev, struct pddgpu_batch *jo
  * blocks make no more operations than fit into one job: its fence tells of each.
  */
 static struct dma_fence *pddgpu_clear_queue(struct pddgpu_device *pdev, bool due,
-					    struct list_head *blocks)
+					    struct pddgpu_clear_batch *batch)
 {
+	struct list_head *blocks = &batch->blocks;
 	struct dma_fence *fence;
 	struct pddgpu_batch job;
 	int ret;
@@ -161,6 +165,7 @@ static struct dma_fence *pddgpu_clear_queue(struct pddgpu_device *pdev, bool due
 	ret = pddgpu_move_batch_begin(pdev, &job);
 	if (ret)
 		return ERR_PTR(ret);
+	batch->losses = pddgpu_vram_mgr_losses(pdev->vram_mgr);
 	ret = pddgpu_vram_mgr_take_stale(pdev->vram_mgr, PDDGPU_CLEAR_BATCH, due, blocks);
 	if (!ret)
 		ret = pddgpu_clear_fill(pdev, &job, blocks);
@@ -168,7 +173,7 @@ static struct dma_fence *pddgpu_clear_queue(struct pddgpu_device *pdev, bool due
 	if (!ret)
 		return fence;
 	if (!list_empty(blocks))
-		pddgpu_vram_mgr_return_stale(pdev->vram_mgr, blocks, false);
+		pddgpu_vram_mgr_return_stale(pdev->vram_mgr, blocks, false, 0);
 	return ERR_PTR(ret);
 }
 
@@ -196,7 +201,7 @@ static int pddgpu_clear_begin(struct pddgpu_clear *clear, bool due)
 
 	if (batch->fence)
 		batch++;
-	fence = pddgpu_clear_queue(pdev, due, &batch->blocks);
+	fence = pddgpu_clear_queue(pdev, due, batch);
 	if (IS_ERR(fence))
 		return PTR_ERR(fence);
 	batch->fence = fence;

@@ -8,7 +8,12 @@
 #define PDDGPU_COMPAT_H
 
 #include <drm/drm_buddy.h>
+#include <linux/device.h>
+#include <linux/kobject.h>
+
 #include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_print.h>
 #include <drm/gpu_scheduler.h>
@@ -142,8 +147,9 @@ static inline int pddgpu_ttm_populate(struct ttm_buffer_object *tbo,
 /* drm_sched_init() took a structure with 6.15 */
 static inline int pddgpu_sched_init(struct drm_gpu_scheduler *sched,
 				    const struct drm_sched_backend_ops *ops,
-				    u32 credits, long timeout, const char *name,
-				    struct device *dev)
+				    u32 credits, long timeout,
+				    struct workqueue_struct *timeout_wq,
+				    const char *name, struct device *dev)
 {
 #ifdef PDDGPU_HAVE_SCHED_INIT_ARGS
 	const struct drm_sched_init_args args = {
@@ -151,6 +157,7 @@ static inline int pddgpu_sched_init(struct drm_gpu_scheduler *sched,
 		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
 		.credit_limit = credits,
 		.timeout = timeout,
+		.timeout_wq = timeout_wq,
 		.name = name,
 		.dev = dev,
 	};
@@ -158,7 +165,7 @@ static inline int pddgpu_sched_init(struct drm_gpu_scheduler *sched,
 	return drm_sched_init(sched, &args);
 #else
 	return drm_sched_init(sched, ops, NULL, DRM_SCHED_PRIORITY_COUNT, credits, 0,
-			      timeout, NULL, NULL, name, dev);
+			      timeout, timeout_wq, NULL, name, dev);
 #endif
 }
 
@@ -218,6 +225,24 @@ static inline struct list_head *pddgpu_ttm_pinned(struct ttm_device *ttm)
 	return &ttm->unevictable;
 #else
 	return &ttm->pinned;
+#endif
+}
+
+/*
+ * Tell userspace that the device is of no use until it is bound anew. DRM has had a
+ * function for it since 6.15, which took who is to blame with 6.17; before, the
+ * same event is sent here.
+ */
+static inline void pddgpu_wedged_event(struct drm_device *drm)
+{
+#if defined(PDDGPU_HAVE_WEDGE_TASK)
+	drm_dev_wedged_event(drm, DRM_WEDGE_RECOVERY_REBIND, NULL);
+#elif defined(PDDGPU_HAVE_WEDGED_EVENT)
+	drm_dev_wedged_event(drm, DRM_WEDGE_RECOVERY_REBIND);
+#else
+	char method[] = "WEDGED=rebind", *environment[] = { method, NULL };
+
+	kobject_uevent_env(&drm->primary->kdev->kobj, KOBJ_CHANGE, environment);
 #endif
 }
 

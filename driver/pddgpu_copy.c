@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Copying by the CPU, block by block, through the visible window: VRAM may be
- * scattered, so TTM's own linear copy would corrupt it.
+ * scattered, so TTM's own linear copy would corrupt it. Not while the chip is being
+ * reset: what is copied comes before a loss of VRAM, or after it and stays.
  */
 #include <linux/highmem.h>
 #include <linux/io.h>
@@ -42,6 +43,7 @@ int pddgpu_copy_clear(struct pddgpu_device *pdev, struct ttm_resource *res)
 		return -EINVAL;
 
 	pddgpu_res_first(res, 0, res->size, &cur);
+	down_read(&pdev->reset_sem);
 	while (cur.remaining) {
 		u64 bytes = min_t(u64, cur.size, PDDGPU_COPY_CHUNK);
 
@@ -50,6 +52,7 @@ int pddgpu_copy_clear(struct pddgpu_device *pdev, struct ttm_resource *res)
 		pddgpu_res_next(&cur, bytes);
 		cond_resched();
 	}
+	up_read(&pdev->reset_sem);
 	return 0;
 }
 
@@ -76,6 +79,7 @@ int pddgpu_copy_pages(struct pddgpu_device *pdev,
 
 	/* Blocks are whole pages, so a page is never split */
 	pddgpu_res_first(res, 0, res->size, &cur);
+	down_read(&pdev->reset_sem);
 	for (page = 0; cur.remaining; page++) {
 		void *mem = kmap_local_page(tt->pages[page]);
 
@@ -87,6 +91,7 @@ int pddgpu_copy_pages(struct pddgpu_device *pdev,
 		pddgpu_res_next(&cur, PAGE_SIZE);
 		cond_resched();
 	}
+	up_read(&pdev->reset_sem);
 	/* It may have fallen off the bus meanwhile, and all that was read be ones */
 	return pddgpu_hw_look(pdev->hw) ? 0 : -ENODEV;
 }
@@ -115,6 +120,7 @@ int pddgpu_copy_vram(struct pddgpu_device *pdev,
 
 	pddgpu_res_first(from, 0, from->size, &src);
 	pddgpu_res_first(to, 0, to->size, &dst);
+	down_read(&pdev->reset_sem);
 	while (src.remaining) {
 		memcpy_fromio(bounce, vram + src.offset, PAGE_SIZE);
 		memcpy_toio(vram + dst.offset, bounce, PAGE_SIZE);
@@ -122,6 +128,7 @@ int pddgpu_copy_vram(struct pddgpu_device *pdev,
 		pddgpu_res_next(&dst, PAGE_SIZE);
 		cond_resched();
 	}
+	up_read(&pdev->reset_sem);
 	kfree(bounce);
 	return pddgpu_hw_look(pdev->hw) ? 0 : -ENODEV;
 }
@@ -147,6 +154,7 @@ int pddgpu_copy_access_vram(struct pddgpu_device *pdev, struct ttm_resource *res
 		return -EINVAL;
 
 	pddgpu_res_first(res, offset, len, &cur);
+	down_read(&pdev->reset_sem);
 	while (cur.remaining) {
 		u64 bytes = cur.size;
 
@@ -157,6 +165,7 @@ int pddgpu_copy_access_vram(struct pddgpu_device *pdev, struct ttm_resource *res
 		buf += bytes;
 		pddgpu_res_next(&cur, bytes);
 	}
+	up_read(&pdev->reset_sem);
 	return 0;
 }
 

@@ -30,7 +30,23 @@
 #define PDDGPU_COREDUMP_SIZE	(PDDGPU_COREDUMP_OPS * 160u + 2048u)
 
 /**
- * struct pddgpu_coredump - an engine's last stop
+ * struct pddgpu_coredump_ring - the registers of a ring
+ */
+struct pddgpu_coredump_ring {
+	/** @base: CP_RING_BASE */
+	u32 base;
+	/** @size: CP_RING_SIZE */
+	u32 size;
+	/** @wptr: CP_RING_WPTR */
+	u32 wptr;
+	/** @rptr: CP_RING_RPTR */
+	u32 rptr;
+	/** @ctrl: CP_RING_CTRL */
+	u32 ctrl;
+};
+
+/**
+ * struct pddgpu_coredump - an engine's last stop, or the chip's
  */
 struct pddgpu_coredump {
 	/** @drm: whose dump it is */
@@ -53,16 +69,10 @@ struct pddgpu_coredump {
 	u32 levels;
 	/** @entry: they */
 	u64 entry[PDDGPU_GART_LEVELS];
-	/** @ring_base: CP_RING_BASE */
-	u32 ring_base;
-	/** @ring_size: CP_RING_SIZE */
-	u32 ring_size;
-	/** @ring_wptr: CP_RING_WPTR */
-	u32 ring_wptr;
-	/** @ring_rptr: CP_RING_RPTR */
-	u32 ring_rptr;
-	/** @ring_ctrl: CP_RING_CTRL */
-	u32 ring_ctrl;
+	/** @whole: the chip is reset, not an engine; what is said of one is not known */
+	bool whole;
+	/** @ring: of each engine */
+	struct pddgpu_coredump_ring ring[PDDGPU_ENGINE_COUNT];
 	/** @chip_status: STATUS */
 	u32 chip_status;
 	/** @wptr: where the driver would write next */
@@ -199,6 +209,20 @@ static void pddgpu_coredump_print_fault(struct pddgpu_coredump *dump, struct drm
 		drm_printf(p, "entry of level %u: %#llx\n", i + 1, dump->entry[i]);
 }
 
+static void pddgpu_coredump_print_rings(struct pddgpu_coredump *dump,
+					struct drm_printer *p)
+{
+	u32 i;
+
+	drm_printf(p, "chip status: %#x\n", dump->chip_status);
+	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++) {
+		const struct pddgpu_coredump_ring *ring = &dump->ring[i];
+
+		drm_printf(p, "ring %u: base %#x size %#x wptr %#x rptr %#x ctrl %#x\n", i,
+			   ring->base, ring->size, ring->wptr, ring->rptr, ring->ctrl);
+	}
+}
+
 static void pddgpu_coredump_print(struct pddgpu_coredump *dump, struct drm_printer *p)
 {
 	u32 i;
@@ -206,12 +230,15 @@ static void pddgpu_coredump_print(struct pddgpu_coredump *dump, struct drm_print
 	drm_printf(p, "PDDGPU coredump\n");
 	drm_printf(p, "time: %lld.%09ld\n", (s64)dump->time.tv_sec, dump->time.tv_nsec);
 	drm_printf(p, "chip: %s\n", dump->chip->name);
-	drm_printf(p, "engine: %u\n", dump->fault.engine);
-	pddgpu_coredump_print_fault(dump, p);
-	drm_printf(p, "chip status: %#x\n", dump->chip_status);
-	drm_printf(p, "ring: base %#x size %#x wptr %#x rptr %#x ctrl %#x, driver's wptr %#x\n",
-		   dump->ring_base, dump->ring_size, dump->ring_wptr, dump->ring_rptr,
-		   dump->ring_ctrl, dump->wptr);
+	drm_printf(p, "reset: %s\n", dump->whole ? "chip" : "engine");
+	if (!dump->whole) {
+		drm_printf(p, "engine: %u\n", dump->fault.engine);
+		pddgpu_coredump_print_fault(dump, p);
+	}
+	pddgpu_coredump_print_rings(dump, p);
+	if (dump->whole)
+		return;
+	drm_printf(p, "driver's wptr: %#x\n", dump->wptr);
 	drm_printf(p, "owner: %*pE pid %d client %llu\n",
 		   (int)strnlen(dump->comm, sizeof(dump->comm)), dump->comm, dump->pid,
 		   dump->client_id);
@@ -238,6 +265,39 @@ static void pddgpu_coredump_work(struct work_struct *work)
 	atomic_set_release(&dump->busy, 0);
 }
 
+static void pddgpu_coredump_keep_registers(struct pddgpu_coredump *dump)
+{
+	struct pddgpu_hw *hw = dump->hw;
+	u32 i;
+
+	ktime_get_real_ts64(&dump->time);
+	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++) {
+		dump->ring[i] = (struct pddgpu_coredump_ring) {
+			.base = pddgpu_hw_read(hw, PDDGPU_CP_RING_BASE(i)),
+			.size = pddgpu_hw_read(hw, PDDGPU_CP_RING_SIZE(i)),
+			.wptr = pddgpu_hw_read(hw, PDDGPU_CP_RING_WPTR(i)),
+			.rptr = pddgpu_hw_read(hw, PDDGPU_CP_RING_RPTR(i)),
+			.ctrl = pddgpu_hw_read(hw, PDDGPU_CP_RING_CTRL(i)),
+		};
+	}
+	dump->chip_status = pddgpu_hw_read(hw, PDDGPU_STATUS);
+}
+
+/**
+ * pddgpu_coredump_keep_chip() - keep what is known about the chip
+ * @dump: that of the chip
+ *
+ * As pddgpu_coredump_keep().
+ */
+void pddgpu_coredump_keep_chip(struct pddgpu_coredump *dump)
+{
+	if (atomic_cmpxchg(&dump->busy, 0, 1))
+		return;
+	dump->whole = true;
+	pddgpu_coredump_keep_registers(dump);
+	schedule_work(&dump->work);
+}
+
 /**
  * pddgpu_coredump_keep() - keep what is known about an engine's stop
  * @dump: the engine's
@@ -253,18 +313,12 @@ void pddgpu_coredump_keep(struct pddgpu_coredump *dump, const struct pddgpu_faul
 {
 	if (atomic_cmpxchg(&dump->busy, 0, 1))
 		return;
-	ktime_get_real_ts64(&dump->time);
+	pddgpu_coredump_keep_registers(dump);
 	dump->fault = *fault;
 	dump->levels = 0;
 	if (fault->status & PDDGPU_FAULT_VALID)
 		dump->levels = pddgpu_gart_read_entries(dump->gart, fault->addr,
 							dump->entry);
-	dump->ring_base = pddgpu_hw_read(dump->hw, PDDGPU_CP_RING_BASE(fault->engine));
-	dump->ring_size = pddgpu_hw_read(dump->hw, PDDGPU_CP_RING_SIZE(fault->engine));
-	dump->ring_wptr = pddgpu_hw_read(dump->hw, PDDGPU_CP_RING_WPTR(fault->engine));
-	dump->ring_rptr = pddgpu_hw_read(dump->hw, PDDGPU_CP_RING_RPTR(fault->engine));
-	dump->ring_ctrl = pddgpu_hw_read(dump->hw, PDDGPU_CP_RING_CTRL(fault->engine));
-	dump->chip_status = pddgpu_hw_read(dump->hw, PDDGPU_STATUS);
 	dump->wptr = wptr;
 	dump->client_id = job->client_id;
 	dump->pid = job->pid;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What is kept when an engine stops: a device coredump that says whose job it
- * was, what it did, and what the chip saw.
+ * was, what it did, and what the chip saw; and what the chip's registers said when
+ * all of it is reset.
  */
 #ifndef PDDGPU_COREDUMP_H
 #define PDDGPU_COREDUMP_H
@@ -41,6 +42,7 @@ struct pddgpu_coredump *pddgpu_coredump_init(struct drm_device *drm, struct pddg
 					     struct pddgpu_gart *gart);
 void pddgpu_coredump_keep(struct pddgpu_coredump *dump, const struct pddgpu_fault *fault,
 			  const struct pddgpu_job *job, u32 wptr);
+void pddgpu_coredump_keep_chip(struct pddgpu_coredump *dump);
 void pddgpu_coredump_stop(struct pddgpu_coredump *dump);
 
 #endif /* PDDGPU_COREDUMP_H */

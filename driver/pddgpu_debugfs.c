@@ -25,6 +25,7 @@
 #include "pddgpu_debugfs_health.h"
 #include "pddgpu_debugfs_pm.h"
 #include "pddgpu_debugfs_residency.h"
+#include "pddgpu_debugfs_reset.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_leak.h"
@@ -438,6 +439,7 @@ void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
 	pddgpu_debugfs_residency_init(pdev, root);
 	pddgpu_debugfs_health_init(pdev, root);
 	pddgpu_debugfs_pm_init(pdev, root);
+	pddgpu_debugfs_reset_init(pdev, root);
 	for (i = 0; i < ARRAY_SIZE(debugfs_files); i++) {
 		const struct pddgpu_debugfs_file *file = &debugfs_files[i];
 		umode_t mode = (debugfs_readable(file) ? 0400 : 0) | (file->set ? 0200 : 0);

@@ -23,6 +23,7 @@
 #include "pddgpu_monitor.h"
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
+#include "pddgpu_reset.h"
 #include "pddgpu_residency.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_swap.h"
@@ -120,6 +121,9 @@ static int pddgpu_device_init_engines(struct pddgpu_device *pdev, struct pci_dev
 	int ret;
 	u32 i;
 
+	ret = pddgpu_reset_init(pdev);
+	if (ret)
+		return ret;
 	ret = pddgpu_vram_mgr_reserve(pdev->vram_mgr, PDDGPU_IRQ_RING_SIZE, PAGE_SIZE,
 				      &offset);
 	if (ret)
@@ -133,7 +137,8 @@ static int pddgpu_device_init_engines(struct pddgpu_device *pdev, struct pci_dev
 		if (ret)
 			return ret;
 		pdev->engine[i] = pddgpu_engine_init(drm, pdev->hw, pdev->chip,
-						     pdev->gart, i, offset);
+						     pdev->gart, i, offset,
+						     pddgpu_reset_recovery(pdev));
 		if (IS_ERR(pdev->engine[i]))
 			return PTR_ERR(pdev->engine[i]);
 	}
@@ -175,6 +180,7 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 
 	atomic_set(&pdev->state, PDDGPU_DEVICE_STATE_INITIALIZING);
 	pdev->gem_funcs = &pddgpu_gem_funcs;
+	init_rwsem(&pdev->reset_sem);
 	spin_lock_init(&pdev->search_lock);
 	INIT_LIST_HEAD(&pdev->searches);
 	pddgpu_import_init(pdev);
@@ -236,6 +242,7 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 	pddgpu_gtt_mgr_shutdown(pdev->gtt_mgr);
 	drm_dev_unplug(&pdev->drm);
 	pddgpu_monitor_stop(pdev);
+	pddgpu_reset_stop(pdev);
 	pddgpu_device_quiesce(pdev);
 	pddgpu_irq_stop(pdev->irq);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)

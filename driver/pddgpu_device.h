@@ -4,6 +4,7 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <drm/drm_device.h>
@@ -31,6 +32,7 @@ struct pddgpu_monitor;
 struct pddgpu_mover;
 struct pddgpu_paging;
 struct pddgpu_pm;
+struct pddgpu_reset;
 struct pddgpu_residency;
 struct pddgpu_swap;
 struct pddgpu_unpageable;
@@ -98,6 +100,14 @@ struct pddgpu_device {
 	u64 system_limit;
 	/** @system_used: bytes of system memory that they hold, swap excluded */
 	atomic64_t system_used;
+	/** @reset: who resets the chip */
+	struct pddgpu_reset *reset;
+	/**
+	 * @reset_sem: read while the CPU copies from or to VRAM, written while the
+	 * chip is being reset; taken last but for the GART's lock, and whoever has it
+	 * waits for no memory
+	 */
+	struct rw_semaphore reset_sem;
 	/** @search_lock: guards @searches; a leaf */
 	spinlock_t search_lock;
 	/** @searches: threads that are looking for room, see pddgpu_room.c */
@@ -129,6 +139,24 @@ static inline u32 pddgpu_device_state(struct pddgpu_device *pdev)
 static inline bool pddgpu_device_ready(struct pddgpu_device *pdev)
 {
 	return pddgpu_device_state(pdev) == PDDGPU_DEVICE_STATE_READY;
+}
+
+/**
+ * pddgpu_device_error() - is the device of no use to its users, and why?
+ * @pdev: the device
+ *
+ * Return: 0; -EIO when it is wedged, -ENODEV when it is going or not there yet.
+ */
+static inline int pddgpu_device_error(struct pddgpu_device *pdev)
+{
+	switch (pddgpu_device_state(pdev)) {
+	case PDDGPU_DEVICE_STATE_READY:
+		return 0;
+	case PDDGPU_DEVICE_STATE_WEDGED:
+		return -EIO;
+	default:
+		return -ENODEV;
+	}
 }
 
 int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci);

@@ -20,6 +20,7 @@
 #include "pddgpu_pm.h"
 #include "pddgpu_prime.h"
 #include "pddgpu_query.h"
+#include "pddgpu_reset.h"
 #include "pddgpu_submit.h"
 #include "pddgpu_syncobj.h"
 
@@ -44,6 +45,14 @@ static bool pddgpu_drv_may_wait_for_ever(unsigned int cmd)
 	       _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT);
 }
 
+/* Does it give something back? That can be done with a wedged device too. */
+static bool pddgpu_drv_frees(unsigned int cmd)
+{
+	return _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_GEM_CLOSE) ||
+	       _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_SYNCOBJ_DESTROY) ||
+	       _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_PDDGPU_GEM_DESTROY);
+}
+
 /*
  * Nobody is inside an ioctl any more when drm_dev_unplug() returns, and one
  * that comes later finds the device gone (requirement C1). Apart from those that
@@ -64,18 +73,17 @@ static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	if (pddgpu_gone_look(pdev) && pddgpu_device_ready(pdev)) {
-		ret = pddgpu_syncobj_check(cmd, (void __user *)arg);
-		if (ret) {
-			drm_dev_exit(idx);
-			return ret;
-		}
-		if (pddgpu_drv_may_wait_for_ever(cmd)) {
+	if (pddgpu_gone_look(pdev)) {
+		ret = pddgpu_device_error(pdev);
+		if (!ret)
+			ret = pddgpu_syncobj_check(cmd, (void __user *)arg);
+		if (!ret && pddgpu_drv_may_wait_for_ever(cmd)) {
 			drm_dev_exit(idx);
 			return ioctl(filp, cmd, arg);
 		}
-		ret = ioctl(filp, cmd, arg);
-		if (ret && ret != -ERESTARTSYS && !pddgpu_device_ready(pdev))
+		if (!ret || (ret == -EIO && pddgpu_drv_frees(cmd)))
+			ret = ioctl(filp, cmd, arg);
+		if (ret && ret != -ERESTARTSYS && pddgpu_device_error(pdev) == -ENODEV)
 			ret = -ENODEV;
 	}
 	drm_dev_exit(idx);
@@ -175,6 +183,7 @@ static void pddgpu_pci_shutdown(struct pci_dev *pci)
 	struct pddgpu_device *pdev = pci_get_drvdata(pci);
 
 	pddgpu_clear_stop(pdev);
+	pddgpu_reset_stop(pdev);
 	pddgpu_device_quiesce(pdev);
 }
 

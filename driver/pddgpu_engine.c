@@ -5,7 +5,8 @@
  * after a reset the ring is written anew: the job that hung is dropped, unless
  * data depends on it, and the others run as if nothing had happened.
  *
- * An engine that cannot be reset is lost. Its jobs are then run by the CPU.
+ * An engine that cannot be reset is lost until the chip has been: its jobs are
+ * then run by the CPU.
  */
 #include <linux/io.h>
 #include <linux/moduleparam.h>
@@ -93,6 +94,8 @@ void pddgpu_engine_signal(struct pddgpu_engine *engine)
 	u64 reached = readq(pddgpu_hw_vram(engine->hw) + engine->slot_offset);
 	u32 rptr = pddgpu_hw_read(engine->hw, PDDGPU_CP_RING_RPTR(engine->index));
 
+	if (READ_ONCE(engine->paused))
+		return;
 	/* Once around the ring are many jobs, so one of them shows it */
 	if (reached != READ_ONCE(engine->reached) || rptr != READ_ONCE(engine->rptr)) {
 		WRITE_ONCE(engine->reached, reached);
@@ -170,6 +173,26 @@ static void pddgpu_engine_poll(struct timer_list *timer)
 }
 
 /**
+ * pddgpu_engine_stale() - is a job not to be run any more?
+ * @engine: the engine
+ * @job: the job
+ *
+ * A user's that was made before VRAM was lost would go on with what is not there,
+ * and one of a card that is given up has come too late. Moves are run: what they
+ * bring is there still, and who made them sees to the rest.
+ *
+ * Return: what it fails with, negative; or 0.
+ */
+int pddgpu_engine_stale(const struct pddgpu_engine *engine, const struct pddgpu_job *job)
+{
+	if (job->must_run)
+		return 0;
+	if (job->losses != READ_ONCE(engine->losses))
+		return -ECANCELED;
+	return READ_ONCE(engine->refused);
+}
+
+/**
  * pddgpu_engine_run_by_cpu() - do a job instead of the engine
  * @engine: the engine
  * @job: the job
@@ -196,6 +219,9 @@ static struct dma_fence *pddgpu_engine_begin_job(struct pddgpu_engine *engine,
 {
 	int ret;
 
+	ret = pddgpu_engine_stale(engine, job);
+	if (ret)
+		return ERR_PTR(ret);
 	if (READ_ONCE(engine->lost)) {
 		ret = pddgpu_engine_run_by_cpu(engine, job);
 		return ret ? ERR_PTR(ret) : NULL;
@@ -334,6 +360,28 @@ bool pddgpu_engine_lost(struct pddgpu_engine *engine)
 }
 
 /**
+ * pddgpu_engine_losses() - how often has VRAM been lost?
+ * @engine: the engine
+ *
+ * Return: the number; one that has changed tells that it has been since.
+ */
+u32 pddgpu_engine_losses(struct pddgpu_engine *engine)
+{
+	return READ_ONCE(engine->losses);
+}
+
+/**
+ * pddgpu_engine_resets() - how often has the engine been reset alone, and well?
+ * @engine: the engine
+ *
+ * Return: the number.
+ */
+u64 pddgpu_engine_resets(struct pddgpu_engine *engine)
+{
+	return atomic64_read(&engine->resets);
+}
+
+/**
  * pddgpu_engine_start() - give the engine its ring
  * @engine: the engine, after a reset of the chip; its scheduler is stopped
  *
@@ -384,13 +432,15 @@ static void pddgpu_engine_fini(struct drm_device *drm, void *arg)
  * @gart: the page tables that it translates with
  * @index: its number
  * @vram_offset: PDDGPU_ENGINE_VRAM_SIZE bytes of visible VRAM, page aligned
+ * @recovery: for when it has stopped; outlives it
  *
  * Return: the engine, stopped; or an error pointer.
  */
 struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_hw *hw,
 					 const struct pddgpu_chip *chip,
 					 struct pddgpu_gart *gart, u32 index,
-					 u64 vram_offset)
+					 u64 vram_offset,
+					 const struct pddgpu_recovery *recovery)
 {
 	struct pddgpu_engine *engine;
 	int ret;
@@ -404,6 +454,7 @@ struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_h
 	engine->chip = chip;
 	engine->gart = gart;
 	engine->index = index;
+	engine->recovery = recovery;
 	engine->timeout = msecs_to_jiffies(max(job_timeout_ms, 1u));
 	engine->ring.offset = vram_offset;
 	engine->slot_offset = vram_offset + PDDGPU_ENGINE_RING_SIZE;
@@ -425,7 +476,7 @@ struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_h
 		return ERR_CAST(engine->coredump);
 	ret = pddgpu_sched_init(&engine->sched, &pddgpu_engine_sched_ops,
 				PDDGPU_ENGINE_CREDITS, engine->timeout,
-				engine->name, drm->dev);
+				recovery->wq, engine->name, drm->dev);
 	if (ret)
 		return ERR_PTR(ret);
 	ret = drmm_add_action_or_reset(drm, pddgpu_engine_fini, engine);

@@ -19,6 +19,26 @@ struct pddgpu_gart;
 struct pddgpu_hw;
 struct pddgpu_queue;
 struct pddgpu_vram_mgr;
+struct workqueue_struct;
+
+/**
+ * struct pddgpu_recovery - what engines share that may have to be recovered
+ */
+struct pddgpu_recovery {
+	/**
+	 * @wq: what recovers an engine or the chip runs here, one after the other;
+	 * fences wait for it, so nothing on it waits for memory
+	 */
+	struct workqueue_struct *wq;
+	/**
+	 * @reset_chip: an engine could not be reset, and its scheduler is stopped;
+	 * called on @wq. False: the chip is not to be reset. True: it was, or could
+	 * not be; each engine's jobs run again, here or by the CPU.
+	 */
+	bool (*reset_chip)(void *data);
+	/** @data: its argument */
+	void *data;
+};
 
 /**
  * struct pddgpu_op_place - what a client calls a range, for reports
@@ -81,6 +101,8 @@ struct pddgpu_job {
 	bool must_run;
 	/** @attempts: how often a reset has hit it */
 	u8 attempts;
+	/** @losses: how often VRAM had been lost when it was made */
+	u32 losses;
 	/** @client_id: the DRM client that asked; 0 for the driver itself */
 	u64 client_id;
 	/** @pid: its process */
@@ -112,7 +134,8 @@ struct pddgpu_job {
 struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_hw *hw,
 					 const struct pddgpu_chip *chip,
 					 struct pddgpu_gart *gart, u32 index,
-					 u64 vram_offset);
+					 u64 vram_offset,
+					 const struct pddgpu_recovery *recovery);
 void pddgpu_engine_hold(struct pddgpu_engine *engine);
 void pddgpu_engine_start(struct pddgpu_engine *engine);
 void pddgpu_engine_forsake(struct pddgpu_engine *engine);
@@ -127,5 +150,16 @@ bool pddgpu_engine_poll_fence(struct pddgpu_engine *engine, struct drm_sched_fen
 void pddgpu_engine_fault(struct pddgpu_engine *engine, u32 status, u64 addr);
 struct drm_gpu_scheduler *pddgpu_engine_sched(struct pddgpu_engine *engine);
 bool pddgpu_engine_lost(struct pddgpu_engine *engine);
+u32 pddgpu_engine_losses(struct pddgpu_engine *engine);
+u64 pddgpu_engine_resets(struct pddgpu_engine *engine);
+
+void pddgpu_engine_pause(struct pddgpu_engine *engine);
+void pddgpu_engine_catch_up(struct pddgpu_engine *engine);
+void pddgpu_engine_lose_vram(struct pddgpu_engine *engine);
+int pddgpu_engine_fill_now(struct pddgpu_engine *engine, u64 addr, u64 bytes);
+void pddgpu_engine_replay(struct pddgpu_engine *engine);
+void pddgpu_engine_give_up(struct pddgpu_engine *engine);
+void pddgpu_engine_resume(struct pddgpu_engine *engine);
+void pddgpu_engine_refuse(struct pddgpu_engine *engine, int error);
 
 #endif /* PDDGPU_ENGINE_H */

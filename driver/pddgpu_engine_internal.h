@@ -45,12 +45,22 @@ struct pddgpu_engine {
 	u64 slot_offset;
 	/** @flushed: the GART's generation at the last TLB flush in the ring */
 	u64 flushed;
-	/** @lost: it does not answer any more; the CPU does its work */
+	/** @recovery: for when it has stopped; constant */
+	const struct pddgpu_recovery *recovery;
+	/** @lost: it does not answer; the CPU does its work */
 	bool lost;
 	/** @abandon_lock: one pddgpu_engine_abandon() at a time. Sleeps */
 	struct mutex abandon_lock;
 	/** @abandoned: the card is gone: jobs fail. Set while no jobs are run */
 	bool abandoned;
+	/** @paused: the chip is being reset: what it writes says nothing */
+	bool paused;
+	/** @refused: what users' jobs fail with, negative; 0: they run */
+	int refused;
+	/** @losses: how often VRAM has been lost */
+	u32 losses;
+	/** @resets: how often it has been reset alone, and well */
+	atomic64_t resets;
 	/** @timeline: its fences */
 	struct pddgpu_timeline timeline;
 	/** @timeout: jiffies that a job may take; constant */
@@ -93,6 +103,7 @@ void pddgpu_engine_emit(struct pddgpu_engine *engine, const struct pddgpu_job *j
 			bool fence_only);
 void pddgpu_engine_kick(struct pddgpu_engine *engine);
 bool pddgpu_engine_is_stuck(struct pddgpu_engine *engine);
+int pddgpu_engine_stale(const struct pddgpu_engine *engine, const struct pddgpu_job *job);
 int pddgpu_engine_run_by_cpu(struct pddgpu_engine *engine, struct pddgpu_job *job);
 void pddgpu_engine_write_ring(struct pddgpu_engine *engine);
 

@@ -19,6 +19,7 @@
 #include "pddgpu_file.h"
 #include "pddgpu_gem.h"
 #include "pddgpu_leak.h"
+#include "pddgpu_loss.h"
 #include "pddgpu_prime.h"
 #include "pddgpu_queue.h"
 #include "pddgpu_ttm.h"
@@ -238,6 +239,8 @@ int pddgpu_gem_info_ioctl(struct drm_device *drm, void *data,
 	args->flags = bo->flags;
 	if (bo->wish_count)
 		args->flags |= PDDGPU_GEM_CREATE_UNPAGEABLE;
+	if (pddgpu_loss_check(to_pddgpu(drm), bo))
+		args->flags |= PDDGPU_GEM_INFO_VRAM_LOST;
 	dma_resv_unlock(bo->tbo.base.resv);
 out_put:
 	drm_gem_object_put(obj);
@@ -275,11 +278,12 @@ int pddgpu_gem_destroy_ioctl(struct drm_device *drm, void *data,
 int pddgpu_gem_set_domain_ioctl(struct drm_device *drm, void *data,
 				struct drm_file *file)
 {
+	const u32 stay = PDDGPU_GEM_SET_UNPAGEABLE | PDDGPU_GEM_SET_PAGEABLE;
 	struct drm_pddgpu_gem_set_domain *args = data;
 	struct drm_gem_object *obj;
 	int ret;
 
-	if (args->flags & ~PDDGPU_GEM_SET_MASK || args->flags == PDDGPU_GEM_SET_MASK ||
+	if (args->flags & ~PDDGPU_GEM_SET_MASK || (args->flags & stay) == stay ||
 	    !pddgpu_gem_domains_ok(args->domains))
 		return -EINVAL;
 	obj = drm_gem_object_lookup(file, args->handle);

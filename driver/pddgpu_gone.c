@@ -20,6 +20,7 @@
 #include "pddgpu_engine.h"
 #include "pddgpu_gone.h"
 #include "pddgpu_hw.h"
+#include "pddgpu_reset.h"
 
 /* How long a card in use goes without being asked whether it is alive */
 #define PDDGPU_GONE_ASK		HZ
@@ -57,6 +58,8 @@ static void pddgpu_gone_unplug(struct work_struct *work)
 	struct pddgpu_device *pdev = gone->pdev;
 	u32 i;
 
+	/* Recovery stops and starts the schedulers too: none comes any more */
+	pddgpu_reset_stop(pdev);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		pddgpu_engine_forsake(pdev->engine[i]);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)

@@ -274,6 +274,35 @@ int pddgpu_hw_reset(struct pddgpu_hw *hw)
 }
 
 /**
+ * pddgpu_hw_vram_lost() - has the reset lost what VRAM held?
+ * @hw: the card, after a good pddgpu_hw_reset()
+ *
+ * Return: true when it has.
+ */
+bool pddgpu_hw_vram_lost(struct pddgpu_hw *hw)
+{
+	return pddgpu_hw_read(hw, PDDGPU_STATUS) & PDDGPU_STATUS_VRAM_LOST;
+}
+
+/**
+ * pddgpu_hw_silence() - keep the engines from memory
+ * @hw: the card
+ *
+ * Where it could not be brought back: what an engine still has to do would come
+ * after what the CPU does in its place. Nothing is waited for.
+ */
+void pddgpu_hw_silence(struct pddgpu_hw *hw)
+{
+	u32 i;
+
+	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
+		pddgpu_hw_write(hw, PDDGPU_CP_RING_CTRL(i), 0);
+	pddgpu_hw_write(hw, PDDGPU_MC_VRAM_CTRL, 0);
+	pddgpu_hw_write(hw, PDDGPU_MC_GTT_CTRL, 0);
+	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
+}
+
+/**
  * pddgpu_hw_reset_engine() - bring an engine to its power-on state
  * @hw: the card
  * @engine: its number

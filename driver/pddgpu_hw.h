@@ -39,6 +39,8 @@ bool pddgpu_hw_look(struct pddgpu_hw *hw);
 void pddgpu_hw_doubt(struct pddgpu_hw *hw);
 int pddgpu_hw_ping(struct pddgpu_hw *hw);
 int pddgpu_hw_reset(struct pddgpu_hw *hw);
+bool pddgpu_hw_vram_lost(struct pddgpu_hw *hw);
+void pddgpu_hw_silence(struct pddgpu_hw *hw);
 int pddgpu_hw_reset_engine(struct pddgpu_hw *hw, u32 engine);
 int pddgpu_hw_enable_memory(struct pddgpu_hw *hw);
 int pddgpu_hw_flush_tlb(struct pddgpu_hw *hw);

@@ -49,6 +49,7 @@ static struct pddgpu_job *pddgpu_job_alloc(const struct pddgpu_batch *batch)
 	job->engine = batch->engine;
 	job->client_id = batch->client_id;
 	job->must_run = batch->must_run;
+	job->losses = pddgpu_engine_losses(batch->engine);
 	job->turn = batch->queue->turn;
 	job->pid = task_tgid_nr(current);
 	get_task_comm(job->comm, current);

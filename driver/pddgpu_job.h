@@ -58,6 +58,7 @@ void pddgpu_batch_abort(struct pddgpu_batch *batch);
 int pddgpu_job_run_by_cpu(struct pddgpu_job *job, struct pddgpu_hw *hw,
 			  const struct pddgpu_chip *chip, struct pddgpu_gart *gart,
 			  void *bounce);
+bool pddgpu_job_repeatable(const struct pddgpu_job *job, const struct pddgpu_chip *chip);
 void pddgpu_job_break(struct pddgpu_job *job, int error);
 int pddgpu_job_broken(const struct pddgpu_job *job);
 int pddgpu_job_init_past(void);

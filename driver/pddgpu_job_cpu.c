@@ -142,3 +142,41 @@ int pddgpu_job_run_by_cpu(struct pddgpu_job *job, struct pddgpu_hw *hw,
 	wmb();
 	return ret;
 }
+
+/* Do two ranges of VRAM overlap, or are both in system memory? */
+static bool pddgpu_job_may_meet(u64 a, u64 a_bytes, u64 b, u64 b_bytes,
+				const struct pddgpu_chip *chip)
+{
+	bool a_vram = a - chip->vram_start < chip->vram_size;
+	bool b_vram = b - chip->vram_start < chip->vram_size;
+
+	/* The aperture may show the same page in two places */
+	if (!a_vram && !b_vram)
+		return true;
+	return a_vram && b_vram && a < b + b_bytes && b < a + a_bytes;
+}
+
+/**
+ * pddgpu_job_repeatable() - does a job come to the same when it is begun again?
+ * @job: the job, at most PDDGPU_JOB_OPS_MAX operations
+ * @chip: the chip
+ *
+ * It does when nothing that it reads may be what it has written.
+ *
+ * Return: false when it may not.
+ */
+bool pddgpu_job_repeatable(const struct pddgpu_job *job, const struct pddgpu_chip *chip)
+{
+	u32 i, j;
+
+	for (i = 0; i < job->count; i++) {
+		const struct pddgpu_op *op = &job->ops[i];
+
+		for (j = 0; j < job->count && op->opcode == PDDGPU_OP_COPY; j++) {
+			if (pddgpu_job_may_meet(op->src, op->bytes, job->ops[j].dst,
+						job->ops[j].bytes, chip))
+				return false;
+		}
+	}
+	return true;
+}

@@ -22,6 +22,7 @@
 #include "pddgpu_engine.h"
 #include "pddgpu_job.h"
 #include "pddgpu_leak.h"
+#include "pddgpu_loss.h"
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
 #include "pddgpu_queue.h"
@@ -239,24 +240,20 @@ static struct dma_fence *pddgpu_move_queue(struct pddgpu_device *pdev,
 	return ret ? ERR_PTR(ret) : fence;
 }
 
-/* A buffer's first place in VRAM: zeros. */
-static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
-			     struct ttm_operation_ctx *ctx, struct ttm_resource *to)
+/* Fill a buffer's first place with zeros, where there are none. */
+static int pddgpu_move_zero(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
+			    struct ttm_operation_ctx *ctx, struct ttm_resource *to)
 {
 	u64 unclear = to_pddgpu_vram_resource(to)->unclear;
 	struct dma_fence *fence;
 	int ret;
 
-	if (!unclear) {
-		ttm_bo_move_null(tbo, to);
+	if (!unclear)
 		return 0;
-	}
 	if (unclear <= PDDGPU_VRAM_CPU_CLEAR &&
 	    dma_resv_test_signaled(tbo->base.resv, DMA_RESV_USAGE_BOOKKEEP) &&
-	    !pddgpu_copy_clear(pdev, to)) {
-		ttm_bo_move_null(tbo, to);
+	    !pddgpu_copy_clear(pdev, to))
 		return 0;
-	}
 
 	ret = pddgpu_move_wait_users(pdev, tbo, ctx);
 	if (!ret)
@@ -269,8 +266,6 @@ static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_objec
 		/* What the CPU does not reach waits for better times */
 		if (!ret && pddgpu_copy_clear(pdev, to))
 			ret = -ENOMEM;
-		if (ret)
-			return ret;
 	} else {
 		dma_resv_add_fence(tbo->base.resv, fence, DMA_RESV_USAGE_KERNEL);
 		/*
@@ -282,11 +277,30 @@ static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_objec
 		if (fence->error && pddgpu_copy_clear(pdev, to))
 			ret = fence->error;
 		dma_fence_put(fence);
-		if (ret)
-			return ret;
 	}
-	ttm_bo_move_null(tbo, to);
-	return 0;
+	return ret;
+}
+
+/* Has VRAM been lost? Then what was put there since may be gone. */
+static bool pddgpu_move_undone(struct pddgpu_device *pdev, u32 losses)
+{
+	return pddgpu_vram_mgr_losses(pdev->vram_mgr) != losses;
+}
+
+/* A buffer's first place in VRAM: zeros. */
+static int pddgpu_move_clear(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
+			     struct ttm_operation_ctx *ctx, struct ttm_resource *to)
+{
+	u32 losses;
+	int ret;
+
+	do {
+		losses = pddgpu_vram_mgr_refresh(pdev->vram_mgr, to);
+		ret = pddgpu_move_zero(pdev, tbo, ctx, to);
+	} while (!ret && pddgpu_move_undone(pdev, losses));
+	if (!ret)
+		ttm_bo_move_null(tbo, to);
+	return ret;
 }
 
 /* Through the window, or by the CPU what is little, or when that fails. */
@@ -354,25 +368,56 @@ static int pddgpu_move_out_of_vram(struct pddgpu_device *pdev,
 	return pddgpu_move_pages(pdev, tbo->resource, tbo->ttm, false);
 }
 
-/* Where one side has no address, or no job can be made: done when it returns. */
+/* The number of losses before a move; where it goes is to be as of then. */
+static u32 pddgpu_move_losses(struct pddgpu_device *pdev, struct ttm_resource *to)
+{
+	if (to->mem_type == TTM_PL_VRAM)
+		return pddgpu_vram_mgr_refresh(pdev->vram_mgr, to);
+	return pddgpu_vram_mgr_losses(pdev->vram_mgr);
+}
+
+static int pddgpu_move_one(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
+			   struct ttm_operation_ctx *ctx, struct ttm_resource *to)
+{
+	if (tbo->resource->mem_type != TTM_PL_VRAM)
+		return pddgpu_move_into_vram(pdev, tbo, ctx, to);
+	if (to->mem_type == TTM_PL_VRAM)
+		return pddgpu_copy_vram(pdev, tbo->resource, to);
+	return pddgpu_move_out_of_vram(pdev, tbo, ctx, to);
+}
+
+/* The copy is made, and nobody is at it any more: the new place counts. */
+static void pddgpu_move_done(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
+			     struct ttm_resource *to)
+{
+	if (tbo->resource->mem_type == TTM_PL_VRAM)
+		pddgpu_loss_left(pdev, to_pddgpu_bo(tbo),
+				 to_pddgpu_vram_resource(tbo->resource)->losses);
+	ttm_bo_move_sync_cleanup(tbo, to);
+}
+
+/*
+ * Where one side has no address, or no job can be made: done when it returns. What
+ * comes from system pages is there still when VRAM is lost under it.
+ */
 static int pddgpu_move_now(struct pddgpu_device *pdev,
 			   struct ttm_buffer_object *tbo,
 			   struct ttm_operation_ctx *ctx,
 			   struct ttm_resource *to)
 {
+	bool inward = tbo->resource->mem_type != TTM_PL_VRAM;
+	u32 losses;
 	int ret;
 
 	ret = pddgpu_wait_idle(pdev, tbo, ctx);
 	if (ret)
 		return ret;
-	if (tbo->resource->mem_type != TTM_PL_VRAM)
-		ret = pddgpu_move_into_vram(pdev, tbo, ctx, to);
-	else if (to->mem_type == TTM_PL_VRAM)
-		ret = pddgpu_copy_vram(pdev, tbo->resource, to);
-	else
-		ret = pddgpu_move_out_of_vram(pdev, tbo, ctx, to);
+	do {
+		losses = pddgpu_move_losses(pdev, to);
+		ret = pddgpu_move_one(pdev, tbo, ctx, to);
+	} while (!ret && inward && pddgpu_move_undone(pdev, losses));
 	if (!ret)
-		ttm_bo_move_sync_cleanup(tbo, to);
+		pddgpu_move_done(pdev, tbo, to);
 	return ret;
 }
 
@@ -387,8 +432,10 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 			    struct ttm_buffer_object *tbo, bool evict,
 			    struct ttm_operation_ctx *ctx, struct ttm_resource *to)
 {
+	bool inward = tbo->resource->mem_type != TTM_PL_VRAM;
 	bool hides = pddgpu_move_hides(to);
 	struct dma_fence *fence;
+	u32 losses;
 	int ret;
 
 	/* With no engine it may fail, and that has to be known before it counts as moved */
@@ -401,6 +448,7 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 		ret = dma_resv_reserve_fences(tbo->base.resv, 1);
 	if (ret)
 		return ret;
+	losses = pddgpu_move_losses(pdev, to);
 	fence = pddgpu_move_queue(pdev, tbo, tbo->resource, to);
 	if (IS_ERR(fence))
 		return pddgpu_move_now(pdev, tbo, ctx, to);
@@ -415,19 +463,26 @@ static int pddgpu_move_copy(struct pddgpu_device *pdev,
 		ret = fence->error;
 		dma_fence_put(fence);
 		/* The content is where it was still */
-		if (ret)
-			return hides ? ret : pddgpu_move_now(pdev, tbo, ctx, to);
-		ttm_bo_move_sync_cleanup(tbo, to);
+		if (ret && hides)
+			return ret;
+		if (ret || (inward && pddgpu_move_undone(pdev, losses)))
+			return pddgpu_move_now(pdev, tbo, ctx, to);
+		pddgpu_move_done(pdev, tbo, to);
 		return 0;
 	}
 
+	if (!inward)
+		pddgpu_loss_leaving(pdev, to_pddgpu_bo(tbo), fence,
+				    to_pddgpu_vram_resource(tbo->resource)->losses);
 	ret = ttm_bo_move_accel_cleanup(tbo, fence, evict, true, to);
 	if (ret) {
 		/* No memory to remember the old place in: finish now */
 		pddgpu_wait_fence(pdev, fence, false);
 		ret = fence->error;
+		if (!ret && inward && pddgpu_move_undone(pdev, losses))
+			ret = -ECANCELED;
 		if (!ret)
-			ttm_bo_move_sync_cleanup(tbo, to);
+			pddgpu_move_done(pdev, tbo, to);
 	}
 	dma_fence_put(fence);
 	/* The content is where it was still */
@@ -518,6 +573,8 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 	if (tbo->ttm)
 		to_pddgpu_tt(tbo->ttm)->swapping = false;
 
+	if (!first)
+		pddgpu_loss_check(pdev, bo);
 	content = new_mem->mem_type == TTM_PL_VRAM ||
 		  (!first && tbo->resource->mem_type == TTM_PL_VRAM);
 	start = first ? 0 : pddgpu_memory_stats_move_start(pdev->stats);

@@ -41,6 +41,7 @@
 #include "pddgpu_irq.h"
 #include "pddgpu_monitor.h"
 #include "pddgpu_pm.h"
+#include "pddgpu_reset.h"
 #include "pddgpu_residency.h"
 #include "pddgpu_restart.h"
 #include "pddgpu_save.h"
@@ -162,10 +163,12 @@ static void pddgpu_pm_stop_work(struct pddgpu_device *pdev)
 	pddgpu_monitor_stop(pdev);
 	pddgpu_clear_stop(pdev);
 	pddgpu_swap_flush(pdev);
+	pddgpu_reset_hold(pdev);
 }
 
 static void pddgpu_pm_start_work(struct pddgpu_device *pdev)
 {
+	pddgpu_reset_release(pdev);
 	pddgpu_clear_start(pdev);
 	pddgpu_monitor_start(pdev);
 }

@@ -28,6 +28,8 @@ struct pddgpu_res_cursor {
 	struct gpu_buddy_block *block;
 	/** @blocks: the list it is on */
 	struct list_head *blocks;
+	/** @spoilt: none of it is clear */
+	bool spoilt;
 };
 
 static inline u64 pddgpu_res_cursor_block_size(struct gpu_buddy_block *block)
@@ -60,6 +62,7 @@ static inline void pddgpu_res_first(struct ttm_resource *res, u64 start, u64 siz
 	struct pddgpu_vram_resource *vres = to_pddgpu_vram_resource(res);
 
 	cur->blocks = &vres->blocks;
+	cur->spoilt = vres->spoilt;
 	cur->remaining = size;
 	cur->block = list_first_entry(cur->blocks, struct gpu_buddy_block, link);
 	while (start >= pddgpu_res_cursor_block_size(cur->block)) {
@@ -93,7 +96,7 @@ static inline void pddgpu_res_next(struct pddgpu_res_cursor *cur, u64 bytes)
  */
 static inline bool pddgpu_res_is_clear(const struct pddgpu_res_cursor *cur)
 {
-	return gpu_buddy_block_is_clear(cur->block);
+	return !cur->spoilt && gpu_buddy_block_is_clear(cur->block);
 }
 
 #endif /* PDDGPU_RES_CURSOR_H */

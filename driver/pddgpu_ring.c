@@ -64,6 +64,25 @@ void pddgpu_ring_put_work(struct pddgpu_ring *ring, const struct pddgpu_job *job
 }
 
 /**
+ * pddgpu_ring_put_fill() - write a fill that is no job's
+ * @ring: the ring, which has room
+ * @addr: GPU address, a multiple of 4
+ * @bytes: how much, a multiple of 4
+ * @pattern: what with
+ */
+void pddgpu_ring_put_fill(struct pddgpu_ring *ring, u64 addr, u64 bytes, u32 pattern)
+{
+	const struct pddgpu_op op = {
+		.opcode = PDDGPU_OP_FILL,
+		.pattern = pattern,
+		.dst = addr,
+		.bytes = bytes,
+	};
+
+	pddgpu_ring_put_op(ring, &op);
+}
+
+/**
  * pddgpu_ring_put_fence() - write a number to memory, and interrupt
  * @ring: the ring, which has room
  * @addr: GPU address, a multiple of 8

@@ -27,6 +27,7 @@ struct pddgpu_ring {
 
 void pddgpu_ring_put_flush(struct pddgpu_ring *ring);
 void pddgpu_ring_put_work(struct pddgpu_ring *ring, const struct pddgpu_job *job);
+void pddgpu_ring_put_fill(struct pddgpu_ring *ring, u64 addr, u64 bytes, u32 pattern);
 void pddgpu_ring_put_fence(struct pddgpu_ring *ring, u64 addr, u64 number);
 
 #endif /* PDDGPU_RING_H */

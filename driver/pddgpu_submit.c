@@ -455,8 +455,8 @@ static int pddgpu_submit_all(struct pddgpu_submit *submit)
 	do {
 		ret = submit->begun ? pddgpu_queue_wait_half(queue) : 0;
 		/* Unplugging waits for who is in here */
-		if (!ret && !pddgpu_device_ready(submit->pdev))
-			ret = -ENODEV;
+		if (!ret)
+			ret = pddgpu_device_error(submit->pdev);
 		if (!ret)
 			ret = pddgpu_submit_lock(submit);
 		if (ret)
@@ -494,7 +494,7 @@ static int pddgpu_submit_get(struct pddgpu_submit *submit)
  * once a file.
  *
  * Return: 0; -EINVAL, -E2BIG, -ENOENT, -EFAULT, -EBUSY, -ENOMEM, -EAGAIN,
- * -ERESTARTSYS, -ENODEV; -EINTR when the process was killed in the middle.
+ * -ERESTARTSYS, -ENODEV, -EIO; -EINTR when the process was killed in the middle.
  */
 int pddgpu_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {

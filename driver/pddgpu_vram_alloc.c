@@ -227,6 +227,7 @@ int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *r
 	int ret;
 
 	mutex_lock(&mgr->lock);
+	pddgpu_vram_loss_sync(mgr);
 	req->clear = req->first &&
 		     !(by_cpu && pddgpu_vram_clear_has_stale(mgr, req->size));
 	if (req->first && !by_cpu)
@@ -239,6 +240,7 @@ int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *r
 		ret = pddgpu_vram_attempt(mgr, req, &vres->blocks);
 	}
 	if (!ret) {
+		pddgpu_vram_loss_allocated(mgr, vres);
 		vres->unclear = pddgpu_vram_clear_used(mgr, &vres->blocks);
 		if (req->first && !by_cpu)
 			pddgpu_vram_clear_demand(mgr, req->size, vres->unclear);

@@ -186,6 +186,28 @@ void pddgpu_vram_clear_undo(struct pddgpu_vram_mgr *mgr, struct list_head *block
 }
 
 /**
+ * pddgpu_vram_clear_doubt() - give blocks back, none of them clear
+ * @mgr: the manager, locked
+ * @blocks: blocks that nobody has been told of; empty afterwards
+ */
+void pddgpu_vram_clear_doubt(struct pddgpu_vram_mgr *mgr, struct list_head *blocks)
+{
+	struct gpu_buddy_block *block, *next;
+	LIST_HEAD(others);
+
+	lockdep_assert_held(&mgr->lock);
+
+	/* Those that were not are marked already, or were never used */
+	list_for_each_entry_safe(block, next, blocks, link) {
+		if (!gpu_buddy_block_is_clear(block))
+			list_move_tail(&block->link, &others);
+	}
+	pddgpu_vram_clear_free_stale(mgr, blocks);
+	pddgpu_vram_clear_undo(mgr, &others);
+	pddgpu_vram_clear_notify(mgr, true);
+}
+
+/**
  * pddgpu_vram_clear_demand() - somebody has taken memory that was to be clear
  * @mgr: the manager, locked
  * @bytes: how much
@@ -289,6 +311,7 @@ int pddgpu_vram_mgr_stale(struct pddgpu_vram_mgr *mgr, bool due)
 	int ret;
 
 	mutex_lock(&mgr->lock);
+	pddgpu_vram_loss_sync(mgr);
 	ret = pddgpu_vram_clear_may_take(mgr, due);
 	mutex_unlock(&mgr->lock);
 	return ret;
@@ -393,6 +416,7 @@ int pddgpu_vram_mgr_take_stale(struct pddgpu_vram_mgr *mgr, u64 most, bool due,
 	int ret;
 
 	mutex_lock(&mgr->lock);
+	pddgpu_vram_loss_sync(mgr);
 	ret = pddgpu_vram_clear_may_take(mgr, due);
 	if (ret)
 		goto out_unlock;
@@ -417,11 +441,13 @@ out_unlock:
  * @mgr: the manager
  * @blocks: all that one pddgpu_vram_mgr_take_stale() has given; empty afterwards
  * @clear: all of it holds zeros now, and nobody will write to it
+ * @losses: pddgpu_vram_mgr_losses() before the first of these zeros: when there
+ *	was a loss since then there may be none
  *
  * Takes the manager's lock.
  */
 void pddgpu_vram_mgr_return_stale(struct pddgpu_vram_mgr *mgr, struct list_head *blocks,
-				  bool clear)
+				  bool clear, u32 losses)
 {
 	struct gpu_buddy_block *block;
 	u64 bytes = 0;
@@ -429,7 +455,8 @@ void pddgpu_vram_mgr_return_stale(struct pddgpu_vram_mgr *mgr, struct list_head 
 	mutex_lock(&mgr->lock);
 	list_for_each_entry(block, blocks, link)
 		bytes += gpu_buddy_block_size(&mgr->mm, block);
-	if (clear)
+	pddgpu_vram_loss_sync(mgr);
+	if (clear && losses == mgr->clear.losses)
 		gpu_buddy_free_list(&mgr->mm, blocks, GPU_BUDDY_CLEARED);
 	else
 		pddgpu_vram_clear_free_stale(mgr, blocks);

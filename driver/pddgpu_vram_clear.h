@@ -14,7 +14,7 @@ int pddgpu_vram_mgr_stale(struct pddgpu_vram_mgr *mgr, bool due);
 int pddgpu_vram_mgr_take_stale(struct pddgpu_vram_mgr *mgr, u64 most, bool due,
 			       struct list_head *blocks);
 void pddgpu_vram_mgr_return_stale(struct pddgpu_vram_mgr *mgr, struct list_head *blocks,
-				  bool clear);
+				  bool clear, u32 losses);
 void pddgpu_vram_mgr_on_stale(struct pddgpu_vram_mgr *mgr,
 			      void (*notify)(void *data, bool now), void *data);
 

@@ -169,6 +169,7 @@ static void pddgpu_vram_mgr_fini(struct drm_device *drm, void *arg)
 	gpu_buddy_free_list(&mgr->mm, &mgr->reserved_blocks, 0);
 	gpu_buddy_fini(&mgr->mm);
 	pddgpu_vram_clear_fini(mgr);
+	pddgpu_vram_loss_fini(mgr);
 	mutex_unlock(&mgr->lock);
 
 	ttm_resource_manager_cleanup(&mgr->manager);
@@ -222,8 +223,11 @@ int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
 	ret = pddgpu_vram_clear_init(mgr);
 	if (ret)
 		return ret;
-	ret = gpu_buddy_init(&mgr->mm, size, PAGE_SIZE);
+	ret = pddgpu_vram_loss_init(mgr);
+	if (!ret)
+		ret = gpu_buddy_init(&mgr->mm, size, PAGE_SIZE);
 	if (ret) {
+		pddgpu_vram_loss_fini(mgr);
 		pddgpu_vram_clear_fini(mgr);
 		return ret;
 	}

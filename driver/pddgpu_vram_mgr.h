@@ -57,6 +57,10 @@ struct pddgpu_vram_resource {
 	u64 unclear;
 	/** @contiguous: the blocks adjoin: the buffer is one range */
 	bool contiguous;
+	/** @spoilt: what was clear when it was allocated is not any more */
+	bool spoilt;
+	/** @losses: how often VRAM had been lost when it got what it holds */
+	u32 losses;
 };
 
 /**
@@ -103,5 +107,9 @@ void pddgpu_vram_mgr_get_stats(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_s
 int pddgpu_vram_mgr_check(struct pddgpu_vram_mgr *mgr);
 int pddgpu_vram_mgr_recover(struct pddgpu_vram_mgr *mgr);
 int pddgpu_vram_mgr_inject(struct pddgpu_vram_mgr *mgr, enum pddgpu_health_fault fault);
+u32 pddgpu_vram_mgr_losses(struct pddgpu_vram_mgr *mgr);
+void pddgpu_vram_mgr_lose(struct pddgpu_vram_mgr *mgr);
+u32 pddgpu_vram_mgr_refresh(struct pddgpu_vram_mgr *mgr, struct ttm_resource *res);
+u64 pddgpu_vram_mgr_next_touched(struct pddgpu_vram_mgr *mgr, u64 *from, u64 most);
 
 #endif /* PDDGPU_VRAM_MGR_H */

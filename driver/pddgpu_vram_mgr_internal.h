@@ -6,6 +6,7 @@
 #define PDDGPU_VRAM_MGR_INTERNAL_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
@@ -47,6 +48,10 @@ struct pddgpu_vram_clear {
 	void (*notify)(void *data, bool now);
 	/** @data: for @notify */
 	void *data;
+	/** @losses: losses of VRAM that the allocator has been told of */
+	u32 losses;
+	/** @distrust: and of the last could not be: nothing is clear, whatever it says */
+	bool distrust;
 };
 
 /**
@@ -125,6 +130,13 @@ struct pddgpu_vram_mgr {
 	u64 size;
 	/** @visible_size: bytes the CPU reaches, from 0; constant */
 	u64 visible_size;
+	/** @losses: how often VRAM has been lost */
+	atomic_t losses;
+	/**
+	 * @touched: a bit for each PDDGPU_VRAM_GRANULE that a buffer was ever in; set
+	 * under @lock before the buffer gets it, never cleared, read without
+	 */
+	unsigned long *touched;
 	/** @retry: what to do about a transient failure */
 	struct pddgpu_retry retry;
 };
@@ -150,6 +162,17 @@ struct pddgpu_vram_request {
 	/** @clear: rather of what is clear than of what is not; set by the manager */
 	bool clear;
 };
+
+/* What is filled with zeros at least, where VRAM was lost */
+#define PDDGPU_VRAM_GRANULE_SHIFT	21
+#define PDDGPU_VRAM_GRANULE		BIT_ULL(PDDGPU_VRAM_GRANULE_SHIFT)
+
+int pddgpu_vram_loss_init(struct pddgpu_vram_mgr *mgr);
+void pddgpu_vram_loss_fini(struct pddgpu_vram_mgr *mgr);
+void pddgpu_vram_loss_sync(struct pddgpu_vram_mgr *mgr);
+void pddgpu_vram_loss_allocated(struct pddgpu_vram_mgr *mgr,
+				struct pddgpu_vram_resource *vres);
+void pddgpu_vram_clear_doubt(struct pddgpu_vram_mgr *mgr, struct list_head *blocks);
 
 u64 pddgpu_vram_block_visible(struct pddgpu_vram_mgr *mgr,
 			      struct gpu_buddy_block *block);

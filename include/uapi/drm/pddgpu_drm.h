@@ -29,7 +29,10 @@ extern "C" {
  *   are empty; -ENOMEM no room now; -EDQUOT more would be kept unpageable
  *   than is allowed; -EBUSY the buffer has to stay where it is; -EFAULT a bad
  *   pointer; -ENODEV the device is gone or not ready; -EIO nothing is given out
- *   in any of the named domains, because of an error; -EINTR call again.
+ *   in any of the named domains, because of an error, or the device is wedged:
+ *   it could not be reset, and is to be bound to its driver anew. Then all that
+ *   still can be done is to give back: GEM_DESTROY, DRM_IOCTL_GEM_CLOSE,
+ *   DRM_IOCTL_SYNCOBJ_DESTROY, munmap() and close(); -EINTR call again.
  * - Sizes and offsets are bytes, times nanoseconds.
  */
 
@@ -133,10 +136,22 @@ struct drm_pddgpu_gem_info {
 	__u32 domain;
 	/**
 	 * @flags: out: its creation flags; PDDGPU_GEM_CREATE_UNPAGEABLE while
-	 * some client keeps it unpageable, however it was made
+	 * some client keeps it unpageable, however it was made; and
+	 * PDDGPU_GEM_INFO_VRAM_LOST
 	 */
 	__u32 flags;
 };
+
+/*
+ * What the buffer held is lost: it was in VRAM, or not yet whole out of it, when a
+ * reset of the chip lost VRAM. It was zeros then, or where even that failed what the
+ * chip had left there, and nobody else's; what was written to it since is there. A
+ * buffer in system pages or in swap is never marked. One that was on its way into
+ * VRAM may be, though it is whole. The mark stays, wherever the buffer goes and
+ * whoever writes it, until some client of those who share it says with
+ * PDDGPU_GEM_SET_VRAM_LOST_SEEN that he knows.
+ */
+#define PDDGPU_GEM_INFO_VRAM_LOST	(1U << 31)
 
 /**
  * struct drm_pddgpu_gem_destroy - close a handle, as DRM_IOCTL_GEM_CLOSE does
@@ -151,7 +166,9 @@ struct drm_pddgpu_gem_destroy {
 /* SET_DOMAIN: keep the buffer where it is afterwards; or no longer; not both */
 #define PDDGPU_GEM_SET_UNPAGEABLE	(1 << 0)
 #define PDDGPU_GEM_SET_PAGEABLE		(1 << 1)
-#define PDDGPU_GEM_SET_MASK		0x3
+/* When it succeeds the buffer is marked PDDGPU_GEM_INFO_VRAM_LOST no more */
+#define PDDGPU_GEM_SET_VRAM_LOST_SEEN	(1 << 2)
+#define PDDGPU_GEM_SET_MASK		0x7
 
 /**
  * struct drm_pddgpu_gem_set_domain - change where a buffer may live, and move it
@@ -186,7 +203,10 @@ struct drm_pddgpu_gem_set_domain {
 	__u32 handle;
 	/** @domains: in: a non-empty set of PDDGPU_GEM_DOMAIN_* */
 	__u32 domains;
-	/** @flags: in: PDDGPU_GEM_SET_*; 0 leaves the client's wish as it is */
+	/**
+	 * @flags: in: PDDGPU_GEM_SET_*; without UNPAGEABLE and PAGEABLE the
+	 * client's wish stays as it is
+	 */
 	__u32 flags;
 	/** @domain: out: the one domain it is in now */
 	__u32 domain;
@@ -265,7 +285,18 @@ struct drm_pddgpu_sync {
  * CPU alone; those that are there now come where the engine reaches them. If
  * they do not fit in there together the answer is -ENOMEM and nothing runs. A
  * job that fails on the way signals its syncobjs with an error, and what of it
- * had not run by then does not.
+ * had not run by then does not:
+ *
+ * - -EIO it has faulted;
+ * - -ETIME the engine got no further with it in the time that the module's
+ *   parameter job_timeout_ms says;
+ * - -ECANCELED through no fault of its own: the chip was reset in the middle of it
+ *   and to do it once more might come to something else, since it reads what it
+ *   may have written; or a reset lost VRAM after it was submitted;
+ * - -EIO, -ENODEV the device is wedged, or gone.
+ *
+ * A job that somebody else's stopped on the way, and that had not begun, or that
+ * comes to the same when it is begun again, is run again and knows nothing of it.
  *
  * A file has so much under way at most: each job counts one, and one for each
  * MiB that it writes, and with 256 of that SUBMIT waits until some is done. A
@@ -351,10 +382,14 @@ struct drm_pddgpu_device_info {
 	__u32 engine_count;
 };
 
-/* Device states (requirement C1) */
+/*
+ * Device states (requirement C1). Who can ask finds READY; debugfs has the file
+ * reset, which also knows WEDGED.
+ */
 #define PDDGPU_DEVICE_STATE_INITIALIZING	0x01
 #define PDDGPU_DEVICE_STATE_READY		0x02
 #define PDDGPU_DEVICE_STATE_SHUTDOWN		0x04
+#define PDDGPU_DEVICE_STATE_WEDGED		0x08
 
 /* Segment kinds */
 #define PDDGPU_SEGMENT_KIND_LOCAL		0
