@@ -530,6 +530,7 @@ static void engine_lost(void **state)
 
 	fd = bare_open();
 	n = fill_vram(fd, chunk_of(fd), &bytes);
+	assert_ok(pdt_parameter("chip_resets", "0"));
 	control("fail-reset 1");
 	control("fault 1");
 	free_all(fd, n);

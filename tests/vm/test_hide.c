@@ -35,6 +35,7 @@ static void victim_stays(void **state)
 		assert_ok(pdt_create(s->fd, SIZE, PDT_VRAM, seen, &handles[n++]));
 		assert_ok(pdt_stats(s->fd, &stats));
 	}
+	assert_ok(pdt_parameter("chip_resets", "0"));
 	assert_ok(pdt_control("fail-reset 1", answer, sizeof(answer)));
 	assert_ok(pdt_control("hang 1", answer, sizeof(answer)));
 	/* Whether it gets room or not */

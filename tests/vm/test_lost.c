@@ -41,6 +41,7 @@ static void what_is_lost_is_zeros(void **state)
 	memset(secret.map, 0xa5, secret.size);
 	pdt_buffer_destroy(s->fd, &secret);
 
+	assert_ok(pdt_parameter("chip_resets", "0"));
 	assert_ok(pdt_control("fail-reset 1000", answer, sizeof(answer)));
 	assert_ok(pdt_control("hang 1", answer, sizeof(answer)));
 	/* It cannot be cleared either */
@@ -84,6 +85,7 @@ static void what_was_there_is_not_shown(void **state)
 	assert_ok(pdt_destroy(s->fd, secret));
 
 	assert_ok(pdt_stats(s->fd, &stats));
+	assert_ok(pdt_parameter("chip_resets", "0"));
 	control("fail-reset 1000");
 	control("hang 1");
 	/* All of the visible part: the victim has to go; the engine is lost soon */

@@ -21,6 +21,15 @@ int pdt_module_unload(void)
 }
 
 /* As the kernel would for a card that it has found; waits for the node. */
+/* Sets one that can be set at any time; until the module is loaded again */
+int pdt_parameter(const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/pddgpu/parameters/%s", name);
+	return pdt_file_write(path, value);
+}
+
 int pdt_module_load(void)
 {
 	static const char *const by_name[] = { "modprobe", "pddgpu", NULL };

@@ -272,6 +272,7 @@ int pdt_vgem_signal(int vgem, uint32_t fence);
 bool pdt_module_loaded(void);
 int pdt_module_unload(void);
 int pdt_module_load(void);
+int pdt_parameter(const char *name, const char *value);
 int pdt_wait_for_card(void);
 int pdt_pci_write(const char *device, const char *file, const char *text);
 void pdt_pci_driver(const char *device, char *driver, size_t room);
@@ -320,6 +321,17 @@ int pdt_gone_teardown(void **state);
 /* The card is taken away in it, and brought back; then the driver is unloaded. */
 #define pdt_gone_test(f) \
 	cmocka_unit_test_setup_teardown(f, pdt_gone_setup, pdt_gone_teardown)
+/* reset.c */
+int pdt_fence_fd(int fd, uint32_t syncobj, int *sync);
+int pdt_fence_fd_wait(int sync, unsigned int ms);
+int pdt_fence_status(int fd, uint32_t syncobj);
+int pdt_submit_fence(int fd, const struct drm_pddgpu_submit_op *ops, uint32_t count,
+		     int *sync);
+int pdt_reset_figure(const char *name, uint64_t *value);
+int pdt_reset_chip(void);
+bool pdt_vram_lost(int fd, uint32_t handle);
+int pdt_vram_lost_seen(int fd, uint32_t handle, uint32_t domains);
+unsigned int pdt_count(const char *name, unsigned int preset);
 
 /* fixture.c */
 
