@@ -210,7 +210,9 @@ static int pddgpu_reset_attempt(struct pddgpu_reset *reset)
 	ret = pddgpu_reset_chip(reset);
 	up_write(&pdev->reset_sem);
 
-	pddgpu_reset_engines(pdev, ret ? pddgpu_engine_give_up : pddgpu_engine_replay);
+	/* Of a card that is gone whoever takes it away ends the jobs */
+	if (ret != -ENODEV)
+		pddgpu_reset_engines(pdev, ret ? pddgpu_engine_give_up : pddgpu_engine_replay);
 	pddgpu_reset_engines(pdev, pddgpu_engine_resume);
 	WRITE_ONCE(reset->last_us, ktime_us_delta(ktime_get(), start));
 	if (ret) {
