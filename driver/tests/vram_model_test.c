@@ -394,6 +394,10 @@ static void vmodel_test_cursor(struct kunit *test)
 			blocks++;
 		}
 		KUNIT_ASSERT_EQ(test, n, pages);
+		/* From the first byte of each page, thus of each block */
+		for (n = 0; n < pages && i < 10; n++)
+			vmodel_walk(test, model, bo->res, at, (u64)n << PAGE_SHIFT,
+				    min(size - ((u64)n << PAGE_SHIFT), (u64)SZ_8K));
 		vmodel_walk(test, model, bo->res, at, 0, size);
 		vmodel_walk(test, model, bo->res, at, 0, 1);
 		vmodel_walk(test, model, bo->res, at, size - 1, 1);
