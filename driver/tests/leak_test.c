@@ -322,6 +322,7 @@ static void leak_test_births_differ(struct kunit *test)
 	pddgpu_leak_track(leak_of(test), old, &late);
 	leak_expect_classes(test, 1, 0, 4);
 	pddgpu_leak_untrack(leak_of(test), old);
+	leak_expect_classes(test, 0, 0, 4);
 	for (i = 0; i < ARRAY_SIZE(node); i++)
 		pddgpu_leak_untrack(leak_of(test), node[i]);
 }
