@@ -118,7 +118,10 @@ static int spoil(struct load *load, uint64_t *random)
 			child_check(!rc || rc == -ENOMEM);
 		}
 	}
-	load->stop = true;
+	child_check(!pdt_debugfs_write("inject_error", "vram off"));
+	child_check(!pdt_debugfs_write("inject_error", "gtt off"));
+	/* What the others still touch may have to move for it. */
+	child_check(!pdt_debugfs_write("recover", "device"));
 	return 0;
 }
 
@@ -154,9 +157,6 @@ static void run(struct pdt_state *s, uint64_t most, const char *count)
 	assert_ok(pdt_debugfs_write("recover_count", count));
 	assert_ok(pdt_debugfs_write("recover_delay", "5"));
 	assert_int_equal(pdt_threads(THREADS + 1, one_of_them, &load), 0);
-	assert_ok(pdt_debugfs_write("inject_error", "vram off"));
-	assert_ok(pdt_debugfs_write("inject_error", "gtt off"));
-	assert_ok(pdt_debugfs_write("recover", "device"));
 	printf("# %lu buffers, %lu refused; %llu and %llu recoveries\n", load.made,
 	       load.refused, (unsigned long long)(figure("vram_recoveries") - vram),
 	       (unsigned long long)(figure("gtt_recoveries") - gtt));

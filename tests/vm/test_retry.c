@@ -180,8 +180,8 @@ static void as_often_and_as_late(struct pdt_state *s, const struct domain *d)
 		assert_int_equal(second.rc, -ENOMEM);
 		assert_u64(figure(d, "retries"), retries + cases[i].count);
 		assert_u64(figure(d, "retries_helped"), helped);
-		/* The clock's ms are cut off at both ends. */
-		assert_true(second.ms + 1 >= cases[i].count * cases[i].delay);
+		/* A tick that came late makes a sleep look shorter. */
+		assert_true(4 * second.ms >= 3 * cases[i].count * cases[i].delay);
 	}
 	nobody_waits(s, &first);
 	empty(s);
