@@ -214,9 +214,8 @@ out_unlock:
 }
 
 /*
- * The chip and the CPU use the pages at the same time, so to make them agree when
- * pages come and go would not do; what is cached is snooped. Pages on their way out
- * of the aperture may be mapped twice, there and in the paging window.
+ * The chip and the CPU use the pages at the same time, and what is cached is snooped.
+ * Pages may be mapped twice, in their place and in the paging window.
  */
 #define PDDGPU_GART_DMA_ATTRS	DMA_ATTR_SKIP_CPU_SYNC
 

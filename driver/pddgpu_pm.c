@@ -165,12 +165,10 @@ static void pddgpu_pm_stop_work(struct pddgpu_device *pdev)
 	pddgpu_monitor_stop(pdev);
 	pddgpu_clear_stop(pdev);
 	pddgpu_swap_flush(pdev);
-	pddgpu_reset_hold(pdev);
 }
 
 static void pddgpu_pm_start_work(struct pddgpu_device *pdev)
 {
-	pddgpu_reset_release(pdev);
 	pddgpu_clear_start(pdev);
 	pddgpu_monitor_start(pdev);
 }
@@ -196,8 +194,10 @@ static int pddgpu_pm_empty_once(struct pddgpu_pm *pm, unsigned long deadline)
 		pddgpu_engine_wake(user);
 		return ret;
 	}
+	pddgpu_reset_hold(pm->pdev);
 	/* The chip had to be reset: users' jobs have gone on, and changed what was copied */
-	if (!pddgpu_engine_asleep(user)) {
+	if (!pddgpu_engine_asleep(user) || !pddgpu_engine_asleep(paging)) {
+		pddgpu_engine_wake(user);
 		pddgpu_engine_wake(paging);
 		return time_after(jiffies, deadline) ? -EBUSY : -EAGAIN;
 	}
@@ -232,6 +232,7 @@ static int pddgpu_pm_suspend(struct device *dev)
 	ret = pddgpu_pm_empty(pm);
 	if (ret) {
 		drm_err(&pdev->drm, "PDDGPU: no sleep: VRAM could not be saved: %d\n", ret);
+		pddgpu_reset_go_on(pdev);
 		pddgpu_pm_start_work(pdev);
 		pddgpu_pm_failed(pm, PDDGPU_PM_ACTIVE, ret);
 		goto out_exit;
@@ -282,6 +283,7 @@ static int pddgpu_pm_bring_back(struct pddgpu_pm *pm)
 	ret = pddgpu_vram_mgr_forget_clear(pdev->vram_mgr);
 	if (ret)
 		return ret;
+	pddgpu_reset_woken(pdev);
 	pddgpu_engine_wake(pdev->engine[PDDGPU_ENGINE_PAGING]);
 	return pddgpu_save_restore(pm->save);
 }

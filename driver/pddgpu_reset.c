@@ -289,29 +289,38 @@ int pddgpu_reset_now(struct pddgpu_device *pdev)
 }
 
 /**
- * pddgpu_reset_hold() - put the next attempt off, while the system sleeps
- * @pdev: the device; nobody asks for a reset
+ * pddgpu_reset_hold() - the system goes to sleep: the chip is not tried again
+ * @pdev: the device
+ *
+ * Waits for an attempt that is under way, which lets both engines go on.
  */
 void pddgpu_reset_hold(struct pddgpu_device *pdev)
 {
 	cancel_delayed_work_sync(&pdev->reset->again);
+	flush_work(&pdev->reset->asked);
 }
 
 /**
- * pddgpu_reset_release() - undo pddgpu_reset_hold()
+ * pddgpu_reset_go_on() - it does not sleep after all: undo pddgpu_reset_hold()
  * @pdev: the device
- *
- * An engine that is lost still is tried again at once.
  */
-void pddgpu_reset_release(struct pddgpu_device *pdev)
+void pddgpu_reset_go_on(struct pddgpu_device *pdev)
 {
 	struct pddgpu_reset *reset = pdev->reset;
-	u32 i;
 
-	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++) {
-		if (pddgpu_engine_lost(pdev->engine[i]) && READ_ONCE(chip_resets))
-			mod_delayed_work(reset->recovery.wq, &reset->again, 0);
-	}
+	if (reset->failed && pddgpu_device_ready(pdev))
+		mod_delayed_work(reset->recovery.wq, &reset->again,
+				 msecs_to_jiffies(PDDGPU_RESET_DELAY_MS));
+}
+
+/**
+ * pddgpu_reset_woken() - the chip has been reset and restarted: all of it works again
+ * @pdev: the device, its engines with nothing in their rings, their schedulers stopped
+ */
+void pddgpu_reset_woken(struct pddgpu_device *pdev)
+{
+	pdev->reset->failed = 0;
+	pddgpu_reset_engines(pdev, pddgpu_engine_replay);
 }
 
 /**

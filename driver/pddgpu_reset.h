@@ -32,9 +32,10 @@ struct pddgpu_reset_info {
 int pddgpu_reset_init(struct pddgpu_device *pdev);
 const struct pddgpu_recovery *pddgpu_reset_recovery(struct pddgpu_device *pdev);
 int pddgpu_reset_now(struct pddgpu_device *pdev);
-void pddgpu_reset_hold(struct pddgpu_device *pdev);
-void pddgpu_reset_release(struct pddgpu_device *pdev);
 void pddgpu_reset_stop(struct pddgpu_device *pdev);
+void pddgpu_reset_hold(struct pddgpu_device *pdev);
+void pddgpu_reset_go_on(struct pddgpu_device *pdev);
+void pddgpu_reset_woken(struct pddgpu_device *pdev);
 void pddgpu_reset_get_info(struct pddgpu_device *pdev, struct pddgpu_reset_info *info);
 
 #endif /* PDDGPU_RESET_H */

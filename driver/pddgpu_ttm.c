@@ -117,39 +117,6 @@ static void pddgpu_ttm_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
 	kfree(to_pddgpu_tt(tt));
 }
 
-/**
- * pddgpu_ttm_bind() - give a buffer's pages their place in the aperture
- * @pdev: the device
- * @tbo: the buffer, reserved, its pages populated and not bound
- * @res: the resource that holds the place; a temporary one has none
- *
- * Return: 0 or what pddgpu_gart_bind_pages() says.
- */
-int pddgpu_ttm_bind(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
-		    struct ttm_resource *res)
-{
-	struct pddgpu_tt *tt = to_pddgpu_tt(tbo->ttm);
-	bool snooped = tt->base.caching == ttm_cached;
-
-	if (!pddgpu_gtt_has_address(res))
-		return 0;
-	if (tt->base.page_flags & TTM_TT_FLAG_EXTERNAL)
-		return pddgpu_gart_bind_sgt(pdev->gart, &tt->binding, res->start,
-					    tbo->sg, tt->base.num_pages, snooped);
-	return pddgpu_gart_bind_pages(pdev->gart, &tt->binding, res->start,
-				      tt->base.pages, tt->base.num_pages, snooped);
-}
-
-/**
- * pddgpu_ttm_unbind() - take a buffer's pages out of the aperture
- * @pdev: the device
- * @tt: the pages, bound or not
- */
-void pddgpu_ttm_unbind(struct pddgpu_device *pdev, struct ttm_tt *tt)
-{
-	pddgpu_gart_unbind(pdev->gart, &to_pddgpu_tt(tt)->binding);
-}
-
 /* Would a buffer get pages, if others have to go to swap for them? */
 static bool pddgpu_ttm_has_pages(struct pddgpu_device *pdev, u64 bytes)
 {
