@@ -98,7 +98,7 @@ static int work(void *arg, unsigned int index)
 }
 
 /* Errors, and recoveries by hand, in between those that happen by themselves */
-static int spoil(struct load *load, uint64_t *random)
+static int spoil(uint64_t *random)
 {
 	int rc;
 
@@ -133,7 +133,7 @@ static int one_of_them(void *arg, unsigned int index)
 
 	if (index)
 		return work(load, index);
-	rc = spoil(load, &random);
+	rc = spoil(&random);
 	load->stop = true;
 	return rc;
 }
