@@ -348,7 +348,8 @@ static void nothing_is_clear(void **state)
 		for (size_t i = 0; i < n; i++) {
 			assert_ok(pdt_glass_zero_check(s->fd, &glass, bufs[i].handle,
 						       bufs[i].size, SIZE));
-			assert_ok(pdt_spoil(s->fd, bufs[i].handle, bufs[i].size, 0x5a5a5a5a));
+			assert_ok(pdt_spoil(s->fd, bufs[i].handle, pdt_pages(bufs[i].size),
+					    0x5a5a5a5a));
 		}
 		for (size_t i = 0; i < n; i++)
 			pdt_buffer_destroy(s->fd, &bufs[i]);
