@@ -18,6 +18,7 @@ help:
 #: make test     every test: checks, the device, the harness, the driver in VMs
 #: make test-debug  the tests in VMs on a kernel that watches: KASAN, lockdep,
 #:               kmemleak and more; see docs/testing.md. Builds it the first time
+#: make soak     hours of hangs, resets, sleeps, removals and fuzzing
 #: make coverage as test-debug, and say which lines of the driver ran
 #: make bench    measure the driver in a VM, beside others: see docs/bench.md
 #: make fuzz-ioctl  fuzz the driver in a VM: see tests/fuzz/ioctl/README.md
@@ -60,6 +61,9 @@ demo: device module example
 test: setup
 	@scripts/test
 
+soak: setup
+	@exec scripts/test --soak
+
 test-debug: setup
 	@exec scripts/test-debug
 
@@ -86,4 +90,4 @@ shell: device module example
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example build demo test test-debug coverage check bench fuzz-ioctl shell clean
+.PHONY: help setup fuzz-device device module example build demo test soak test-debug coverage check bench fuzz-ioctl shell clean

@@ -30,8 +30,7 @@ static int bind_card(const char *name)
 static void every_allocation_of_bind(void **state)
 {
 	struct pdt_state *s = *state;
-	const char *stride = getenv("PDT_SWEEP_BIND");
-	unsigned int step = stride ? (unsigned int)atoi(stride) : 23;
+	unsigned int step = pdt_count("PDT_SWEEP_BIND", 23);
 	unsigned int n = 1, bound = 0, refused = 0;
 	char name[32];
 	bool failed = true;

@@ -308,13 +308,6 @@ static void plugged_out_under_load(void **state)
 	every_load(PDT_PLUG);
 }
 
-static unsigned int count_of(const char *name, unsigned int preset)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned int)strtoul(text, NULL, 10) : preset;
-}
-
 /* Any way, under any load, at any moment, again and again */
 static void many_times(unsigned int count, const enum pdt_way *ways, size_t ways_count)
 {
@@ -346,7 +339,7 @@ static void many_unplugs(void **state)
 	static const enum pdt_way ways[] = { PDT_ONES, PDT_BUS, PDT_REMOVE, PDT_UNBIND, PDT_PLUG };
 
 	(void)state;
-	many_times(count_of("PDT_UNPLUGS", 10), ways, PDT_ARRAY_SIZE(ways));
+	many_times(pdt_count("PDT_UNPLUGS", 10), ways, PDT_ARRAY_SIZE(ways));
 }
 
 static void many_deaths(void **state)
@@ -356,7 +349,7 @@ static void many_deaths(void **state)
 	(void)state;
 	if (!pdt_way_possible(PDT_DIE))
 		pdt_skip("the card cannot be plugged in again");
-	many_times(count_of("PDT_DEATHS", 4), ways, PDT_ARRAY_SIZE(ways));
+	many_times(pdt_count("PDT_DEATHS", 4), ways, PDT_ARRAY_SIZE(ways));
 }
 
 int main(void)

@@ -33,9 +33,7 @@ static int64_t figure(const char *name)
 
 static unsigned int sleeps(void)
 {
-	const char *text = getenv("PDT_SLEEPS");
-
-	return text ? (unsigned int)strtoul(text, NULL, 10) : 6;
+	return pdt_count("PDT_SLEEPS", 6);
 }
 
 /* Every third is a real one. */

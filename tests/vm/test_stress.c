@@ -162,22 +162,27 @@ static void ten_thousand(void **state)
 	assert_plausible(after.avg_move_time, after.move_histogram);
 }
 
-/* A hundred threads of one process, on one file */
+/* A hundred threads of one process, on one file; $PDT_STRESS seconds long */
 static void hundred_threads(void **state)
 {
 	struct pdt_state *s = *state;
 	struct drm_pddgpu_memory_stats before, after;
 	struct tally *tally = pdt_shared(sizeof(*tally));
 	struct job job = { .tally = tally, .fd = s->fd, .process = 77, .creates = 10 };
+	uint64_t end = pdt_now_ms() + pdt_count("PDT_STRESS", 0) * 1000ULL;
+	uint64_t rounds = 0;
 
 	assert_non_null(tally);
 	assert_ok(pdt_stats(s->fd, &before));
-	assert_int_equal(pdt_threads(100, thread_main, &job), 0);
-	assert_u64(tally->created, 1000);
-	assert_true(pdt_level_wait(s->fd, &s->before));
+	do {
+		assert_int_equal(pdt_threads(100, thread_main, &job), 0);
+		assert_u64(tally->created, ++rounds * 1000);
+		job.process++;
+		assert_true(pdt_level_wait(s->fd, &s->before));
+	} while (pdt_now_ms() < end);
 	assert_ok(pdt_stats(s->fd, &after));
-	assert_u64(after.total_allocations - before.total_allocations, 1000);
-	assert_u64(after.total_deallocations - before.total_deallocations, 1000);
+	assert_u64(after.total_allocations - before.total_allocations, rounds * 1000);
+	assert_u64(after.total_deallocations - before.total_deallocations, rounds * 1000);
 }
 
 int main(void)

@@ -48,7 +48,7 @@ static void say(const char *text)
 static int read_base(struct base *base)
 {
 	static const char *const segments[] = { "vram", "vram_invisible", "system" };
-	struct drm_pddgpu_domain_usage usage[3];
+	struct drm_pddgpu_domain_usage usage[3] = { 0 };
 	uint32_t size = sizeof(usage);
 	struct pdt_limits limits;
 	int fd = pdt_open(), rc;

@@ -152,6 +152,7 @@ unsigned int pdt_threads(unsigned int count, int (*fn)(void *arg, unsigned int i
 void *pdt_shared(size_t size);
 uint64_t pdt_now_ms(void);
 unsigned int pdt_slow(void);
+unsigned int pdt_count(const char *name, unsigned int preset);
 void pdt_sleep_ms(unsigned int ms);
 
 /* kernel.c */
@@ -331,7 +332,6 @@ int pdt_reset_figure(const char *name, uint64_t *value);
 int pdt_reset_chip(void);
 bool pdt_vram_lost(int fd, uint32_t handle);
 int pdt_vram_lost_seen(int fd, uint32_t handle, uint32_t domains);
-unsigned int pdt_count(const char *name, unsigned int preset);
 
 /* fixture.c */
 

@@ -21,6 +21,14 @@ unsigned int pdt_slow(void)
 	return times > 0 ? times : 1;
 }
 
+/* How often something is to be done: what a variable of the environment says */
+unsigned int pdt_count(const char *name, unsigned int preset)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? (unsigned int)strtoul(text, NULL, 10) : preset;
+}
+
 /*
  * Runs @fn in a child, which ends with what it returns. The child dies of an
  * access violation instead of jumping into cmocka, and of a hang.

@@ -91,11 +91,3 @@ int pdt_vram_lost_seen(int fd, uint32_t handle, uint32_t domains)
 
 	return pdt_set_domain_flags(fd, handle, domains, PDDGPU_GEM_SET_VRAM_LOST_SEEN, &now);
 }
-
-/* A number from the environment, for how long a test is to go on */
-unsigned int pdt_count(const char *name, unsigned int preset)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? (unsigned int)strtoul(text, NULL, 10) : preset;
-}
