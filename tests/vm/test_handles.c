@@ -109,7 +109,7 @@ static void padding_and_flags(void **state)
 	set.handle = handle;
 	set.flags = PDDGPU_GEM_SET_UNPAGEABLE | PDDGPU_GEM_SET_PAGEABLE;
 	assert_err(EINVAL, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN, &set));
-	set.flags = 4;
+	set.flags = PDDGPU_GEM_SET_MASK + 1;
 	assert_err(EINVAL, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN, &set));
 	set.flags = 0x80000001;
 	assert_err(EINVAL, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN, &set));
