@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
-#include <linux/iopoll.h>
+#include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
@@ -17,6 +18,9 @@
 /* The device answers a request in some 100 us; a busy host may take long. */
 #define PDDGPU_HW_TIMEOUT_US	(3 * USEC_PER_SEC)
 #define PDDGPU_HW_POLL_US	20
+/* The control doorbell is rung again after this; a look at the card is cheap */
+#define PDDGPU_HW_RING_US	(300 * USEC_PER_MSEC)
+#define PDDGPU_HW_LOOKS		5000
 
 #define PDDGPU_BAR_DOORBELL	0
 #define PDDGPU_BAR_MEMORY	2
@@ -195,13 +199,41 @@ void pddgpu_hw_doubt(struct pddgpu_hw *hw)
 	spin_unlock_irqrestore(&hw->watch_lock, flags);
 }
 
-/* How a wait for the card's answer has ended. One that is silent so long is dead. */
-static int pddgpu_hw_answered(struct pddgpu_hw *hw, int timed_out, const char *what)
+/* Has the card answered: 0; -ENODEV it has gone; -EAGAIN not yet */
+static int pddgpu_hw_answered(struct pddgpu_hw *hw, u32 reg, u32 mask, u32 want)
 {
+	u32 value = pddgpu_hw_read(hw, reg);
+
+	/* One that reads all ones would look as if it had */
 	if (!pddgpu_hw_look(hw))
 		return -ENODEV;
-	if (!timed_out)
-		return 0;
+	return (value & mask) == want ? 0 : -EAGAIN;
+}
+
+/*
+ * Ring the control doorbell and wait until a register has what was asked for. A
+ * card that is silent so long is dead. When the machine has just woken up the clock
+ * may leap, and what was rung may have gone unheard: so the card is looked at some
+ * times, whatever the clock says, and rung for more than once.
+ */
+static int pddgpu_hw_ask(struct pddgpu_hw *hw, u32 reg, u32 mask, u32 want, const char *what)
+{
+	unsigned long end = jiffies + usecs_to_jiffies(PDDGPU_HW_TIMEOUT_US);
+	unsigned long again = 0;
+	u32 looks = 0;
+	int ret;
+
+	do {
+		if (!looks || time_after(jiffies, again)) {
+			pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
+			again = jiffies + usecs_to_jiffies(PDDGPU_HW_RING_US);
+		}
+		ret = pddgpu_hw_answered(hw, reg, mask, want);
+		if (ret != -EAGAIN)
+			return ret;
+		usleep_range(PDDGPU_HW_POLL_US / 2, PDDGPU_HW_POLL_US);
+	} while (++looks < PDDGPU_HW_LOOKS || time_before(jiffies, end));
+
 	drm_err(hw->drm, "PDDGPU: %s: no answer within %lu ms\n", what,
 		PDDGPU_HW_TIMEOUT_US / USEC_PER_MSEC);
 	pddgpu_hw_set_gone(hw, "it does not answer");
@@ -214,17 +246,11 @@ static int pddgpu_hw_answered(struct pddgpu_hw *hw, int timed_out, const char *w
  */
 static int pddgpu_hw_request(struct pddgpu_hw *hw, u32 bit, const char *what)
 {
-	u32 value;
 	int ret;
 
 	mutex_lock(&hw->request_lock);
 	pddgpu_hw_write(hw, PDDGPU_RESET, bit);
-	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
-	ret = read_poll_timeout(pddgpu_hw_read, value,
-				!(value & bit) || !pddgpu_hw_look(hw),
-				PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US, false,
-				hw, PDDGPU_RESET);
-	ret = pddgpu_hw_answered(hw, ret, what);
+	ret = pddgpu_hw_ask(hw, PDDGPU_RESET, bit, 0, what);
 	mutex_unlock(&hw->request_lock);
 	return ret;
 }
@@ -348,19 +374,13 @@ int pddgpu_hw_enable_memory(struct pddgpu_hw *hw)
  */
 int pddgpu_hw_flush_tlb(struct pddgpu_hw *hw)
 {
-	u32 want, done;
+	u32 want;
 	int ret;
 
 	mutex_lock(&hw->request_lock);
 	want = pddgpu_hw_read(hw, PDDGPU_TLB_FLUSH_REQ) + 1;
 	pddgpu_hw_write(hw, PDDGPU_TLB_FLUSH_REQ, want);
-	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
-	ret = read_poll_timeout(pddgpu_hw_read, done,
-				(s32)(done - want) >= 0 || !pddgpu_hw_look(hw),
-				PDDGPU_HW_POLL_US, PDDGPU_HW_TIMEOUT_US, false,
-				hw, PDDGPU_TLB_FLUSH_DONE);
-	/* A card that reads all ones would look as if it had flushed */
-	ret = pddgpu_hw_answered(hw, ret, "TLB flush");
+	ret = pddgpu_hw_ask(hw, PDDGPU_TLB_FLUSH_DONE, U32_MAX, want, "TLB flush");
 	mutex_unlock(&hw->request_lock);
 	return ret;
 }

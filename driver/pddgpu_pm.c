@@ -50,8 +50,6 @@
 
 /* What the kernel gives to processes, so that they freeze, jobs get too */
 #define PDDGPU_PM_PATIENCE	(20 * HZ)
-/* How often a chip that does not answer is asked to come back */
-#define PDDGPU_PM_TRIES		3
 
 /**
  * struct pddgpu_pm - a card's sleep
@@ -251,23 +249,6 @@ out_exit:
 	return ret;
 }
 
-/*
- * A doorbell that is rung just after the machine has woken up may go unheard: the
- * chip is asked again.
- */
-static int pddgpu_pm_restart(struct pddgpu_device *pdev)
-{
-	u32 tries = 0;
-	int ret;
-
-	do {
-		ret = pddgpu_hw_reset(pdev->hw);
-		if (!ret)
-			ret = pddgpu_device_restart(pdev);
-	} while (ret == -ETIMEDOUT && ++tries < PDDGPU_PM_TRIES);
-	return ret;
-}
-
 /* From the reset on: page tables, rings, and what was in VRAM. */
 static int pddgpu_pm_bring_back(struct pddgpu_pm *pm)
 {
@@ -277,7 +258,10 @@ static int pddgpu_pm_bring_back(struct pddgpu_pm *pm)
 	pci_set_master(to_pci_dev(pdev->drm.dev));
 	if (!pddgpu_hw_present(pdev->hw))
 		return -ENODEV;
-	ret = pddgpu_pm_restart(pdev);
+	ret = pddgpu_hw_reset(pdev->hw);
+	if (ret)
+		return ret;
+	ret = pddgpu_device_restart(pdev);
 	if (ret)
 		return ret;
 	ret = pddgpu_vram_mgr_forget_clear(pdev->vram_mgr);

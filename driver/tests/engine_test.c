@@ -42,6 +42,8 @@ struct engine_test {
 	struct pddgpu_kunit_card *card;
 	/** @engine: what is tested */
 	struct pddgpu_engine *engine;
+	/** @recovery: for when it has stopped */
+	struct pddgpu_recovery recovery;
 	/** @queue: two clients */
 	struct pddgpu_queue *queue[ENGINE_QUEUES];
 	/** @work: copies and fills that were done */
@@ -142,6 +144,12 @@ static void engine_test_fini(void *data)
 	}
 }
 
+/* The CPU goes on at once when the engine cannot be reset */
+static bool engine_no_chip_reset(void *data)
+{
+	return false;
+}
+
 static int engine_test_init(struct kunit *test)
 {
 	struct engine_test *et = kunit_kzalloc(test, sizeof(*et), GFP_KERNEL);
@@ -152,6 +160,8 @@ static int engine_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, et);
 	pdev = pddgpu_kunit_memory(test, ENGINE_VRAM, ENGINE_VRAM, SZ_8M, SZ_8M);
 	et->pdev = pdev;
+	et->recovery.wq = system_wq;
+	et->recovery.reset_chip = engine_no_chip_reset;
 	et->card = pddgpu_kunit_card_init(test, &pdev->drm, ENGINE_VRAM, ENGINE_VRAM, SZ_8M);
 	pdev->hw = et->card->hw;
 	pdev->chip = pddgpu_chip_init(&pdev->drm, pdev->hw);
@@ -160,7 +170,8 @@ static int engine_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pdev->gart);
 	KUNIT_ASSERT_EQ(test, 0, pddgpu_vram_mgr_reserve(pdev->vram_mgr, PDDGPU_ENGINE_VRAM_SIZE,
 							 PAGE_SIZE, &offset));
-	et->engine = pddgpu_engine_init(&pdev->drm, pdev->hw, pdev->chip, pdev->gart, 0, offset);
+	et->engine = pddgpu_engine_init(&pdev->drm, pdev->hw, pdev->chip, pdev->gart, 0, offset,
+					&et->recovery);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, et->engine);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, engine_test_fini, et));
 	for (i = 0; i < ENGINE_QUEUES; i++) {

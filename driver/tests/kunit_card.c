@@ -164,6 +164,8 @@ static void pddgpu_kunit_writel(u32 value, void __iomem *addr)
 		memset(card->regs, 0xff, PDDGPU_REG_FILE_SIZE);
 	else if (card->silent)
 		return;
+	else if (card->deaf)
+		card->deaf--;
 	else if (number == PDDGPU_DOORBELL_CONTROL)
 		pddgpu_kunit_card_control(card);
 	else if (card->ring && number <= PDDGPU_DOORBELL_ENGINE1)
@@ -257,6 +259,7 @@ struct pddgpu_kunit_card *pddgpu_kunit_card_init(struct kunit *test, struct drm_
 	card->hw->doorbell = (void __iomem __force *)card->doorbell;
 	card->hw->regs = (void __iomem __force *)card->regs;
 	card->hw->vram = (void __iomem __force *)card->vram;
+	spin_lock_init(&card->hw->watch_lock);
 	KUNIT_ASSERT_EQ(test, 0, drmm_mutex_init(drm, &card->hw->request_lock));
 	pddgpu_kunit_card = card;
 	return card;

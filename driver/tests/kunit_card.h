@@ -55,6 +55,8 @@ struct pddgpu_kunit_card {
 	u64 gtt_size;
 	/** @silent: it answers no request */
 	bool silent;
+	/** @deaf: so many doorbells it does not hear */
+	u32 deaf;
 	/** @gone: it falls off the bus at the next doorbell */
 	bool gone;
 	/** @fail_reset: resets fail */

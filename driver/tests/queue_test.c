@@ -69,8 +69,8 @@ static int queue_test_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, qt);
 	init_completion(&qt->done);
-	KUNIT_ASSERT_EQ(test, 0, pddgpu_sched_init(&qt->sched, &queue_sched_ops, 16, HZ, "kunit",
-						   pdev->drm.dev));
+	KUNIT_ASSERT_EQ(test, 0, pddgpu_sched_init(&qt->sched, &queue_sched_ops, 16, HZ, NULL,
+						   "kunit", pdev->drm.dev));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, queue_test_fini, qt));
 	qt->queue = pddgpu_queue_init(&qt->sched, DRM_SCHED_PRIORITY_NORMAL, true);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, qt->queue);

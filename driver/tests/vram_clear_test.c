@@ -55,7 +55,7 @@ static void vclear_fini(void *data)
 
 	pddgpu_vram_mgr_on_stale(vt->mgr, NULL, NULL);
 	if (!list_empty(&vt->blocks))
-		pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, false);
+		pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, false, 0);
 }
 
 static int vclear_test_init(struct kunit *test)
@@ -143,10 +143,10 @@ static void vclear_test_worth(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt->mgr->clear.held, SZ_1M);
 	KUNIT_EXPECT_EQ(test, -ENOENT, pddgpu_vram_mgr_stale(vt->mgr, true));
 	/* It was not cleared: then it is to be */
-	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, false);
+	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, false, 0);
 	KUNIT_EXPECT_EQ(test, 0, pddgpu_vram_mgr_stale(vt->mgr, false));
 	KUNIT_ASSERT_EQ(test, 0, pddgpu_vram_mgr_take_stale(vt->mgr, SZ_8M, false, &vt->blocks));
-	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true);
+	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true, 0);
 	KUNIT_EXPECT_EQ(test, -ENOENT, pddgpu_vram_mgr_stale(vt->mgr, true));
 	KUNIT_EXPECT_EQ(test, vt->mgr->mm.clear_avail, SZ_1M);
 	KUNIT_EXPECT_EQ(test, vt->mgr->clear.held, 0);
@@ -171,16 +171,16 @@ static void vclear_test_bounds(struct kunit *test)
 							    &vt->blocks));
 	KUNIT_EXPECT_EQ(test, vclear_sum(vt, &ranges), SZ_64K + SZ_4K);
 	KUNIT_EXPECT_EQ(test, ranges, 5);
-	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true);
+	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true, 0);
 	all -= SZ_64K + SZ_4K;
 	KUNIT_ASSERT_EQ(test, 0, pddgpu_vram_mgr_take_stale(vt->mgr, SZ_64M, true, &vt->blocks));
 	KUNIT_EXPECT_EQ(test, vclear_sum(vt, &ranges), 128 * SZ_16K - SZ_4K);
 	KUNIT_EXPECT_EQ(test, ranges, 128);
 	all -= 128 * SZ_16K - SZ_4K;
-	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true);
+	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true, 0);
 	KUNIT_ASSERT_EQ(test, 0, pddgpu_vram_mgr_take_stale(vt->mgr, SZ_64M, true, &vt->blocks));
 	KUNIT_EXPECT_EQ(test, vclear_sum(vt, &ranges), all);
-	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true);
+	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true, 0);
 	KUNIT_EXPECT_EQ(test, vt->mgr->mm.clear_avail, 200 * SZ_16K);
 	KUNIT_EXPECT_EQ(test, vt->mgr->clear.stale_bytes, 0);
 	for (i = 0; i < count; i++)
@@ -211,10 +211,10 @@ static void vclear_test_ahead(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, pddgpu_vram_mgr_stale(vt->mgr, false));
 	KUNIT_ASSERT_EQ(test, 0, pddgpu_vram_mgr_take_stale(vt->mgr, SZ_2M, false, &vt->blocks));
 	KUNIT_EXPECT_EQ(test, vclear_sum(vt, &ranges), SZ_2M);
-	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true);
+	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true, 0);
 	KUNIT_ASSERT_EQ(test, 0, pddgpu_vram_mgr_take_stale(vt->mgr, SZ_64M, false, &vt->blocks));
 	KUNIT_EXPECT_EQ(test, vclear_sum(vt, &ranges), VCLEAR_SIZE / 8 - SZ_2M);
-	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true);
+	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true, 0);
 	KUNIT_EXPECT_EQ(test, -ENOENT, pddgpu_vram_mgr_stale(vt->mgr, true));
 	/* And who comes now finds it */
 	bo = vclear_bo(test, SZ_1M, 0);
@@ -279,7 +279,7 @@ static void vclear_test_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt->mgr->clear.wanting, 1);
 	/* And nobody takes more away meanwhile */
 	KUNIT_EXPECT_NE(test, 0, pddgpu_vram_mgr_stale(vt->mgr, true));
-	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true);
+	pddgpu_vram_mgr_return_stale(vt->mgr, &vt->blocks, true, 0);
 	KUNIT_ASSERT_NE(test, 0, wait_for_completion_timeout(&vt->done, 10 * HZ));
 	KUNIT_EXPECT_EQ(test, vt->result, 0);
 	KUNIT_EXPECT_EQ(test, to_pddgpu_vram_resource(vt->bo->res)->unclear, 0);

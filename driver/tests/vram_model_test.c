@@ -69,7 +69,7 @@ static void vmodel_fini(void *data)
 
 	for (i = 0; i < VMODEL_BATCHES; i++) {
 		if (!list_empty(&model->batch[i]))
-			pddgpu_vram_mgr_return_stale(model->mgr, &model->batch[i], false);
+			pddgpu_vram_mgr_return_stale(model->mgr, &model->batch[i], false, 0);
 	}
 	vfree(model);
 }
@@ -159,7 +159,7 @@ static void vmodel_return(struct kunit *test, struct vmodel *model, struct list_
 			    clear ? 0 : VMODEL_DIRTY | VMODEL_STALE);
 		model->held -= size;
 	}
-	pddgpu_vram_mgr_return_stale(model->mgr, batch, clear);
+	pddgpu_vram_mgr_return_stale(model->mgr, batch, clear, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(batch));
 }
 

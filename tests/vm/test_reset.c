@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define SIZE	(2 * PDT_MIB)
+/* While the CPU does the work it gets at no other VRAM */
+#define VISIBLE	PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED
 #define USER	0
 #define PAGING	1
 
@@ -67,8 +69,8 @@ static uint64_t hang_between_users(struct pdt_state *s, const char *resets)
 	uint64_t start;
 
 	assert_true(fd >= 0);
-	assert_ok(pdt_buffer_create(s->fd, &mine, SIZE, PDT_VRAM, 0));
-	assert_ok(pdt_buffer_create(s->fd, &kept, SIZE, PDT_VRAM, 0));
+	assert_ok(pdt_buffer_create(s->fd, &mine, SIZE, PDT_VRAM, VISIBLE));
+	assert_ok(pdt_buffer_create(s->fd, &kept, SIZE, PDT_VRAM, VISIBLE));
 	pdt_buffer_fill(&kept, 7);
 	assert_ok(pdt_buffer_create(fd, &other, SIZE, PDT_GTT, 0));
 	pdt_buffer_fill(&other, 8);
@@ -149,7 +151,7 @@ static void moves_go_on(void **state)
 	struct pdt_buffer buf;
 	uint32_t now;
 
-	assert_ok(pdt_buffer_create(s->fd, &buf, SIZE, PDT_VRAM, 0));
+	assert_ok(pdt_buffer_create(s->fd, &buf, SIZE, PDT_VRAM, VISIBLE));
 	for (size_t i = 0; i < 3 * PDT_ARRAY_SIZE(resets); i++) {
 		pdt_buffer_fill(&buf, i);
 		control(resets[i % PDT_ARRAY_SIZE(resets)]);
