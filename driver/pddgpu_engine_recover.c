@@ -219,7 +219,6 @@ enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base)
 	enum drm_gpu_sched_stat stat = DRM_GPU_SCHED_STAT_RESET;
 	int idx;
 
-	CLASS(pddgpu_signalling, cookie)();
 	drm_sched_wqueue_stop(&engine->sched);
 	/* The scheduler took it off its list, but it has not gone away */
 	spin_lock(&engine->sched.job_list_lock);

@@ -16,7 +16,9 @@
  * do. So what a fence waits for, which is the scheduler's run_job and timedout_job
  * (see pddgpu_fence.h), neither allocates with reclaim nor takes a lock under
  * which somebody does, nor a reservation. Of the locks above it takes the GART's
- * alone, for the CPU's copies; and the card's request lock, for a reset.
+ * alone, for the CPU's copies; and the card's request lock, for a reset. Lockdep is
+ * told so of run_job only: timedout_job waits for it, which it would take for more
+ * than it is.
  *
  * Reclaim takes none of the driver's locks: the shrinker asks its worker.
  */

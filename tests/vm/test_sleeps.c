@@ -290,7 +290,7 @@ static void two_cards(void **state)
 }
 
 /* Whatever becomes of the card in its sleep: it is as if it had been taken away. */
-static void does_not_wake_up(const char *command)
+static void does_not_wake_up(const char *command, const char *says)
 {
 	struct pdt_log log;
 	struct pdt_buffer vram, gtt;
@@ -305,7 +305,7 @@ static void does_not_wake_up(const char *command)
 	pdt_buffer_fill(&gtt, 2);
 	control(command);
 	assert_ok(pdt_sleep("mem"));
-	assert_true(pdt_log_wait(&log, "the card has not come back"));
+	assert_true(pdt_log_wait(&log, says));
 	assert_err(ENODEV, pdt_create(fd, SIZE, PDT_GTT, 0, &handle));
 	assert_int_equal(pdt_zero_check(vram.map, SIZE), -1);
 	munmap(vram.map, SIZE);
@@ -332,13 +332,14 @@ static void does_not_wake_up(const char *command)
 static void a_reset_that_fails(void **state)
 {
 	(void)state;
-	does_not_wake_up("fail-reset 1000");
+	does_not_wake_up("fail-reset 1000", "the card has not come back");
 }
 
 static void a_card_that_has_gone(void **state)
 {
 	(void)state;
-	does_not_wake_up("all-ones");
+	/* Noticed on the way to sleep already */
+	does_not_wake_up("all-ones", "the card is gone: it has fallen off the bus");
 }
 
 int main(void)

@@ -16,7 +16,9 @@ static uint64_t begin(uint64_t seed)
 
 static uint64_t below(uint64_t *random, uint64_t bound)
 {
-	return (pdt_random(random) >> 16) % bound;
+	uint64_t number = pdt_random(random) >> 16;
+
+	return bound ? number % bound : 0;
 }
 
 static bool one_in(uint64_t *random, uint64_t bound)
