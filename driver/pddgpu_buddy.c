@@ -212,7 +212,8 @@ static int pddgpu_buddy_alloc_joined(struct gpu_buddy *mm,
 	u64 size = mm->chunk_size << order;
 	unsigned long flags = 0;
 
-	if (!mm->clear_avail || !order)
+	/* One for all there is would be for a range, which joins nothing */
+	if (!mm->clear_avail || !order || size >= wish->end - wish->start)
 		return -ENOSPC;
 	if (wish->start || wish->end != mm->size)
 		flags |= GPU_BUDDY_RANGE_ALLOCATION;

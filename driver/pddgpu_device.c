@@ -249,6 +249,7 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 		pddgpu_engine_forsake(pdev->engine[i]);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		pddgpu_engine_stop(pdev->engine[i]);
+	pddgpu_reset_forget(pdev);
 	/* Whose jobs have failed now, if they were not done */
 	pddgpu_clear_stop(pdev);
 	pddgpu_engine_drain(pdev->engine[PDDGPU_ENGINE_PAGING]);

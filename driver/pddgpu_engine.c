@@ -422,6 +422,7 @@ static void pddgpu_engine_fini(struct drm_device *drm, void *arg)
 	pddgpu_engine_free_jobs(engine);
 	drm_sched_fini(&engine->sched);
 	mutex_destroy(&engine->abandon_lock);
+	mutex_destroy(&engine->stop_lock);
 }
 
 /**
@@ -461,6 +462,7 @@ struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_h
 	snprintf(engine->name, sizeof(engine->name), "engine %u", index);
 	spin_lock_init(&engine->lock);
 	mutex_init(&engine->abandon_lock);
+	mutex_init(&engine->stop_lock);
 	INIT_LIST_HEAD(&engine->jobs);
 	pddgpu_timeline_init(&engine->timeline, engine->name);
 	timer_setup(&engine->timer, pddgpu_engine_poll, 0);

@@ -143,7 +143,6 @@ void pddgpu_engine_abandon(struct pddgpu_engine *engine);
 void pddgpu_engine_stop(struct pddgpu_engine *engine);
 void pddgpu_engine_drain(struct pddgpu_engine *engine);
 int pddgpu_engine_sleep(struct pddgpu_engine *engine, unsigned long deadline);
-bool pddgpu_engine_asleep(struct pddgpu_engine *engine);
 void pddgpu_engine_wake(struct pddgpu_engine *engine);
 void pddgpu_engine_signal(struct pddgpu_engine *engine);
 bool pddgpu_engine_poll_fence(struct pddgpu_engine *engine, struct drm_sched_fence *fence);

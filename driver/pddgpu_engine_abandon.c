@@ -60,7 +60,7 @@ void pddgpu_engine_abandon(struct pddgpu_engine *engine)
 	mutex_lock(&engine->abandon_lock);
 	if (engine->abandoned)
 		goto out_unlock;
-	drm_sched_wqueue_stop(&engine->sched);
+	pddgpu_engine_stop_sched(engine);
 	list_for_each_entry(job, &engine->jobs, link) {
 		if (dma_fence_is_signaled(&job->fence->base) || job->fence->base.error)
 			continue;
@@ -70,7 +70,7 @@ void pddgpu_engine_abandon(struct pddgpu_engine *engine)
 	}
 	WRITE_ONCE(engine->abandoned, true);
 	pddgpu_timeline_fail(&engine->timeline, 0);
-	drm_sched_wqueue_start(&engine->sched);
+	pddgpu_engine_start_sched(engine);
 out_unlock:
 	mutex_unlock(&engine->abandon_lock);
 }
@@ -86,9 +86,10 @@ out_unlock:
 void pddgpu_engine_stop(struct pddgpu_engine *engine)
 {
 	timer_delete_sync(&engine->timer);
-	pddgpu_coredump_stop(engine->coredump);
 	pddgpu_engine_abandon(engine);
 	pddgpu_engine_wake(engine);
+	/* It waits for memory, and so perhaps for the fences that have just ended */
+	pddgpu_coredump_stop(engine->coredump);
 }
 
 /**

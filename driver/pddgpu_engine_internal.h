@@ -61,6 +61,12 @@ struct pddgpu_engine {
 	u32 losses;
 	/** @resets: how often it has been reset alone, and well */
 	atomic64_t resets;
+	/** @stop_lock: guards @stops; a leaf. Sleeps */
+	struct mutex stop_lock;
+	/** @stops: who wants that no jobs are run: recovery, sleep, the card's end */
+	u32 stops;
+	/** @asleep: sleep is one of them; under the device's lock */
+	bool asleep;
 	/** @timeline: its fences */
 	struct pddgpu_timeline timeline;
 	/** @timeout: jiffies that a job may take; constant */
@@ -109,6 +115,8 @@ void pddgpu_engine_write_ring(struct pddgpu_engine *engine);
 
 int pddgpu_engine_finish_job(struct pddgpu_engine *engine, struct pddgpu_job *job);
 
+void pddgpu_engine_stop_sched(struct pddgpu_engine *engine);
+void pddgpu_engine_start_sched(struct pddgpu_engine *engine);
 enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base);
 
 #endif /* PDDGPU_ENGINE_INTERNAL_H */

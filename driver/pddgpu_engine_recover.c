@@ -219,7 +219,7 @@ enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base)
 	enum drm_gpu_sched_stat stat = DRM_GPU_SCHED_STAT_RESET;
 	int idx;
 
-	drm_sched_wqueue_stop(&engine->sched);
+	pddgpu_engine_stop_sched(engine);
 	/* The scheduler took it off its list, but it has not gone away */
 	spin_lock(&engine->sched.job_list_lock);
 	list_add(&base->list, &engine->sched.pending_list);
@@ -231,10 +231,14 @@ enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base)
 		pddgpu_engine_recover(engine);
 		drm_dev_exit(idx);
 	} else {
-		pddgpu_timeline_fail(&engine->timeline, -ENODEV);
+		/* Who unplugs may be waiting for these jobs, and nobody else ends them */
+		pddgpu_engine_signal(engine);
+		/* It does nothing any more when its fences say so */
+		pddgpu_hw_reset_engine(engine->hw, engine->index);
+		pddgpu_engine_abandon(engine);
 		stat = DRM_GPU_SCHED_STAT_ENODEV;
 	}
-	drm_sched_wqueue_start(&engine->sched);
+	pddgpu_engine_start_sched(engine);
 	return stat;
 }
 
@@ -247,7 +251,7 @@ enum drm_gpu_sched_stat pddgpu_engine_timedout_job(struct drm_sched_job *base)
  */
 void pddgpu_engine_pause(struct pddgpu_engine *engine)
 {
-	drm_sched_wqueue_stop(&engine->sched);
+	pddgpu_engine_stop_sched(engine);
 	timer_delete_sync(&engine->timer);
 	pddgpu_engine_signal(engine);
 	WRITE_ONCE(engine->paused, true);
@@ -308,7 +312,7 @@ int pddgpu_engine_fill_now(struct pddgpu_engine *engine, u64 addr, u64 bytes)
 void pddgpu_engine_resume(struct pddgpu_engine *engine)
 {
 	WRITE_ONCE(engine->paused, false);
-	drm_sched_wqueue_start(&engine->sched);
+	pddgpu_engine_start_sched(engine);
 }
 
 /**

@@ -18,15 +18,32 @@ static bool pddgpu_engine_is_empty(struct pddgpu_engine *engine)
 	return empty;
 }
 
-/*
- * No more jobs get into the ring, and none is taken for hung. The timeout's work
- * lets the scheduler go on when it is over, so that is stopped behind it again.
+/**
+ * pddgpu_engine_stop_sched() - run no jobs
+ * @engine: the engine
+ *
+ * Until as many pddgpu_engine_start_sched() have been called: recovery of either
+ * engine, sleep and the card's end each have their own. Waits for one that is being
+ * put into the ring. Sleeps.
  */
-static void pddgpu_engine_stop_sched(struct pddgpu_engine *engine)
+void pddgpu_engine_stop_sched(struct pddgpu_engine *engine)
 {
+	mutex_lock(&engine->stop_lock);
+	engine->stops++;
 	drm_sched_wqueue_stop(&engine->sched);
-	cancel_delayed_work_sync(&engine->sched.work_tdr);
-	drm_sched_wqueue_stop(&engine->sched);
+	mutex_unlock(&engine->stop_lock);
+}
+
+/**
+ * pddgpu_engine_start_sched() - undo one pddgpu_engine_stop_sched()
+ * @engine: the engine
+ */
+void pddgpu_engine_start_sched(struct pddgpu_engine *engine)
+{
+	mutex_lock(&engine->stop_lock);
+	if (!--engine->stops)
+		drm_sched_wqueue_start(&engine->sched);
+	mutex_unlock(&engine->stop_lock);
 }
 
 /**
@@ -48,33 +65,26 @@ int pddgpu_engine_sleep(struct pddgpu_engine *engine, unsigned long deadline)
 			usleep_range(200, 1000);
 		}
 		pddgpu_engine_stop_sched(engine);
+		/* None is taken for hung from here on */
+		cancel_delayed_work_sync(&engine->sched.work_tdr);
 		if (pddgpu_engine_is_empty(engine))
 			break;
 		/* One that the scheduler was just handing over */
-		drm_sched_wqueue_start(&engine->sched);
+		pddgpu_engine_start_sched(engine);
 	}
+	engine->asleep = true;
 	timer_delete_sync(&engine->timer);
 	return 0;
 }
 
 /**
- * pddgpu_engine_asleep() - does it begin no jobs?
- * @engine: the engine
- *
- * A reset of the chip, for the other engine's sake, lets both go on.
- *
- * Return: false after pddgpu_engine_wake(), or such a reset.
- */
-bool pddgpu_engine_asleep(struct pddgpu_engine *engine)
-{
-	return READ_ONCE(engine->sched.pause_submit);
-}
-
-/**
  * pddgpu_engine_wake() - undo pddgpu_engine_sleep()
- * @engine: the engine, its ring empty
+ * @engine: the engine, its ring empty; nothing happens when it is awake
  */
 void pddgpu_engine_wake(struct pddgpu_engine *engine)
 {
-	drm_sched_wqueue_start(&engine->sched);
+	if (!engine->asleep)
+		return;
+	engine->asleep = false;
+	pddgpu_engine_start_sched(engine);
 }

@@ -394,7 +394,7 @@ int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 	ret = dma_resv_wait_timeout(obj->resv, usage, true, timeout);
 	drm_gem_object_put(obj);
 	/* What it waited for may have failed because the card is gone */
-	if (!pddgpu_device_ready(to_pddgpu(drm)))
+	if (pddgpu_device_error(to_pddgpu(drm)))
 		return -ENODEV;
 	if (!ret)
 		return -ETIME;

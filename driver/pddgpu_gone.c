@@ -33,9 +33,11 @@ struct pddgpu_gone {
 	struct pddgpu_device *pdev;
 	/** @ask: asks the card for a sign of life; not while the machine sleeps */
 	struct work_struct ask;
-	/** @unplug: takes the card away */
+	/** @end: ends what waits for the card */
+	struct work_struct end;
+	/** @unplug: takes the card away, after @end; may wait for memory */
 	struct work_struct unplug;
-	/** @wq: for @unplug: fences, and so reclaim, wait for it */
+	/** @wq: for @end: fences, and so reclaim, wait for it */
 	struct workqueue_struct *wq;
 	/** @asked: jiffies when @ask was queued last */
 	unsigned long asked;
@@ -51,10 +53,18 @@ static void pddgpu_gone_ask(struct work_struct *work)
 	pddgpu_hw_ping(gone->pdev->hw);
 }
 
-/* First nobody waits for the card any more; then those who did can be waited for. */
 static void pddgpu_gone_unplug(struct work_struct *work)
 {
 	struct pddgpu_gone *gone = container_of(work, struct pddgpu_gone, unplug);
+
+	if (!atomic_xchg(&gone->unplugged, 1))
+		pddgpu_device_unplug(gone->pdev);
+}
+
+/* First nobody waits for the card any more; then those who did can be waited for. */
+static void pddgpu_gone_end(struct work_struct *work)
+{
+	struct pddgpu_gone *gone = container_of(work, struct pddgpu_gone, end);
 	struct pddgpu_device *pdev = gone->pdev;
 	u32 i;
 
@@ -62,10 +72,11 @@ static void pddgpu_gone_unplug(struct work_struct *work)
 	pddgpu_reset_stop(pdev);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		pddgpu_engine_forsake(pdev->engine[i]);
+	/* It may have been slow only: then it is to do no more of what has ended */
+	pddgpu_hw_halt(pdev->hw);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		pddgpu_engine_abandon(pdev->engine[i]);
-	if (!atomic_xchg(&gone->unplugged, 1))
-		pddgpu_device_unplug(pdev);
+	queue_work(system_unbound_wq, &gone->unplug);
 }
 
 /* Any context. From here on ioctls say -ENODEV. */
@@ -74,7 +85,7 @@ static void pddgpu_gone_notice(void *data)
 	struct pddgpu_gone *gone = data;
 
 	atomic_set_release(&gone->pdev->state, PDDGPU_DEVICE_STATE_SHUTDOWN);
-	queue_work(gone->wq, &gone->unplug);
+	queue_work(gone->wq, &gone->end);
 }
 
 /* Any context */
@@ -126,6 +137,7 @@ int pddgpu_gone_init(struct pddgpu_device *pdev)
 	gone->pdev = pdev;
 	gone->asked = jiffies;
 	INIT_WORK(&gone->ask, pddgpu_gone_ask);
+	INIT_WORK(&gone->end, pddgpu_gone_end);
 	INIT_WORK(&gone->unplug, pddgpu_gone_unplug);
 	gone->wq = alloc_workqueue("pddgpu-gone", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!gone->wq)
@@ -158,6 +170,7 @@ void pddgpu_gone_start(struct pddgpu_device *pdev)
 void pddgpu_gone_now(struct pddgpu_device *pdev)
 {
 	pddgpu_gone_notice(pdev->gone);
+	flush_work(&pdev->gone->end);
 	flush_work(&pdev->gone->unplug);
 }
 
@@ -175,7 +188,9 @@ void pddgpu_gone_remove(struct pddgpu_device *pdev)
 	if (!atomic_xchg(&gone->unplugged, 1))
 		pddgpu_device_unplug(pdev);
 	pddgpu_hw_watch(pdev->hw, NULL);
-	cancel_work_sync(&gone->ask);
-	/* It has not begun, and what it would do is done; or it does it */
+	/* They have not begun, and what they would do is done; or they do it */
+	cancel_work_sync(&gone->end);
 	cancel_work_sync(&gone->unplug);
+	/* Nobody is inside an ioctl any more, who could have it asked */
+	cancel_work_sync(&gone->ask);
 }

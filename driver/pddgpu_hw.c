@@ -256,6 +256,20 @@ static int pddgpu_hw_request(struct pddgpu_hw *hw, u32 bit, const char *what)
 }
 
 /**
+ * pddgpu_hw_halt() - leave a reset for a card that does not answer
+ * @hw: the card, known to be gone
+ *
+ * Should it wake it does that first. Nothing is waited for. Takes the request lock.
+ */
+void pddgpu_hw_halt(struct pddgpu_hw *hw)
+{
+	mutex_lock(&hw->request_lock);
+	pddgpu_hw_write(hw, PDDGPU_RESET, PDDGPU_RESET_CHIP);
+	pddgpu_hw_doorbell(hw, PDDGPU_DOORBELL_CONTROL);
+	mutex_unlock(&hw->request_lock);
+}
+
+/**
  * pddgpu_hw_ping() - ask whether the card is alive
  * @hw: the card
  *

@@ -37,6 +37,7 @@ bool pddgpu_hw_present(struct pddgpu_hw *hw);
 void pddgpu_hw_watch(struct pddgpu_hw *hw, const struct pddgpu_hw_watch *watch);
 bool pddgpu_hw_look(struct pddgpu_hw *hw);
 void pddgpu_hw_doubt(struct pddgpu_hw *hw);
+void pddgpu_hw_halt(struct pddgpu_hw *hw);
 int pddgpu_hw_ping(struct pddgpu_hw *hw);
 int pddgpu_hw_reset(struct pddgpu_hw *hw);
 bool pddgpu_hw_vram_lost(struct pddgpu_hw *hw);

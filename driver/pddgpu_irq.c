@@ -186,6 +186,11 @@ struct pddgpu_irq *pddgpu_irq_init(struct drm_device *drm, struct pddgpu_hw *hw,
 	return irq;
 }
 
+static void pddgpu_irq_free(void *irq)
+{
+	pddgpu_irq_stop(irq);
+}
+
 /**
  * pddgpu_irq_start() - let the chip interrupt
  * @irq: the ring, stopped
@@ -209,7 +214,8 @@ int pddgpu_irq_start(struct pddgpu_irq *irq, const struct pddgpu_irq_handler *ha
 	}
 	irq->running = true;
 	pddgpu_irq_restart(irq);
-	return 0;
+	/* Before the vectors go, should the driver not be bound in the end */
+	return devm_add_action_or_reset(irq->drm->dev, pddgpu_irq_free, irq);
 }
 
 /**

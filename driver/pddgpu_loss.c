@@ -84,6 +84,9 @@ static void pddgpu_loss_fence(struct dma_fence *fence, struct dma_fence_cb *cb)
 {
 	struct pddgpu_bo *bo = container_of(cb, struct pddgpu_bo, left);
 
+	/* Zeros took the place of what could not be read */
+	if (fence->error)
+		WRITE_ONCE(bo->vram_lost, true);
 	pddgpu_loss_left(ttm_to_pddgpu(bo->tbo.bdev), bo, bo->leaving);
 }
 
@@ -107,5 +110,5 @@ void pddgpu_loss_leaving(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 	if (!pending)
 		bo->leaving = losses;
 	if (dma_fence_add_callback(fence, &bo->left, pddgpu_loss_fence))
-		pddgpu_loss_left(pdev, bo, bo->leaving);
+		pddgpu_loss_fence(fence, &bo->left);
 }

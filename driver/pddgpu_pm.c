@@ -175,10 +175,11 @@ static void pddgpu_pm_start_work(struct pddgpu_device *pdev)
  * Users' jobs end first, since moves may wait for them, then what is in VRAM is
  * copied, by the paging engine, and it stops too.
  */
-static int pddgpu_pm_empty_once(struct pddgpu_pm *pm, unsigned long deadline)
+static int pddgpu_pm_empty(struct pddgpu_pm *pm)
 {
 	struct pddgpu_engine *user = pm->pdev->engine[PDDGPU_ENGINE_USER];
 	struct pddgpu_engine *paging = pm->pdev->engine[PDDGPU_ENGINE_PAGING];
+	unsigned long deadline = jiffies + PDDGPU_PM_PATIENCE;
 	u64 saved;
 	int ret;
 
@@ -193,27 +194,10 @@ static int pddgpu_pm_empty_once(struct pddgpu_pm *pm, unsigned long deadline)
 		return ret;
 	}
 	pddgpu_reset_hold(pm->pdev);
-	/* The chip had to be reset: users' jobs have gone on, and changed what was copied */
-	if (!pddgpu_engine_asleep(user) || !pddgpu_engine_asleep(paging)) {
-		pddgpu_engine_wake(user);
-		pddgpu_engine_wake(paging);
-		return time_after(jiffies, deadline) ? -EBUSY : -EAGAIN;
-	}
 	spin_lock(&pm->info_lock);
 	pm->info.saved = saved;
 	spin_unlock(&pm->info_lock);
 	return 0;
-}
-
-static int pddgpu_pm_empty(struct pddgpu_pm *pm)
-{
-	unsigned long deadline = jiffies + PDDGPU_PM_PATIENCE;
-	int ret;
-
-	do {
-		ret = pddgpu_pm_empty_once(pm, deadline);
-	} while (ret == -EAGAIN);
-	return ret;
 }
 
 static int pddgpu_pm_suspend(struct device *dev)

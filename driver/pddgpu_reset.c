@@ -245,7 +245,8 @@ static void pddgpu_reset_again(struct work_struct *work)
 
 	if (!drm_dev_enter(&reset->pdev->drm, &idx))
 		return;
-	if (!READ_ONCE(reset->stopped) && pddgpu_device_ready(reset->pdev))
+	/* It may have been reset meanwhile, because somebody wanted it */
+	if (!READ_ONCE(reset->stopped) && reset->failed && pddgpu_device_ready(reset->pdev))
 		pddgpu_reset_attempt(reset);
 	drm_dev_exit(idx);
 }
@@ -272,7 +273,7 @@ static void pddgpu_reset_asked(struct work_struct *work)
  * As if an engine could not be reset. May sleep; not where fences wait.
  *
  * Return: 0; -EIO when the chip says that it failed or the device is wedged,
- * -ETIMEDOUT when it says nothing, -ETIME when it stops at once, -ENODEV, -EINTR.
+ * -ETIME when it stops at once, -ENODEV when it is gone, -EINTR.
  */
 int pddgpu_reset_now(struct pddgpu_device *pdev)
 {
@@ -336,7 +337,16 @@ void pddgpu_reset_stop(struct pddgpu_device *pdev)
 	WRITE_ONCE(reset->stopped, true);
 	cancel_delayed_work_sync(&reset->again);
 	flush_work(&reset->asked);
-	pddgpu_coredump_stop(reset->coredump);
+}
+
+/**
+ * pddgpu_reset_forget() - keep nothing more of resets
+ * @pdev: the device, after pddgpu_reset_stop(), when no fence waits for anything here:
+ *	this waits for memory
+ */
+void pddgpu_reset_forget(struct pddgpu_device *pdev)
+{
+	pddgpu_coredump_stop(pdev->reset->coredump);
 }
 
 /**

@@ -33,6 +33,7 @@ int pddgpu_reset_init(struct pddgpu_device *pdev);
 const struct pddgpu_recovery *pddgpu_reset_recovery(struct pddgpu_device *pdev);
 int pddgpu_reset_now(struct pddgpu_device *pdev);
 void pddgpu_reset_stop(struct pddgpu_device *pdev);
+void pddgpu_reset_forget(struct pddgpu_device *pdev);
 void pddgpu_reset_hold(struct pddgpu_device *pdev);
 void pddgpu_reset_go_on(struct pddgpu_device *pdev);
 void pddgpu_reset_woken(struct pddgpu_device *pdev);

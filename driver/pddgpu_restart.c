@@ -17,7 +17,7 @@
  * do afterwards; jobs that were in their rings are the caller's. May sleep; takes
  * the GART's lock.
  *
- * Return: 0, -ETIMEDOUT, or -ENODEV when the card is gone.
+ * Return: 0, or -ENODEV when the card is gone.
  */
 int pddgpu_device_restart(struct pddgpu_device *pdev)
 {

@@ -144,11 +144,11 @@ u32 pddgpu_vram_mgr_refresh(struct pddgpu_vram_mgr *mgr, struct ttm_resource *re
 /* Up to where @at lies in something that the driver has for itself; 0 when it does not */
 static u64 pddgpu_vram_reserved_end(struct pddgpu_vram_mgr *mgr, u64 at, u64 *next)
 {
-	struct gpu_buddy_block *block;
+	u32 i;
 
-	list_for_each_entry(block, &mgr->reserved_blocks, link) {
-		u64 start = gpu_buddy_block_offset(block);
-		u64 end = start + gpu_buddy_block_size(&mgr->mm, block);
+	for (i = 0; i < mgr->reserved_ranges; i++) {
+		u64 start = mgr->reserved_range[i].start;
+		u64 end = mgr->reserved_range[i].end;
 
 		if (at >= start && at < end)
 			return end;

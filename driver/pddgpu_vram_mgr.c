@@ -264,6 +264,8 @@ int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
 		return -ENOSPC;
 
 	mutex_lock(&mgr->lock);
+	if (mgr->reserved_ranges == ARRAY_SIZE(mgr->reserved_range))
+		goto out_unlock;
 	for (at = round_down(mgr->visible_size - size, align); ret == -ENOSPC; at -= align) {
 		ret = pddgpu_buddy_alloc_at(&mgr->mm, at, at + size, &blocks);
 		if (at < align)
@@ -274,9 +276,12 @@ int pddgpu_vram_mgr_reserve(struct pddgpu_vram_mgr *mgr, u64 size, u64 align,
 								  struct gpu_buddy_block,
 								  link));
 		list_splice_tail(&blocks, &mgr->reserved_blocks);
+		mgr->reserved_range[mgr->reserved_ranges].start = *offset;
+		mgr->reserved_range[mgr->reserved_ranges++].end = *offset + size;
 		atomic64_add(size, &mgr->reserved);
 		atomic64_add(size, &mgr->visible_used);
 	}
+out_unlock:
 	mutex_unlock(&mgr->lock);
 	return ret;
 }

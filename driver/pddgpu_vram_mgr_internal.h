@@ -93,6 +93,9 @@ struct pddgpu_vram_inject {
 	bool alloc;
 };
 
+/* Page tables, the interrupt ring, a ring for each engine, and some to spare */
+#define PDDGPU_VRAM_RESERVED_RANGES	8
+
 /**
  * struct pddgpu_vram_mgr - who allocates VRAM
  */
@@ -114,6 +117,15 @@ struct pddgpu_vram_mgr {
 	struct pddgpu_vram_clear clear;
 	/** @reserved_blocks: what the driver keeps for itself, until the end */
 	struct list_head reserved_blocks;
+	/** @reserved_range: where they lie; constant once there are users, read without @lock */
+	struct {
+		/** @start: offset of the first byte */
+		u64 start;
+		/** @end: of the byte behind it */
+		u64 end;
+	} reserved_range[PDDGPU_VRAM_RESERVED_RANGES];
+	/** @reserved_ranges: how many */
+	u32 reserved_ranges;
 	/** @live: what buffers hold: the record apart from the allocator's */
 	struct list_head live;
 	/** @live_count: how many */

@@ -387,8 +387,8 @@ static bool allowed(int rc)
 static bool sweep_one(struct scene *s, unsigned int n)
 {
 	const struct step *step = s->step;
+	int rc, next;
 	bool failed;
-	int rc;
 
 	/* Of their own: DRM's core leaves a handle behind that it could not hand over */
 	s->fd = pdt_open();
@@ -403,6 +403,8 @@ static bool sweep_one(struct scene *s, unsigned int n)
 	if (step->prepare)
 		assert_ok(step->prepare(s));
 
+	next = dup(0);
+	close(next);
 	assert_ok(pdt_fail_nth(n));
 	rc = step->act(s);
 	failed = pdt_failed_one();
@@ -411,6 +413,8 @@ static bool sweep_one(struct scene *s, unsigned int n)
 		fail_msg("%s: allocation %u%s: %s", step->name, n,
 			 failed ? " failed" : " would have", strerror(-rc));
 	if (rc) {
+		/* A file whose number DRM's core could not hand over */
+		close(next);
 		if (step->where)
 			assert_ok(pdt_buffer_check(&s->buf));
 		rc = step->act(s);
