@@ -114,7 +114,9 @@ static int work(void *arg, unsigned int index)
 	(void)arg;
 	child_check(fd >= 0);
 	for (size_t i = 0; i < BUFFERS; i++) {
-		child_check(!pdt_buffer_create(fd, &bufs[i].base, SIZE, PDT_VRAM, 0));
+		/* Where the CPU gets at them while it does a lost engine's work */
+		child_check(!pdt_buffer_create(fd, &bufs[i].base, SIZE, PDT_VRAM,
+					       PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED));
 		rc |= rewrite(fd, &bufs[i], (uint32_t)i);
 	}
 	while (!over && !rc) {
