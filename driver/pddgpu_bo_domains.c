@@ -101,7 +101,7 @@ static int pddgpu_bo_place(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 	int ret;
 
 	/* Another device's pin is no wish: to ask for a move is to ask too much */
-	if (bo->tbo.base.import_attach ||
+	if (bo->dma_buf ||
 	    (bo->tbo.pin_count > bo->wish_count && !(wanted->flags & stay)))
 		return -EBUSY;
 	if (others || (old && keep)) {

@@ -335,7 +335,7 @@ static int pddgpu_gem_mmap_imported(struct drm_gem_object *obj,
 	vma->vm_private_data = NULL;
 	vma->vm_ops = NULL;
 	vm_flags_set(vma, VM_DONTEXPAND);
-	ret = dma_buf_mmap(obj->import_attach->dmabuf, vma, 0);
+	ret = dma_buf_mmap(gem_to_pddgpu_bo(obj)->dma_buf, vma, 0);
 	/* The mapping holds the dma-buf, so this reference is not needed */
 	if (!ret)
 		drm_gem_object_put(obj);
@@ -347,7 +347,7 @@ static int pddgpu_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vm
 	pddgpu_leak_mapped(to_pddgpu(obj->dev)->leaks, &gem_to_pddgpu_bo(obj)->leak);
 	if (gem_to_pddgpu_bo(obj)->flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS)
 		return -EACCES;
-	if (obj->import_attach)
+	if (gem_to_pddgpu_bo(obj)->dma_buf)
 		return pddgpu_gem_mmap_imported(obj, vma);
 	return drm_gem_ttm_mmap(obj, vma);
 }

@@ -92,7 +92,7 @@ static struct pddgpu_bo *pddgpu_import_next(struct pddgpu_device *pdev)
  * @pdev: the device, unplugged; the chip reaches memory no more, and the GART has
  *	forgotten its bindings
  *
- * They have no pages afterwards. Context: process, without locks; takes the
+ * They have no pages afterwards, and their dma-bufs no attachment. Context: process, without locks; takes the
  * reservations of dma-bufs one after the other.
  */
 void pddgpu_import_unplug(struct pddgpu_device *pdev)
@@ -108,6 +108,11 @@ void pddgpu_import_unplug(struct pddgpu_device *pdev)
 			dma_buf_unmap_attachment(attach, bo->tbo.sg, DMA_BIDIRECTIONAL);
 		bo->tbo.sg = NULL;
 		dma_resv_unlock(attach->dmabuf->resv);
+		/* Most exporters keep what they have mapped as long as it is attached */
+		bo->tbo.base.import_attach = NULL;
+		dma_buf_detach(bo->dma_buf, attach);
+		/* The reference that came with it; the buffer has its own */
+		dma_buf_put(bo->dma_buf);
 		pddgpu_ttm_bo_unget(&bo->tbo);
 	}
 	if (!wait_event_timeout(pdev->import_wait, list_empty_careful(&pdev->imports),

@@ -72,7 +72,7 @@ int pddgpu_prime_pin(struct drm_gem_object *obj)
 	dma_resv_assert_held(obj->resv);
 
 	/* Other devices' pins have seen to it already */
-	if (bo->tbo.pin_count == bo->wish_count && !obj->import_attach)
+	if (bo->tbo.pin_count == bo->wish_count && !bo->dma_buf)
 		ret = pddgpu_prime_to_system(bo);
 	else if (bo->tbo.resource->mem_type == TTM_PL_VRAM)
 		ret = -EBUSY;
@@ -106,10 +106,11 @@ void pddgpu_prime_unpin(struct drm_gem_object *obj)
  */
 struct sg_table *pddgpu_prime_get_sg_table(struct drm_gem_object *obj)
 {
-	struct ttm_tt *tt = gem_to_pddgpu_bo(obj)->tbo.ttm;
+	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
+	struct ttm_tt *tt = bo->tbo.ttm;
 
 	/* An imported buffer's pages are not ours to give away */
-	if (obj->import_attach || !tt || !ttm_tt_is_populated(tt))
+	if (bo->dma_buf || !tt || !ttm_tt_is_populated(tt))
 		return ERR_PTR(-EOPNOTSUPP);
 	return drm_prime_pages_to_sg(obj->dev, tt->pages, tt->num_pages);
 }
@@ -134,8 +135,8 @@ int pddgpu_prime_vmap(struct drm_gem_object *obj, struct iosys_map *map)
 
 	dma_resv_assert_held(obj->resv);
 
-	if (obj->import_attach)
-		return dma_buf_vmap(obj->import_attach->dmabuf, map);
+	if (bo->dma_buf)
+		return dma_buf_vmap(bo->dma_buf, map);
 	if (bo->flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS)
 		return -EACCES;
 	if (!drm_dev_enter(obj->dev, &idx))
@@ -165,8 +166,8 @@ void pddgpu_prime_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
 
 	dma_resv_assert_held(obj->resv);
 
-	if (obj->import_attach) {
-		dma_buf_vunmap(obj->import_attach->dmabuf, map);
+	if (bo->dma_buf) {
+		dma_buf_vunmap(bo->dma_buf, map);
 		return;
 	}
 	ttm_bo_vunmap(&bo->tbo, map);
