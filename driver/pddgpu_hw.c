@@ -461,6 +461,9 @@ struct pddgpu_hw *pddgpu_hw_init(struct drm_device *drm, struct pci_dev *pci)
 		return ERR_PTR(-ENODEV);
 
 	hw->doorbell = pcim_iomap_region(pci, PDDGPU_BAR_DOORBELL, "pddgpu");
+	/* Who has that BAR gets -EINVAL where there is no memory to map it */
+	if (hw->doorbell == IOMEM_ERR_PTR(-EINVAL))
+		return ERR_PTR(-ENOMEM);
 	if (IS_ERR(hw->doorbell))
 		return ERR_CAST(hw->doorbell);
 

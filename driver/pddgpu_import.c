@@ -92,8 +92,8 @@ static struct pddgpu_bo *pddgpu_import_next(struct pddgpu_device *pdev)
  * @pdev: the device, unplugged; the chip reaches memory no more, and the GART has
  *	forgotten its bindings
  *
- * They have no pages afterwards, and their dma-bufs no attachment. Context: process, without locks; takes the
- * reservations of dma-bufs one after the other.
+ * They have no pages afterwards, and their dma-bufs no attachment. Context: process,
+ * without locks; takes the reservations of dma-bufs one after the other.
  */
 void pddgpu_import_unplug(struct pddgpu_device *pdev)
 {

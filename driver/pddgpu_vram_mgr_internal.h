@@ -97,6 +97,16 @@ struct pddgpu_vram_inject {
 #define PDDGPU_VRAM_RESERVED_RANGES	8
 
 /**
+ * struct pddgpu_vram_range - a part of VRAM
+ */
+struct pddgpu_vram_range {
+	/** @start: offset of its first byte */
+	u64 start;
+	/** @end: of the byte behind it */
+	u64 end;
+};
+
+/**
  * struct pddgpu_vram_mgr - who allocates VRAM
  */
 struct pddgpu_vram_mgr {
@@ -118,12 +128,7 @@ struct pddgpu_vram_mgr {
 	/** @reserved_blocks: what the driver keeps for itself, until the end */
 	struct list_head reserved_blocks;
 	/** @reserved_range: where they lie; constant once there are users, read without @lock */
-	struct {
-		/** @start: offset of the first byte */
-		u64 start;
-		/** @end: of the byte behind it */
-		u64 end;
-	} reserved_range[PDDGPU_VRAM_RESERVED_RANGES];
+	struct pddgpu_vram_range reserved_range[PDDGPU_VRAM_RESERVED_RANGES];
 	/** @reserved_ranges: how many */
 	u32 reserved_ranges;
 	/** @live: what buffers hold: the record apart from the allocator's */
