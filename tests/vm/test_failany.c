@@ -69,7 +69,7 @@ static void every_allocation_of_bind(void **state)
 static int crowded_round(int fd, struct pdt_buffer *bufs, size_t count, uint64_t *random,
 			 unsigned int *failures)
 {
-	static const uint32_t sets[] = { PDT_VRAM, PDT_GTT, PDT_CPU, PDT_BOTH,
+	static const uint32_t sets[] = { PDT_VRAM, PDT_GTT, PDT_GTT | PDT_CPU, PDT_BOTH,
 					 PDT_BOTH | PDT_CPU };
 	struct pdt_buffer *buf = &bufs[pdt_random(random) % count];
 	struct drm_pddgpu_submit_op op;
