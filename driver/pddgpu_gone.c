@@ -76,7 +76,8 @@ static void pddgpu_gone_end(struct work_struct *work)
 	pddgpu_hw_halt(pdev->hw);
 	for (i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		pddgpu_engine_abandon(pdev->engine[i]);
-	queue_work(system_unbound_wq, &gone->unplug);
+	/* Not while the machine sleeps: the interrupt cannot be given back then */
+	queue_work(system_freezable_wq, &gone->unplug);
 }
 
 /* Any context. From here on ioctls say -ENODEV. */
@@ -169,9 +170,13 @@ void pddgpu_gone_start(struct pddgpu_device *pdev)
  */
 void pddgpu_gone_now(struct pddgpu_device *pdev)
 {
-	pddgpu_gone_notice(pdev->gone);
-	flush_work(&pdev->gone->end);
-	flush_work(&pdev->gone->unplug);
+	struct pddgpu_gone *gone = pdev->gone;
+
+	pddgpu_gone_notice(gone);
+	flush_work(&gone->end);
+	/* Workers may be frozen still */
+	if (!atomic_xchg(&gone->unplugged, 1))
+		pddgpu_device_unplug(pdev);
 }
 
 /**
