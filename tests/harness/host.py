@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Tests of the harness that need no VM."""
+import contextlib
 import importlib.machinery
 import importlib.util
 import fcntl
+import io
 import os
+import re
 import time
 
 from common import TOP, folder, need, run, write
@@ -291,3 +294,20 @@ def test_suite_counts():
         seen = stage.passed, stage.failed, stage.skipped
         need(seen == counts, lines, seen)
         need(bool(stage.failures) == bool(stage.failed), lines, stage.failures)
+
+
+def test_suite_runs_beside():
+    suite = load("scripts/test")
+    echo = ["sh", "-c", "sleep $1; echo ok; echo $0 passed, 0 failed"]
+    stages = [suite.Beside("none", ["/nonexistent"]),
+              suite.Beside("beside", echo + ["2", "0.1"]),
+              suite.Stage("plain", echo + ["3", "0.4"]),
+              suite.Stage("last", echo + ["4", "0"])]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        suite.run_all(stages)
+    need([stage.passed for stage in stages] == [0, 2, 3, 4], stages)
+    need(stages[0].failed and stages[0].failures, stages[0].failures)
+    # Each in one piece
+    said = re.findall(r"== (\w+): sh|(\d) passed, 0 failed$", out.getvalue(), re.M)
+    need([a or b for a, b in said]
+         == ["plain", "3", "beside", "2", "last", "4"], out.getvalue())
