@@ -60,11 +60,11 @@ static int pddgpu_health_attempt(struct pddgpu_health *health)
 		spin_unlock(&health->lock);
 		drm_warn(health->drm, "PDDGPU: %s manager: recovery failed: %pe\n",
 			 health->name, ERR_PTR(ret));
+	} else if (pddgpu_health_errno(health) == -ENODEV) {
+		ret = -ENODEV;
 	} else {
-		ret = pddgpu_health_errno(health);
-		if (ret != -ENODEV)
-			drm_info(health->drm, "PDDGPU: %s manager: recovered\n",
-				 health->name);
+		/* It may have failed again since: that has a cause, and attempts, of its own */
+		drm_info(health->drm, "PDDGPU: %s manager: recovered\n", health->name);
 	}
 out_unlock:
 	mutex_unlock(&health->recovery);
@@ -249,7 +249,7 @@ void pddgpu_health_recovered(struct pddgpu_health *health)
  * When it succeeds, the attempts to recover by itself count from 0 again.
  *
  * Context: process, without locks; sleeps.
- * Return: 0 when it is READY, also when it was; -ENODEV in SHUTDOWN, -EAGAIN in
+ * Return: 0 when it was READY or has become so; -ENODEV in SHUTDOWN, -EAGAIN in
  * INITIALIZING, or what @recover says, and it is in ERROR still.
  */
 int pddgpu_health_recover(struct pddgpu_health *health)
