@@ -5,13 +5,15 @@ import importlib.machinery
 import importlib.util
 import fcntl
 import io
+import json
 import os
 import re
+import socket
 import time
 
 from common import TOP, folder, need, run, write
 
-from harness import initramfs, report
+from harness import initramfs, monitor, report
 
 
 def load(path):
@@ -311,3 +313,37 @@ def test_suite_runs_beside():
     said = re.findall(r"== (\w+): sh|(\d) passed, 0 failed$", out.getvalue(), re.M)
     need([a or b for a, b in said]
          == ["plain", "3", "beside", "2", "last", "4"], out.getvalue())
+
+
+def test_unplugged_numbers_are_taken():
+    class Wire:
+        name, data = "wire", None
+
+        def __init__(self):
+            self.socket, self.other = socket.socketpair()
+            self.data = bytearray()
+
+    qemu, guest = Wire(), Wire()
+    between = monitor.Monitor(qemu, guest)
+    between.guest_says(b'{"execute": "device_')
+    between.guest_says(b'del"}\n')
+    need(qemu.other.recv(100) == b'{"execute": "device_del"}\n', "not passed on")
+    between.qemu_says(b'{"return": {}}\n{"event": "DEVICE_DELETED", "data": '
+                      b'{"device": "card0"}}\n{"event": "LATER"}\n')
+    need(guest.other.recv(100) == b'{"return": {}}\n', "more than that")
+    guest.other.setblocking(False)
+    taken = 0
+    while taken < monitor.FILES:
+        data, fds, _, _ = socket.recv_fds(qemu.other, 4096, 1)
+        need(len(fds) == 1, data)
+        os.close(fds[0])
+        answer = json.dumps({"return": {}, "id": json.loads(data)["id"]})
+        try:
+            need(not guest.other.recv(100), "the guest heard of it too soon")
+        except BlockingIOError:
+            pass
+        between.qemu_says(answer.encode() + b"\n")
+        taken += 1
+    said = guest.other.recv(200).decode().splitlines()
+    need(["DEVICE_DELETED" in line for line in said] == [True, False], said)
+    between.close()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """One boot of the VM: the device programs, QEMU, and the wires between."""
+import functools
 import os
 import selectors
 import shlex
@@ -10,6 +11,7 @@ import time
 
 from . import processes
 from .initramfs import Error
+from .monitor import Monitor
 from .waker import Waker
 
 # The exit status of a device that was told to die
@@ -68,7 +70,9 @@ class Machine:
         self.input = None
         wanted = getattr(options, "coverage", None)
         self.coverage = Wire("coverage") if wanted else None
-        self.monitor = ()
+        self.monitor = None
+        if getattr(options, "monitor", False):
+            self.monitor = Monitor(Wire("monitor"), Wire("monitor-port"))
         self.ram_fd = -1
         self.selector = None
         self.waker = Waker(Wire("waker"))
@@ -127,20 +131,11 @@ class Machine:
         return argv
 
     def _wires(self):
+        monitor = (self.monitor.qemu, self.monitor.guest) if self.monitor \
+            else ()
         return [wire for wire in (self.serial, self.state, self.output,
-                                  self.input, self.coverage, self.waker.wire)
-                if wire]
-
-    def _monitor(self):
-        """QEMU's monitor at one end of a wire, a port of the guest's at the
-        other."""
-        self.monitor = socket.socketpair()
-        ends = [end.fileno() for end in self.monitor]
-        return ends, [
-            "-chardev", f"socket,id=monitor,fd={ends[0]}",
-            "-mon", "chardev=monitor,mode=control",
-            "-chardev", f"socket,id=monitor-port,fd={ends[1]}", "-device",
-            "virtserialport,chardev=monitor-port,name=org.pddgpu.monitor"]
+                                  self.input, self.coverage, self.waker.wire,
+                                  *monitor) if wire]
 
     def _port(self, wire, name, kind="virtserialport"):
         return ["-chardev", wire.option(), "-device",
@@ -195,7 +190,7 @@ class Machine:
                 f.truncate(o.swap << 20)
         # Nothing of this name is left behind, however the runner ends.
         self.ram_fd = os.memfd_create("pddgpu-guest-ram")
-        ends, monitor = self._monitor() if o.monitor else ([], [])
+        monitor = self.monitor.options() if self.monitor else []
         try:
             os.ftruncate(self.ram_fd, o.mem << 20)
             devices = self._start_devices()
@@ -205,13 +200,11 @@ class Machine:
             try:
                 self.qemu = processes.Child(
                     "QEMU", argv, os.path.join(self.folder, "qemu.messages"),
-                    [self.ram_fd] + ends + [w.other.fileno() for w in wires])
+                    [self.ram_fd] + [w.other.fileno() for w in wires])
             except FileNotFoundError:
                 raise Error(f"{o.qemu} is missing") from None
             self.children.append(self.qemu)
         finally:
-            for end in self.monitor:
-                end.close()
             # A device that is started again needs it
             if not o.restart_device:
                 os.close(self.ram_fd)
@@ -244,7 +237,13 @@ class Machine:
             sel.register(self.coverage.socket, selectors.EVENT_READ,
                          self._on_coverage)
         sel.register(self.waker.wire.socket, selectors.EVENT_READ,
-                     self._on_waker)
+                     functools.partial(self._on_wire, self.waker.wire,
+                                       self.waker.received))
+        if self.monitor:
+            for wire, said in ((self.monitor.qemu, self.monitor.qemu_says),
+                               (self.monitor.guest, self.monitor.guest_says)):
+                sel.register(wire.socket, selectors.EVENT_READ,
+                             functools.partial(self._on_wire, wire, said))
         sel.register(self.qemu.pidfd, selectors.EVENT_READ, None)
         if self.input_fd is not None:
             sel.register(self.input_fd, selectors.EVENT_READ, self._on_input)
@@ -305,10 +304,10 @@ class Machine:
         self.coverage.data += data or b""
         return data != b""
 
-    def _on_waker(self):
-        data = self._receive(self.waker.wire)
+    def _on_wire(self, wire, said):
+        data = self._receive(wire)
         if data:
-            self.waker.received(data)
+            said(data)
         return data != b""
 
     def _on_state(self):
@@ -388,3 +387,5 @@ class Machine:
                     break
         for wire in self._wires():
             wire.socket.close()
+        if self.monitor:
+            self.monitor.close()
