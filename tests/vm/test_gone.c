@@ -223,7 +223,7 @@ static uint64_t lose_under(enum pdt_way way, const struct load *load, unsigned i
 	if (load->control)
 		assert_ok(pdt_control(load->control, answer, sizeof(answer)));
 	pid = pdt_fork(use, child);
-	while (atomic_load(&child->users.calls) < calls && pdt_now_ms() < start + 10000)
+	while (atomic_load(&child->users.calls) < calls && pdt_now_ms() < start + 10000 * pdt_slow())
 		pdt_sleep_ms(2);
 	assert_true(atomic_load(&child->users.calls) > 0);
 	start = pdt_now_ms();
@@ -238,9 +238,10 @@ static uint64_t lose_under(enum pdt_way way, const struct load *load, unsigned i
 static uint64_t limit_of(enum pdt_way way, const struct load *load)
 {
 	if (way == PDT_DIE)
-		return DEATH_MS;
+		return DEATH_MS * pdt_slow();
 	/* Who is there to the end finishes what it does. */
-	return PROMPT_MS + (way == PDT_ONES || way == PDT_BUS || !load->control ? 0 : 20000);
+	return (PROMPT_MS + (way == PDT_ONES || way == PDT_BUS || !load->control ? 0 : 20000)) *
+	       pdt_slow();
 }
 
 static void check_time(enum pdt_way way, const struct load *load, uint64_t ms)

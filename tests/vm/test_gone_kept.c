@@ -51,7 +51,7 @@ static uint64_t wait_for_enodev(int fd)
 	int rc;
 
 	while ((rc = pdt_device_info(fd, &info)) != -ENODEV &&
-	       pdt_now_ms() < start + DEATH_MS)
+	       pdt_now_ms() < start + DEATH_MS * pdt_slow())
 		pdt_sleep_ms(1);
 	assert_int_equal(rc, -ENODEV);
 	return pdt_now_ms() - start;
