@@ -244,7 +244,7 @@ static void while_threads_allocate(void **state)
 	struct unplug *unplug = *state;
 	struct users *users = pdt_shared(2 * sizeof(*users));
 	pid_t pids[2];
-	uint64_t end = pdt_now_ms() + 20000;
+	uint64_t end = pdt_now_ms() + 20000 * pdt_slow();
 
 	assert_non_null(users);
 	for (int i = 0; i < 2; i++)
