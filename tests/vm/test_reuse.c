@@ -144,7 +144,7 @@ static void many_users(struct pdt_state *s, uint64_t pages, unsigned int moves)
 	printf("# %llu buffers, %llu refused, %llu MiB filled\n",
 	       (unsigned long long)tally->made, (unsigned long long)tally->refused,
 	       (unsigned long long)((after - before) / PDT_MIB));
-	assert_true(tally->made > 20 * PROCESSES);
+	assert_true(tally->made > 20 * PROCESSES / pdt_slow());
 	assert_true(after > before);
 	munmap(tally, sizeof(*tally));
 	assert_true(pdt_level_wait(s->fd, &s->before));
