@@ -181,7 +181,8 @@ static int begin_slow_job(struct pdt_state *s, const struct pdt_buffer *to,
 		else
 			ops[i] = pdt_fill(to->handle, 8 * i, 4, 0x44444444);
 	}
-	control("delay 50000");
+	/* Less than a job may go without a sign of life: 300 ms */
+	control(pdt_slow() > 1 ? "delay 150000" : "delay 50000");
 	assert_ok(pdt_submit_fence(s->fd, ops, PIECES, &sync));
 	while (!*(volatile uint32_t *)((char *)to->map + (from ? 8 : 0)))
 		pdt_sleep_ms(1);
