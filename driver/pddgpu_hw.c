@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
+#include <linux/swiotlb.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
@@ -422,6 +423,28 @@ phys_addr_t pddgpu_hw_vram_phys(struct pddgpu_hw *hw)
 	return hw->vram_phys;
 }
 
+/*
+ * The chip and the CPU use system pages at the same time, and nobody says when one of
+ * them is done. So they must be the same pages: not copies, which the kernel makes
+ * where a device does not reach all memory, or is not to (an encrypted machine,
+ * swiotlb=force).
+ */
+static int pddgpu_hw_init_dma(struct pddgpu_hw *hw)
+{
+	struct device *dev = &hw->pci->dev;
+	int ret;
+
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(52));
+	if (ret)
+		return ret;
+	if (is_swiotlb_force_bounce(dev) || dma_addressing_limited(dev)) {
+		drm_err(hw->drm, "PDDGPU: cannot be used where DMA goes through copies (swiotlb)\n");
+		return -EOPNOTSUPP;
+	}
+	dma_set_max_seg_size(dev, UINT_MAX);
+	return 0;
+}
+
 /**
  * pddgpu_hw_init() - map the registers and see whether the card is ours
  * @drm: the DRM device
@@ -430,7 +453,8 @@ phys_addr_t pddgpu_hw_vram_phys(struct pddgpu_hw *hw)
  * The PCI identity is ivshmem's, which other software uses too, so the register
  * file is looked at before anything is claimed for good.
  *
- * Return: the card, freed with @drm; -ENODEV when it is somebody else's.
+ * Return: the card, freed with @drm; -ENODEV when it is somebody else's, -EOPNOTSUPP
+ * when it would not see the memory that the CPU sees.
  */
 struct pddgpu_hw *pddgpu_hw_init(struct drm_device *drm, struct pci_dev *pci)
 {
@@ -471,10 +495,9 @@ struct pddgpu_hw *pddgpu_hw_init(struct drm_device *drm, struct pci_dev *pci)
 	if (ret)
 		return ERR_PTR(ret);
 
-	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(52));
+	ret = pddgpu_hw_init_dma(hw);
 	if (ret)
 		return ERR_PTR(ret);
-	dma_set_max_seg_size(dev, UINT_MAX);
 	pci_set_master(pci);
 
 	return hw;
