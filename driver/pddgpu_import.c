@@ -8,8 +8,8 @@
 #include <linux/dma-resv.h>
 #include <linux/wait.h>
 
-#include <drm/drm_drv.h>
 #include <drm/drm_prime.h>
+#include <drm/drm_print.h>
 
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
@@ -32,25 +32,18 @@ void pddgpu_import_init(struct pddgpu_device *pdev)
 
 /**
  * pddgpu_import_add() - a buffer has been imported
- * @pdev: the device
+ * @pdev: the device; the caller has been inside drm_dev_enter() since before the
+ *	buffer was made, so that pddgpu_import_unplug() is still to come
  * @bo: the buffer, new
- * @attach: the attachment that its pages come from; the buffer's when this succeeds
- *
- * Return: 0, or -ENODEV when the card has been unplugged meanwhile.
+ * @attach: the attachment that its pages come from; the buffer's from now on
  */
-int pddgpu_import_add(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
-		      struct dma_buf_attachment *attach)
+void pddgpu_import_add(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+		       struct dma_buf_attachment *attach)
 {
-	int ret = -ENODEV;
-
 	spin_lock(&pdev->import_lock);
-	if (!drm_dev_is_unplugged(&pdev->drm)) {
-		bo->tbo.base.import_attach = attach;
-		list_add_tail(&bo->import_link, &pdev->imports);
-		ret = 0;
-	}
+	bo->tbo.base.import_attach = attach;
+	list_add_tail(&bo->import_link, &pdev->imports);
 	spin_unlock(&pdev->import_lock);
-	return ret;
 }
 
 /**

@@ -10,8 +10,8 @@ struct pddgpu_bo;
 struct pddgpu_device;
 
 void pddgpu_import_init(struct pddgpu_device *pdev);
-int pddgpu_import_add(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
-		      struct dma_buf_attachment *attach);
+void pddgpu_import_add(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+		       struct dma_buf_attachment *attach);
 void pddgpu_import_destroy(struct pddgpu_device *pdev, struct pddgpu_bo *bo);
 void pddgpu_import_unplug(struct pddgpu_device *pdev);
 

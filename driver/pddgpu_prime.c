@@ -200,18 +200,20 @@ pddgpu_prime_import_sg_table(struct drm_device *drm,
 		.dma_buf = attach->dmabuf,
 	};
 	struct pddgpu_bo *bo;
-	int ret;
+	int idx;
 
+	/*
+	 * From here on to the end, or not at all: who fails has the pages unmapped at
+	 * once, but a buffer that is bound to them goes later.
+	 */
+	if (!drm_dev_enter(drm, &idx))
+		return ERR_PTR(-ENODEV);
 	dma_resv_lock(attach->dmabuf->resv, NULL);
 	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
 	dma_resv_unlock(attach->dmabuf->resv);
 	pddgpu_leak_client_fini(to_pddgpu(drm)->leaks, &client);
-	if (IS_ERR(bo))
-		return ERR_CAST(bo);
-	ret = pddgpu_import_add(to_pddgpu(drm), bo, attach);
-	if (ret) {
-		drm_gem_object_put(&bo->tbo.base);
-		return ERR_PTR(ret);
-	}
-	return &bo->tbo.base;
+	if (!IS_ERR(bo))
+		pddgpu_import_add(to_pddgpu(drm), bo, attach);
+	drm_dev_exit(idx);
+	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->tbo.base;
 }
