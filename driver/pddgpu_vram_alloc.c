@@ -169,20 +169,6 @@ static int pddgpu_vram_alloc_best(struct pddgpu_vram_mgr *mgr,
 	return pddgpu_vram_alloc_any(mgr, req, blocks);
 }
 
-/*
- * Free neighbours of which one is clear and the other is not stay apart, which
- * may leave no room for what is to be contiguous. Asking for all there is makes
- * the allocator join them, and forget what was clear.
- */
-static void pddgpu_vram_join(struct pddgpu_vram_mgr *mgr)
-{
-	u64 all = rounddown_pow_of_two(mgr->size);
-	LIST_HEAD(blocks);
-
-	if (!gpu_buddy_alloc_blocks(&mgr->mm, 0, mgr->size, all, all, &blocks, 0))
-		pddgpu_vram_clear_undo(mgr, &blocks);
-}
-
 /* What is cleared by the CPU where there is a choice */
 #define PDDGPU_VRAM_CPU_REUSE	SZ_16K
 
@@ -235,10 +221,6 @@ int pddgpu_vram_alloc(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_request *r
 	ret = pddgpu_vram_attempt(mgr, req, &vres->blocks);
 	if (ret == -ENOSPC && pddgpu_vram_clear_wait(mgr))
 		ret = pddgpu_vram_attempt(mgr, req, &vres->blocks);
-	if (ret == -ENOSPC && req->contiguous && mgr->mm.clear_avail) {
-		pddgpu_vram_join(mgr);
-		ret = pddgpu_vram_attempt(mgr, req, &vres->blocks);
-	}
 	if (!ret) {
 		pddgpu_vram_loss_allocated(mgr, vres);
 		vres->unclear = pddgpu_vram_clear_used(mgr, &vres->blocks);
