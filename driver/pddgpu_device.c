@@ -164,30 +164,10 @@ static int pddgpu_device_init_engines(struct pddgpu_device *pdev, struct pci_dev
 	return ret;
 }
 
-/**
- * pddgpu_device_init() - bring a card up
- * @pdev: the device, allocated with its DRM device
- * @pci: the PCI device, enabled
- *
- * Ends in the state READY; users come with drm_dev_register().
- *
- * Return: 0 or an errno; -ENODEV without a word when the card is somebody
- * else's. What was done is undone with @pdev.
- */
-int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
+static int pddgpu_device_init_parts(struct pddgpu_device *pdev, struct pci_dev *pci)
 {
 	int ret;
 
-	atomic_set(&pdev->state, PDDGPU_DEVICE_STATE_INITIALIZING);
-	pdev->gem_funcs = &pddgpu_gem_funcs;
-	init_rwsem(&pdev->reset_sem);
-	spin_lock_init(&pdev->search_lock);
-	INIT_LIST_HEAD(&pdev->searches);
-	pddgpu_import_init(pdev);
-
-	ret = pddgpu_device_init_hw(pdev, pci);
-	if (ret)
-		return ret;
 	pdev->stats = pddgpu_memory_stats_init(&pdev->drm);
 	if (IS_ERR(pdev->stats))
 		return PTR_ERR(pdev->stats);
@@ -212,9 +192,39 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 	ret = pddgpu_lockdep_prime(pdev);
 	if (ret)
 		return ret;
-	ret = pddgpu_gone_init(pdev);
+	return pddgpu_gone_init(pdev);
+}
+
+/**
+ * pddgpu_device_init() - bring a card up
+ * @pdev: the device, allocated with its DRM device
+ * @pci: the PCI device, enabled
+ *
+ * Ends in the state READY; users come with drm_dev_register().
+ *
+ * Return: 0 or an errno; -ENODEV without a word when the card is somebody
+ * else's. What was done is undone with @pdev; the chip reaches no memory any more.
+ */
+int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
+{
+	int ret;
+
+	atomic_set(&pdev->state, PDDGPU_DEVICE_STATE_INITIALIZING);
+	pdev->gem_funcs = &pddgpu_gem_funcs;
+	init_rwsem(&pdev->reset_sem);
+	spin_lock_init(&pdev->search_lock);
+	INIT_LIST_HEAD(&pdev->searches);
+	pddgpu_import_init(pdev);
+
+	ret = pddgpu_device_init_hw(pdev, pci);
 	if (ret)
 		return ret;
+	ret = pddgpu_device_init_parts(pdev, pci);
+	if (ret) {
+		/* What it could reach is given back from here on */
+		pddgpu_device_quiesce(pdev);
+		return ret;
+	}
 
 	atomic_set_release(&pdev->state, PDDGPU_DEVICE_STATE_READY);
 	drm_info(&pdev->drm, "PDDGPU: %s: VRAM %llu MB (%llu MB visible), GTT %llu MB\n",
@@ -224,23 +234,20 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 	return 0;
 }
 
-/**
- * pddgpu_device_unplug() - take the card away from its users
- * @pdev: the device, registered; called once, by pddgpu_gone.c
- *
- * In this order: no new users, and those inside leave; nothing runs by itself
- * any more; the chip stops reaching memory, and nobody waits for it; the pages
- * are unmapped for it. The buffers stay until their users close them.
- */
-void pddgpu_device_unplug(struct pddgpu_device *pdev)
+/* No new users */
+static void pddgpu_device_close(struct pddgpu_device *pdev)
 {
-	u32 i;
-
 	pddgpu_debugfs_unlink(pdev);
 	atomic_set_release(&pdev->state, PDDGPU_DEVICE_STATE_SHUTDOWN);
 	pddgpu_vram_mgr_shutdown(pdev->vram_mgr);
 	pddgpu_gtt_mgr_shutdown(pdev->gtt_mgr);
-	drm_dev_unplug(&pdev->drm);
+}
+
+/* Nobody is inside drm_dev_enter() any more. */
+static void pddgpu_device_stop(struct pddgpu_device *pdev)
+{
+	u32 i;
+
 	pddgpu_monitor_stop(pdev);
 	pddgpu_reset_stop(pdev);
 	pddgpu_device_quiesce(pdev);
@@ -255,6 +262,36 @@ void pddgpu_device_unplug(struct pddgpu_device *pdev)
 	pddgpu_engine_drain(pdev->engine[PDDGPU_ENGINE_PAGING]);
 	pddgpu_gart_unplug(pdev->gart);
 	pddgpu_import_unplug(pdev);
+}
+
+/**
+ * pddgpu_device_unplug() - take the card away from its users
+ * @pdev: the device, registered; called once, by pddgpu_gone.c
+ *
+ * In this order: no new users, and those inside leave; nothing runs by itself
+ * any more; the chip stops reaching memory, and nobody waits for it; the pages
+ * are unmapped for it. The buffers stay until their users close them.
+ */
+void pddgpu_device_unplug(struct pddgpu_device *pdev)
+{
+	pddgpu_device_close(pdev);
+	drm_dev_unplug(&pdev->drm);
+	pddgpu_device_stop(pdev);
+}
+
+/**
+ * pddgpu_device_undo() - take a card away that could not be registered
+ * @pdev: the device, brought up
+ *
+ * As pddgpu_device_unplug(): DRM shows one node after the other, so somebody may
+ * have found the first, and have work under way. That he gets no further DRM has
+ * seen to, when it failed; to unplug what is not registered it takes for a bug.
+ */
+void pddgpu_device_undo(struct pddgpu_device *pdev)
+{
+	pddgpu_device_close(pdev);
+	unmap_mapping_range(pdev->drm.anon_inode->i_mapping, 0, 0, 1);
+	pddgpu_device_stop(pdev);
 }
 
 /**

@@ -161,6 +161,7 @@ static inline int pddgpu_device_error(struct pddgpu_device *pdev)
 
 int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci);
 void pddgpu_device_unplug(struct pddgpu_device *pdev);
+void pddgpu_device_undo(struct pddgpu_device *pdev);
 void pddgpu_device_quiesce(struct pddgpu_device *pdev);
 
 #endif /* PDDGPU_DEVICE_H */

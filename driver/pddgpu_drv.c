@@ -156,10 +156,10 @@ static int pddgpu_pci_probe(struct pci_dev *pci, const struct pci_device_id *id)
 		return ret;
 	ret = pddgpu_pm_init(pdev);
 	if (ret)
-		goto err_quiesce;
+		goto err_undo;
 	ret = drm_dev_register(&pdev->drm, 0);
 	if (ret)
-		goto err_quiesce;
+		goto err_undo;
 
 	pddgpu_debugfs_link(pdev);
 	pddgpu_monitor_start(pdev);
@@ -167,8 +167,8 @@ static int pddgpu_pci_probe(struct pci_dev *pci, const struct pci_device_id *id)
 	pddgpu_gone_start(pdev);
 	return 0;
 
-err_quiesce:
-	pddgpu_device_quiesce(pdev);
+err_undo:
+	pddgpu_device_undo(pdev);
 	return ret;
 }
 

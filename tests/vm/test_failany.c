@@ -26,19 +26,25 @@ static int bind_card(const char *name)
 	return rc;
 }
 
-/* A card that cannot be brought up is left alone, whatever was missing. */
+/*
+ * A card that cannot be brought up is left alone, whatever was missing: and it leaves
+ * memory alone.
+ */
 static void every_allocation_of_bind(void **state)
 {
 	struct pdt_state *s = *state;
 	unsigned int step = pdt_count("PDT_SWEEP_BIND", 23);
 	unsigned int n = 1, bound = 0, refused = 0;
-	char name[32];
+	struct drm_pddgpu_device_info device;
+	char name[32], byte;
 	bool failed = true;
 	int rc;
 
 	pdt_need_injection();
 	assert_true(step > 0);
 	snprintf(name, sizeof(name), "%s", pdt_pci_name());
+	assert_ok(pdt_device_info(s->fd, &device));
+	assert_ok(pdt_control_peek(device.gtt_start, &byte, 1));
 	close(s->fd);
 	s->fd = -1;
 	for (; failed; n += step) {
@@ -53,6 +59,8 @@ static void every_allocation_of_bind(void **state)
 				fail_msg("bind: allocation %u%s: %s", n,
 					 failed ? " failed" : " would have", strerror(-rc));
 			refused++;
+			if (!pdt_control_peek(device.gtt_start, &byte, 1))
+				fail_msg("bind: allocation %u failed: the chip reaches memory", n);
 			assert_ok(bind_card(name));
 		} else if (failed) {
 			bound++;
