@@ -17,8 +17,9 @@
  * (see pddgpu_fence.h), neither allocates with reclaim nor takes a lock under
  * which somebody does, nor a reservation. Of the locks above it takes the GART's
  * alone, for the CPU's copies; and the card's request lock, for a reset. Lockdep is
- * told so of run_job only: timedout_job waits for it, which it would take for more
- * than it is.
+ * told so of run_job, and of what is done while the engines are paused for a reset of
+ * the chip; not of the rest of timedout_job, which waits for run_job: it would take
+ * that for more than it is.
  *
  * Reclaim takes none of the driver's locks: the shrinker asks its worker.
  */

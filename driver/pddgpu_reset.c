@@ -6,7 +6,8 @@
  *
  * Whatever recovers the chip or an engine runs on one ordered workqueue, so there
  * is no lock between them. Fences wait for what runs there: nothing on it waits for
- * memory, nor takes a lock that is held while somebody waits for memory.
+ * memory, nor takes a lock that is held while somebody waits for memory. Also the
+ * last of it is so: the engine whose job has hung goes on only when that is over.
  *
  * Locks, from the outside: a buffer's reservation; the paging window; the driver's
  * queue; &pddgpu_device.reset_sem, read by who copies from or to VRAM by the CPU, who
@@ -32,6 +33,7 @@
 #include "pddgpu_coredump.h"
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
+#include "pddgpu_fence.h"
 #include "pddgpu_hw.h"
 #include "pddgpu_irq.h"
 #include "pddgpu_reset.h"
@@ -61,6 +63,8 @@ struct pddgpu_reset {
 	struct delayed_work again;
 	/** @asked: somebody wants it reset */
 	struct work_struct asked;
+	/** @wedged: tells userspace that it is given up; waits for memory */
+	struct work_struct wedged;
 	/** @ask_lock: one who wants that at a time; taken before anything else */
 	struct mutex ask_lock;
 	/** @answer: what came of it */
@@ -154,6 +158,18 @@ static int pddgpu_reset_chip(struct pddgpu_reset *reset)
 	return ret;
 }
 
+static void pddgpu_reset_tell(struct work_struct *work)
+{
+	struct pddgpu_reset *reset = container_of(work, struct pddgpu_reset, wedged);
+	int idx;
+
+	/* Of one that is taken away everybody is told anyway */
+	if (!drm_dev_enter(&reset->pdev->drm, &idx))
+		return;
+	pddgpu_wedged_event(&reset->pdev->drm);
+	drm_dev_exit(idx);
+}
+
 /*
  * The card is of no use any more. Moves go on, by the CPU, so that what is in system
  * pages or where the CPU reaches can be had until it is freed.
@@ -171,8 +187,7 @@ static void pddgpu_reset_give_up(struct pddgpu_reset *reset)
 		pddgpu_engine_refuse(pdev->engine[i], -EIO);
 	drm_err(&pdev->drm, "PDDGPU: wedged: %u resets of the chip have failed; bind it anew\n",
 		reset->failed);
-	/* Takes memory: nobody waits any more for what runs here */
-	pddgpu_wedged_event(&pdev->drm);
+	schedule_work(&reset->wedged);
 }
 
 /* It did not work: how to go on */
@@ -194,6 +209,34 @@ static void pddgpu_reset_failed(struct pddgpu_reset *reset, int error)
 	mod_delayed_work(reset->recovery.wq, &reset->again, msecs_to_jiffies(delay));
 }
 
+/*
+ * The engines are paused. Here lockdep knows that fences wait for what is done, and
+ * not while they are paused and resumed: to stop a scheduler is to wait for all that
+ * it does, which lockdep would take for more than it is.
+ */
+static int pddgpu_reset_paused(struct pddgpu_reset *reset)
+{
+	struct pddgpu_device *pdev = reset->pdev;
+	int ret;
+
+	CLASS(pddgpu_signalling, cookie)();
+	down_write(&pdev->reset_sem);
+	ret = pddgpu_reset_chip(reset);
+	up_write(&pdev->reset_sem);
+
+	/* Of a card that is gone whoever takes it away ends the jobs */
+	if (ret != -ENODEV)
+		pddgpu_reset_engines(pdev, ret ? pddgpu_engine_give_up : pddgpu_engine_replay);
+	if (ret) {
+		atomic64_inc(&reset->bad);
+		pddgpu_reset_failed(reset, ret);
+	} else {
+		atomic64_inc(&reset->good);
+		reset->failed = 0;
+	}
+	return ret;
+}
+
 /* On the workqueue, inside drm_dev_enter() */
 static int pddgpu_reset_attempt(struct pddgpu_reset *reset)
 {
@@ -205,25 +248,12 @@ static int pddgpu_reset_attempt(struct pddgpu_reset *reset)
 	pddgpu_coredump_keep_chip(reset->coredump);
 	pddgpu_reset_engines(pdev, pddgpu_engine_pause);
 	pddgpu_irq_pause(pdev->irq);
-
-	down_write(&pdev->reset_sem);
-	ret = pddgpu_reset_chip(reset);
-	up_write(&pdev->reset_sem);
-
-	/* Of a card that is gone whoever takes it away ends the jobs */
-	if (ret != -ENODEV)
-		pddgpu_reset_engines(pdev, ret ? pddgpu_engine_give_up : pddgpu_engine_replay);
+	ret = pddgpu_reset_paused(reset);
 	pddgpu_reset_engines(pdev, pddgpu_engine_resume);
 	WRITE_ONCE(reset->last_us, ktime_us_delta(ktime_get(), start));
-	if (ret) {
-		atomic64_inc(&reset->bad);
-		pddgpu_reset_failed(reset, ret);
-	} else {
-		atomic64_inc(&reset->good);
-		reset->failed = 0;
+	if (!ret)
 		drm_notice(&pdev->drm, "PDDGPU: the chip has been reset in %llu us\n",
 			   reset->last_us);
-	}
 	return ret;
 }
 
@@ -246,7 +276,8 @@ static void pddgpu_reset_again(struct work_struct *work)
 	if (!drm_dev_enter(&reset->pdev->drm, &idx))
 		return;
 	/* It may have been reset meanwhile, because somebody wanted it */
-	if (!READ_ONCE(reset->stopped) && reset->failed && pddgpu_device_ready(reset->pdev))
+	if (!READ_ONCE(reset->stopped) && READ_ONCE(chip_resets) && reset->failed &&
+	    pddgpu_device_ready(reset->pdev))
 		pddgpu_reset_attempt(reset);
 	drm_dev_exit(idx);
 }
@@ -309,7 +340,7 @@ void pddgpu_reset_go_on(struct pddgpu_device *pdev)
 {
 	struct pddgpu_reset *reset = pdev->reset;
 
-	if (reset->failed && pddgpu_device_ready(pdev))
+	if (reset->failed && READ_ONCE(chip_resets) && pddgpu_device_ready(pdev))
 		mod_delayed_work(reset->recovery.wq, &reset->again,
 				 msecs_to_jiffies(PDDGPU_RESET_DELAY_MS));
 }
@@ -328,15 +359,16 @@ void pddgpu_reset_woken(struct pddgpu_device *pdev)
  * pddgpu_reset_stop() - no more resets
  * @pdev: the device, unplugged or shut down
  *
- * Waits for one that is under way.
+ * Waits for one that is under way, whoever began it.
  */
 void pddgpu_reset_stop(struct pddgpu_device *pdev)
 {
 	struct pddgpu_reset *reset = pdev->reset;
 
 	WRITE_ONCE(reset->stopped, true);
+	flush_workqueue(reset->recovery.wq);
+	/* Which that may have asked for */
 	cancel_delayed_work_sync(&reset->again);
-	flush_work(&reset->asked);
 }
 
 /**
@@ -346,6 +378,7 @@ void pddgpu_reset_stop(struct pddgpu_device *pdev)
  */
 void pddgpu_reset_forget(struct pddgpu_device *pdev)
 {
+	flush_work(&pdev->reset->wedged);
 	pddgpu_coredump_stop(pdev->reset->coredump);
 }
 
@@ -411,6 +444,7 @@ int pddgpu_reset_init(struct pddgpu_device *pdev)
 	reset->pdev = pdev;
 	INIT_DELAYED_WORK(&reset->again, pddgpu_reset_again);
 	INIT_WORK(&reset->asked, pddgpu_reset_asked);
+	INIT_WORK(&reset->wedged, pddgpu_reset_tell);
 	reset->recovery.reset_chip = pddgpu_reset_for_engine;
 	reset->recovery.data = reset;
 	reset->coredump = pddgpu_coredump_init(&pdev->drm, pdev->hw, pdev->chip, pdev->gart);
