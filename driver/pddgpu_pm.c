@@ -16,6 +16,10 @@
  * refuses the sleep and leaves all as it was. A card that does not come back is
  * unplugged when all devices have been resumed, before users go on.
  *
+ * A card that is wedged has no chip that could be reset, and nobody who would miss
+ * what VRAM held: only what the driver does by itself ends in the second, and begins
+ * again in the third.
+ *
  * For hibernation it is the same: once around the image, and once more when the
  * machine is switched off. The memory for the copy is kept in between.
  *
@@ -63,6 +67,8 @@ struct pddgpu_pm {
 	struct pddgpu_save *save;
 	/** @asleep: the chip has been reset and is to be brought back */
 	bool asleep;
+	/** @resting: what the driver does by itself has been stopped, and no more */
+	bool resting;
 	/** @info_lock: guards @info */
 	spinlock_t info_lock;
 	/** @info: for people */
@@ -207,10 +213,14 @@ static int pddgpu_pm_suspend(struct device *dev)
 	ktime_t start = ktime_get();
 	int ret = 0, idx;
 
-	if (!pddgpu_device_ready(pdev) || !drm_dev_enter(&pdev->drm, &idx))
+	if (!drm_dev_enter(&pdev->drm, &idx))
 		return 0;
-	pddgpu_pm_set_phase(pm, PDDGPU_PM_SUSPENDING);
 	pddgpu_pm_stop_work(pdev);
+	if (!pddgpu_device_ready(pdev)) {
+		pm->resting = true;
+		goto out_exit;
+	}
+	pddgpu_pm_set_phase(pm, PDDGPU_PM_SUSPENDING);
 	ret = pddgpu_pm_empty(pm);
 	if (ret) {
 		drm_err(&pdev->drm, "PDDGPU: no sleep: VRAM could not be saved: %d\n", ret);
@@ -263,8 +273,16 @@ static int pddgpu_pm_resume(struct device *dev)
 	ktime_t start = ktime_get();
 	int ret, idx;
 
-	if (!pm->asleep || !drm_dev_enter(&pdev->drm, &idx))
+	if (!(pm->asleep || pm->resting) || !drm_dev_enter(&pdev->drm, &idx))
 		return 0;
+	if (pm->resting) {
+		ret = 0;
+		pm->resting = false;
+		/* One that has gone is taken away soon */
+		if (pddgpu_device_error(pdev) == -EIO)
+			pddgpu_pm_start_work(pdev);
+		goto out_exit;
+	}
 	pm->asleep = false;
 	pddgpu_pm_set_phase(pm, PDDGPU_PM_RESUMING);
 	ret = pddgpu_pm_bring_back(pm);

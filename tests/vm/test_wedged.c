@@ -273,6 +273,40 @@ static void bound_anew_in_use(void **state)
 	close(old);
 }
 
+/* It keeps nobody from sleeping, and what the driver does by itself sleeps too. */
+static void given_up_and_asleep(void **state)
+{
+	struct pdt_state *s = *state;
+	struct pdt_buffer victim, buf;
+	char device[64];
+	uint32_t syncobj, handle;
+	int sync;
+
+	snprintf(device, sizeof(device), "%s", pdt_pci_name());
+	assert_ok(pdt_buffer_create(s->fd, &victim, SIZE, PDT_VRAM, 0));
+	assert_ok(pdt_buffer_create(s->fd, &buf, SIZE, PDT_GTT, 0));
+	pdt_buffer_fill(&buf, 1);
+	assert_ok(pdt_syncobj_create(s->fd, &syncobj));
+	wedge(s, victim.handle, syncobj, &sync);
+	assert_true(pdt_log_wait(&s->log, "wedged: "));
+	for (unsigned int i = 1; i <= 2; i++) {
+		assert_ok(pdt_sleep(i % 2 ? "devices" : "mem"));
+		assert_int_equal(pdt_log_count(&s->log, "leak monitor stopped"), i);
+		assert_int_equal(pdt_log_count(&s->log, "leak monitor started"), i);
+		assert_state("wedged");
+		assert_err(EIO, pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
+		assert_ok(pdt_buffer_check(&buf));
+	}
+	munmap(victim.map, SIZE);
+	munmap(buf.map, SIZE);
+	close(sync);
+	close(s->fd);
+	control("clear");
+	bind_anew(device);
+	s->fd = pdt_open();
+	assert_works(s->fd);
+}
+
 /* With chip_resets=0 it is not reset, and never given up. */
 static void never_reset(void **state)
 {
@@ -307,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		pdt_test(given_up_and_bound_anew),
 		pdt_test(bound_anew_in_use),
+		pdt_test(given_up_and_asleep),
 		pdt_test(never_reset),
 	};
 
