@@ -48,12 +48,16 @@ static int pddgpu_job_piece(u64 addr, u64 bytes, struct pddgpu_hw *hw,
 	return piece->page ? 0 : -EIO;
 }
 
-static void pddgpu_job_read(struct pddgpu_piece *piece, void *to, u32 bytes)
+static int pddgpu_job_read(struct pddgpu_piece *piece, struct pddgpu_hw *hw, void *to,
+			   u32 bytes)
 {
-	if (piece->vram)
-		memcpy_fromio(to, piece->vram, bytes);
-	else
+	if (!piece->vram) {
 		memcpy_from_page(to, piece->page, piece->offset, bytes);
+		return 0;
+	}
+	memcpy_fromio(to, piece->vram, bytes);
+	/* All ones, if it has gone meanwhile */
+	return pddgpu_hw_present(hw) ? 0 : -ENODEV;
 }
 
 static void pddgpu_job_write(struct pddgpu_piece *piece, const void *from, u32 bytes)
@@ -101,10 +105,10 @@ static int pddgpu_job_run_op(const struct pddgpu_op *op, struct pddgpu_hw *hw,
 		if (op->opcode == PDDGPU_OP_COPY) {
 			ret = pddgpu_job_piece(op->src + at, dst.bytes, hw, chip, gart, &src);
 			dst.bytes = min(dst.bytes, src.bytes);
+			if (!ret)
+				ret = pddgpu_job_read(&src, hw, bounce, dst.bytes);
 			if (ret)
 				memset(bounce, 0, dst.bytes);
-			else
-				pddgpu_job_read(&src, bounce, dst.bytes);
 			lost = ret ?: lost;
 		}
 		pddgpu_job_write(&dst, bounce, dst.bytes);
