@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Tests of vm/run that boot."""
 import os
+import re
 import signal
 
 from common import finish, folder, need, processes_of, run, start
+
+from harness import clock
 
 BARE = ("vm/run", "--no-device", "--no-load", "--timeout", "60")
 CARD = ("vm/run", "--no-load", "--timeout", "60")
@@ -88,6 +91,19 @@ def test_vm_that_sleeps_is_woken_up():
                  "echo awake; done; exit 38")
     need(result.status == 38, result)
     need(result.out == 3 * "awake\n", result)
+
+
+def test_vm_time_runs_as_the_hosts():
+    result = run(*BARE, "--", "sh", "-c", "dmesg; echo now $(cat /proc/uptime); "
+                 "sleep 2; echo now $(cat /proc/uptime)")
+    need(result.status == 0, result)
+    # It was told how fast the counter is, rather than left to measure it
+    khz = clock.tsc_khz()
+    told = re.search(r"tsc: Detected (\d+)\.(\d{3}) MHz", result.out)
+    need(khz and told, khz, result)
+    need(abs(int(told[1] + told[2]) - khz) < khz / 1000, khz, told[0])
+    seen = [float(t) for t in re.findall(r"^now (\S+)", result.out, re.M)]
+    need(len(seen) == 2 and 1.9 < seen[1] - seen[0] < 20, seen)
 
 
 def test_vm_two_at_once():

@@ -223,7 +223,8 @@ static uint64_t lose_under(enum pdt_way way, const struct load *load, unsigned i
 	if (load->control)
 		assert_ok(pdt_control(load->control, answer, sizeof(answer)));
 	pid = pdt_fork(use, child);
-	while (atomic_load(&child->users.calls) < calls && pdt_now_ms() < start + 10000 * pdt_slow())
+	while (atomic_load(&child->users.calls) < calls &&
+	       pdt_now_ms() < start + 10000 * pdt_slow())
 		pdt_sleep_ms(2);
 	assert_true(atomic_load(&child->users.calls) > 0);
 	start = pdt_now_ms();

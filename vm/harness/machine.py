@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-from . import processes
+from . import clock, processes
 from .initramfs import Error
 from .monitor import Monitor
 from .waker import Waker
@@ -152,7 +152,13 @@ class Machine:
                      "max,erms=off,fsrm=off,la57=off"]
         # What the kernel does not know is in the environment of the first
         # process, and so of the tests
-        sockets = f"VM_SOCKET={self.folder}/device" if o.monitor else ""
+        words = [APPEND]
+        khz = clock.tsc_khz() if self.accel != "kvm" else None
+        if khz:
+            words.append(f"tsc_early_khz={khz}")
+        if o.monitor:
+            words.append(f"VM_SOCKET={self.folder}/device")
+        words.append(o.append)
         argv = [o.qemu, "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-name", "pddgpu", "-machine",
                 f"q35,memory-backend=ram,max-ram-below-4g={o.lowmem}M",
@@ -161,7 +167,7 @@ class Machine:
                 "-m", str(o.mem), "-smp", str(o.smp)] + accel
         argv += ["-kernel", os.path.join(self.kernel, "vmlinuz"),
                  "-initrd", self.initrd,
-                 "-append", f"{APPEND} {sockets} {o.append}".strip(),
+                 "-append", " ".join(words).strip(),
                  "-chardev", self.serial.option(), "-serial", "chardev:serial",
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
                  "-device", "virtio-serial-pci,max_ports=31"]
