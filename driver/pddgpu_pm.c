@@ -26,6 +26,7 @@
  * Locks: the callbacks come one after the other, and the device's lock is held in
  * the second and third. info_lock (spinlock, a leaf) guards @info.
  */
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/notifier.h>
@@ -54,6 +55,10 @@
 
 /* What the kernel gives to processes, so that they freeze, jobs get too */
 #define PDDGPU_PM_PATIENCE	(20 * HZ)
+
+/* As recovery does before it gives a card up: data would be lost with it */
+#define PDDGPU_PM_RESETS	4
+#define PDDGPU_PM_RESET_MS	250
 
 /**
  * struct pddgpu_pm - a card's sleep
@@ -243,6 +248,20 @@ out_exit:
 	return ret;
 }
 
+/* What is in system memory waits; nobody does but who has the machine woken up. */
+static int pddgpu_pm_reset(struct pddgpu_device *pdev)
+{
+	u32 tries;
+	int ret;
+
+	for (tries = 1; ; tries++) {
+		ret = pddgpu_hw_reset(pdev->hw);
+		if (ret != -EIO || tries == PDDGPU_PM_RESETS)
+			return ret;
+		msleep(PDDGPU_PM_RESET_MS);
+	}
+}
+
 /* From the reset on: page tables, rings, and what was in VRAM. */
 static int pddgpu_pm_bring_back(struct pddgpu_pm *pm)
 {
@@ -252,7 +271,7 @@ static int pddgpu_pm_bring_back(struct pddgpu_pm *pm)
 	pci_set_master(to_pci_dev(pdev->drm.dev));
 	if (!pddgpu_hw_present(pdev->hw))
 		return -ENODEV;
-	ret = pddgpu_hw_reset(pdev->hw);
+	ret = pddgpu_pm_reset(pdev);
 	if (ret)
 		return ret;
 	ret = pddgpu_device_restart(pdev);

@@ -335,6 +335,31 @@ static void a_reset_that_fails(void **state)
 	does_not_wake_up("fail-reset 1000", "the card has not come back");
 }
 
+/* One on the way to sleep, which does not matter, and three on the way back */
+static void a_reset_that_fails_for_a_while(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_submit_op op;
+	struct pdt_buffer vram, gtt;
+
+	assert_ok(pdt_buffer_create(s->fd, &vram, SIZE, PDT_VRAM, 0));
+	assert_ok(pdt_buffer_create(s->fd, &gtt, SIZE, PDT_GTT, 0));
+	pdt_buffer_fill(&vram, 1);
+	control("fail-reset 4");
+	assert_ok(pdt_sleep("mem"));
+	assert_int_equal(pdt_log_count(&s->log, "*ERROR* PDDGPU: reset failed"), 4);
+	assert_int_equal(pdt_log_count(&s->log, "the card has not come back"), 0);
+	assert_ok(pdt_buffer_check(&vram));
+	assert_false(pdt_vram_lost(s->fd, vram.handle));
+	op = pdt_copy(gtt.handle, 0, vram.handle, 0, SIZE);
+	assert_ok(pdt_submit(s->fd, &op, 1));
+	assert_ok(pdt_wait_idle(s->fd, gtt.handle, 10000));
+	gtt.seed = 1;
+	assert_ok(pdt_buffer_check(&gtt));
+	pdt_buffer_destroy(s->fd, &vram);
+	pdt_buffer_destroy(s->fd, &gtt);
+}
+
 static void a_card_that_has_gone(void **state)
 {
 	(void)state;
@@ -348,6 +373,7 @@ int main(void)
 		pdt_test(many_in_a_row),
 		pdt_test(in_a_crowd),
 		pdt_test(too_much_for_memory),
+		pdt_test(a_reset_that_fails_for_a_while),
 		cmocka_unit_test(two_cards),
 		cmocka_unit_test(a_reset_that_fails),
 		cmocka_unit_test(a_card_that_has_gone),
