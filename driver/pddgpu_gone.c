@@ -166,12 +166,15 @@ void pddgpu_gone_start(struct pddgpu_device *pdev)
  * pddgpu_gone_now() - take away a card that is known to be gone
  * @pdev: the device, started
  *
- * Sleeps until that is done.
+ * Sleeps until that is done. Nobody else is at it: workers are frozen, and the device's
+ * lock is held.
  */
 void pddgpu_gone_now(struct pddgpu_device *pdev)
 {
 	struct pddgpu_gone *gone = pdev->gone;
 
+	if (atomic_read(&gone->unplugged))
+		return;
 	pddgpu_gone_notice(gone);
 	flush_work(&gone->end);
 	/* Workers may be frozen still */

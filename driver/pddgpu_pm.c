@@ -325,13 +325,15 @@ out_exit:
 
 /*
  * All devices are back, and users are frozen still: the last moment at which they
- * can be kept from a card that is not.
+ * can be kept from a card that is not, whether that was noticed on the way back or
+ * on the way to sleep.
  */
 static void pddgpu_pm_complete(struct device *dev)
 {
 	struct pddgpu_device *pdev = pci_get_drvdata(to_pci_dev(dev));
 
-	if (READ_ONCE(pdev->pm->info.phase) == PDDGPU_PM_GONE)
+	if (READ_ONCE(pdev->pm->info.phase) == PDDGPU_PM_GONE ||
+	    pddgpu_device_state(pdev) == PDDGPU_DEVICE_STATE_SHUTDOWN)
 		pddgpu_gone_now(pdev);
 }
 

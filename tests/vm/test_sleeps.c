@@ -305,9 +305,10 @@ static void does_not_wake_up(const char *command, const char *says)
 	pdt_buffer_fill(&gtt, 2);
 	control(command);
 	assert_ok(pdt_sleep("mem"));
-	assert_true(pdt_log_wait(&log, says));
-	assert_err(ENODEV, pdt_create(fd, SIZE, PDT_GTT, 0, &handle));
+	/* At once */
 	assert_int_equal(pdt_zero_check(vram.map, SIZE), -1);
+	assert_err(ENODEV, pdt_create(fd, SIZE, PDT_GTT, 0, &handle));
+	assert_true(pdt_log_wait(&log, says));
 	munmap(vram.map, SIZE);
 	munmap(gtt.map, SIZE);
 	close(fd);
