@@ -41,11 +41,13 @@ static size_t pddgpu_syncobj_count_at(unsigned int cmd)
 int pddgpu_syncobj_check(unsigned int cmd, const void __user *args)
 {
 	size_t at = pddgpu_syncobj_count_at(cmd);
-	u32 count;
+	u32 count = 0;
 
-	if (!at || _IOC_SIZE(cmd) < at + sizeof(count))
+	if (!at || _IOC_SIZE(cmd) <= at)
 		return 0;
-	if (copy_from_user(&count, args + at, sizeof(count)))
+	/* A structure may end in the middle of the number: DRM adds zeros */
+	if (copy_from_user(&count, args + at,
+			   min_t(size_t, sizeof(count), _IOC_SIZE(cmd) - at)))
 		return -EFAULT;
 	return count > PDDGPU_SUBMIT_SYNCS_MAX ? -E2BIG : 0;
 }
