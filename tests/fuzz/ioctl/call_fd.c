@@ -209,9 +209,13 @@ static int from_memfd(uint64_t bytes)
 /* slot, whose, size: a dma-buf of somebody else */
 FZ_RUN(foreign)
 {
-	uint64_t bytes = pdt_pages(arg[2] % (64 * PDT_PAGE) + 1);
-	int fd = arg[1] & 1 ? from_heap(bytes) : from_memfd(bytes);
+	uint64_t bytes = pdt_pages(arg[2] % ((arg[1] & 14 ? 8 : 64) * PDT_PAGE) + 1);
+	int fd;
 
+	/* One is as good as the other, and takes long to make */
+	if (lane->again % 4)
+		return 0;
+	fd = arg[1] & 1 ? from_heap(bytes) : from_memfd(bytes);
 	if (fd < 0)
 		return fd;
 	fz_slot_put(&lane->state->fd[arg[0] % FZ_FDS], fd);

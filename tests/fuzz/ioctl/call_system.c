@@ -10,8 +10,12 @@
 /* slot, file, handle: a child has the same files and mappings, and dies */
 FZ_RUN(fork)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	/* It takes as long as a hundred others */
+	if (lane->again)
+		return 0;
+	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
@@ -44,7 +48,8 @@ static const char *const files[] = {
 	"leak_threshold", "leak_suspicious_age", "leak_confirmed_age", "leak_monitor_enabled",
 	"leak_object_bytes", "vram_retry_count", "vram_retry_delay", "gtt_retry_count",
 	"gtt_retry_delay", "vram_mm", "gtt_mm", "residency", "page_out", "unpageable_limits",
-	"reset_stats", "clients", "name", "gem_names",
+	"reset_stats", "clients", "name", "gem_names", "health", "check", "recover",
+	"recover_count", "recover_delay", "pm_state", "gtt_mm", "residency",
 };
 
 /* A number as somebody may write it */
@@ -70,25 +75,40 @@ static const char *garbage(uint64_t how)
 	return texts[how % PDT_ARRAY_SIZE(texts)];
 }
 
+/* What the file can take, or anything but long waits */
+static uint64_t fitting(const char *file, bool right, uint64_t value)
+{
+	if (strstr(file, "_count") || strstr(file, "_delay"))
+		return right || value <= 10000 ? value % 4 : value;
+	if (!strcmp(file, "leak_threshold"))
+		return value < 64 * PDT_MIB ? value + 64 * PDT_MIB : value;
+	if (!right)
+		return value;
+	if (!strcmp(file, "leak_check_interval"))
+		return 100 + value % 2000;
+	if (strstr(file, "_age"))
+		return 1 + value % 5000;
+	return !strcmp(file, "leak_monitor_enabled") ? value & 1 : 1;
+}
+
 /* file, how, number */
 FZ_RUN(file_write)
 {
+	static const char *const managers[] = { "vram", "gtt", "device", "vram\n", "system" };
 	static const char *const segments[] = { "vram", "gtt", "system", "vram_invisible", "x" };
 	const char *file = files[arg[0] % PDT_ARRAY_SIZE(files)];
 	const char *segment = segments[arg[2] % PDT_ARRAY_SIZE(segments)];
 	uint64_t value = arg[2];
 	char text[128];
 
-	/* Long waits and frequent checks are what was asked for then */
-	if (strstr(file, "retry") && value <= 10000)
-		value %= 4;
-	if (!strcmp(file, "leak_threshold") && value < 64 * PDT_MIB)
-		value += 64 * PDT_MIB;
+	value = fitting(file, arg[1] >> 7 & 1, value);
 	if (arg[1] % 4 == 3)
 		snprintf(text, sizeof(text), "%s", garbage(arg[2]));
 	else if (!strcmp(file, "page_out"))
 		snprintf(text, sizeof(text), "%s %lluK", segment,
 			 (unsigned long long)(arg[2] >> 8 & 0xfff));
+	else if (!strcmp(file, "check") || !strcmp(file, "recover"))
+		snprintf(text, sizeof(text), "%s", managers[arg[2] % PDT_ARRAY_SIZE(managers)]);
 	else if (!strcmp(file, "unpageable_limits"))
 		snprintf(text, sizeof(text), "%s %lluK %lluK", segment,
 			 (unsigned long long)(arg[2] >> 8 & 0xffff),

@@ -51,7 +51,6 @@ bool fz_cover_open(struct fz_lane *lane)
 
 void fz_cover_begin(struct fz_lane *lane)
 {
-	lane->features = 0;
 	if (lane->kcov)
 		__atomic_store_n(&lane->kcov[0], 0, __ATOMIC_RELAXED);
 }

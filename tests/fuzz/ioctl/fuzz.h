@@ -18,6 +18,7 @@
 
 #define FZ_ARGS		7
 #define FZ_CALLS	96
+#define FZ_REPEAT	32
 #define FZ_LANES	4
 #define FZ_WORKERS	16
 #define FZ_CORPUS	1024
@@ -57,6 +58,8 @@ struct fz_call {
 struct fz_program {
 	/** @count: how many */
 	uint32_t count;
+	/** @repeat: so often is done what does not come first of all; 0: once */
+	uint32_t repeat;
 	/** @call: the calls */
 	struct fz_call call[FZ_CALLS];
 };
@@ -113,6 +116,8 @@ struct fz_shared {
 	struct fz_now now[FZ_WORKERS][FZ_LANES + 1];
 	/** @counts: by kind, of each worker */
 	struct fz_counts counts[FZ_WORKERS][FZ_KINDS_MAX];
+	/** @running: the program that each worker is at, or was at last */
+	struct fz_program running[FZ_WORKERS];
 	/** @errnos: by kind: those seen, a bit each up to 133 */
 	_Atomic uint64_t errnos[FZ_KINDS_MAX][3];
 
@@ -167,6 +172,8 @@ struct fz_lane {
 	struct fz_state *state;
 	/** @program: what it runs */
 	const struct fz_program *program;
+	/** @again: it has run it so often already */
+	unsigned int again;
 	/** @index: its number */
 	unsigned int index;
 	/** @thread: itself */

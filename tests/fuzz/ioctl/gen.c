@@ -371,6 +371,7 @@ void fz_generate(struct fz_program *program, uint64_t seed)
 	memset(program, 0, sizeof(*program));
 	lanes = (uint32_t)PICK(&random, 1, 1, 2, 2, 3, 4);
 	length = (uint32_t)(20 + below(&random, FZ_CALLS - 30));
+	program->repeat = (uint32_t)PICK(&random, 1, 2, 4, 8, 16, FZ_REPEAT);
 	set_up(program, &random);
 	while (program->count < length)
 		add_some(program, lanes, &random);
@@ -436,10 +437,13 @@ void fz_mutate(struct fz_program *program, const struct fz_program *a,
 	for (uint64_t n = 1 + below(&random, 6); n; n--) {
 		uint32_t at = (uint32_t)below(&random, program->count ? program->count : 1);
 
-		switch (below(&random, 8)) {
+		switch (below(&random, 9)) {
 		case 0:
 			if (program->count > 1)
 				remove_at(program, at);
+			break;
+		case 8:
+			program->repeat = (uint32_t)PICK(&random, 1, 2, 4, 8, 16, FZ_REPEAT);
 			break;
 		case 1:
 			take_calls(program, b, &random);

@@ -14,6 +14,9 @@
 #define ROUND_MS	5000
 #define ROUND_PROGRAMS	50
 #define ROUND_MS_MAX	60000
+/* How often it is looked at, and the log, which takes longer */
+#define LOOK_MS		100
+#define LOG_MS		1000
 
 /* What must be as before when nobody has the card open */
 struct base {
@@ -222,13 +225,17 @@ static void watch_round(struct watch *watch, uint64_t ms)
 			  pdt_now_ms() + pdt_random(&watch->random) % (ms | 1);
 	uint64_t away = watch->run->unplug && ms != ~0ULL ? end - ms / 2 : ~0ULL;
 	uint64_t enough = fz_shared->programs + ROUND_PROGRAMS * watch->run->workers;
+	uint64_t log_at = pdt_now_ms() + LOG_MS;
 
 	while (watch->alive) {
 		uint64_t now = pdt_now_ms();
 
 		reap(watch);
 		check_hangs(watch);
-		check_log(watch);
+		if (now > log_at) {
+			check_log(watch);
+			log_at = now + LOG_MS;
+		}
 		if (now > deadly && !watch->run->replay) {
 			pid_t pid = watch->pids[now % watch->run->workers];
 
@@ -253,7 +260,7 @@ static void watch_round(struct watch *watch, uint64_t ms)
 			return;
 		}
 		say_progress(watch, false);
-		pdt_sleep_ms(50);
+		pdt_sleep_ms(LOOK_MS);
 	}
 }
 
@@ -286,6 +293,8 @@ static bool over(const struct watch *watch)
 
 static void round_of_random(struct watch *watch)
 {
+	/* Who waits for an engine by looking takes the time that others could use */
+	pdt_parameter("busywait_us", pdt_random(&watch->random) & 3 << 20 ? "0" : "150");
 	fz_shared->stop = 0;
 	if (watch->run->unplug && !fz_nodes_find())
 		fz_fail("no card");

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * Programs as text: a call a line, which is its thread, its name and its
- * arguments. "==" alone ends a program; what follows is run at the same time by
+ * arguments. "repeat N" makes all but what thread 0 does first be done N times. "==" alone ends a program; what follows is run at the same time by
  * another process. "#" begins a comment.
  */
 #include "fuzz.h"
 
 void fz_print(FILE *to, const struct fz_program *program)
 {
+	if (program->repeat > 1)
+		fprintf(to, "repeat %u\n", program->repeat);
 	for (uint32_t i = 0; i < program->count; i++) {
 		const struct fz_call *call = &program->call[i];
 		const struct fz_kind *kind = &fz_kinds[call->kind];
@@ -72,6 +74,8 @@ int fz_parse(const char *path, struct fz_program *programs, unsigned int max)
 			if (++count == max)
 				break;
 			memset(&programs[count], 0, sizeof(programs[0]));
+		} else if (!strncmp(text, "repeat ", 7)) {
+			program->repeat = (uint32_t)strtoul(text + 7, NULL, 0) % (FZ_REPEAT + 1);
 		} else if (program->count == FZ_CALLS) {
 			rc = -E2BIG;
 		} else {

@@ -13,6 +13,11 @@
 #define ZONE		((void *)0x200000000ULL)
 #define ZONE_BYTES	(FZ_MAPS * FZ_MAP_BYTES)
 
+/* Of a program of one thread only these are not repeated */
+#define FIRST_CALLS	12
+/* Repeating ends after so long: calls may wait */
+#define REPEAT_NS	(400ULL * 1000000)
+
 struct fz_shared *fz_shared;
 
 static struct fz_state state;
@@ -20,10 +25,27 @@ static struct fz_lane lanes[FZ_LANES + 1];
 static _Thread_local struct fz_lane *me;
 static pthread_barrier_t start, set_up, end;
 static const struct fz_worker *worker;
-static struct fz_program current;
+static struct fz_program *current;
 static bool ending;
 
-/* Says what is wrong, and with which program, once a run. */
+/* The program of this process; or, in the one that watches, all that run */
+static void print_programs(FILE *to)
+{
+	unsigned int printed = 0;
+
+	for (unsigned int w = 0; w < FZ_WORKERS; w++) {
+		const struct fz_program *program = &fz_shared->running[w];
+
+		if (!program->count || (current && current != program))
+			continue;
+		fprintf(to, printed++ ? "==\n" : "@crash\n");
+		fz_print(to, program);
+	}
+	if (printed)
+		fprintf(to, "@end\n");
+}
+
+/* Says what is wrong, and with which programs, once a run. */
 void fz_fail(const char *format, ...)
 {
 	char *text = NULL;
@@ -42,11 +64,7 @@ void fz_fail(const char *format, ...)
 	vfprintf(to, format, args);
 	va_end(args);
 	fprintf(to, "\n");
-	if (current.count) {
-		fprintf(to, "@crash worker %u\n", state.worker);
-		fz_print(to, &current);
-		fprintf(to, "@end\n");
-	}
+	print_programs(to);
 	fclose(to);
 	if (write(STDOUT_FILENO, text, size) < 0)
 		_exit(3);
@@ -133,21 +151,36 @@ static void make_call(struct fz_lane *lane, const struct fz_call *call)
 			(long)(call - lane->program->call));
 }
 
-/* What the first thread does before another has a call, it does before all others */
+/*
+ * What the first thread does before another has a call, it does before all others,
+ * and once. The threads do not wait for each other then, so that what one does the
+ * third time meets what another does the first time.
+ */
 static void run_calls(struct fz_lane *lane)
 {
 	const struct fz_program *program = lane->program;
-	uint32_t i = 0;
+	uint32_t first = 0;
+	uint64_t until;
 
-	for (; i < program->count && !program->call[i].lane; i++) {
-		if (!lane->index)
-			make_call(lane, &program->call[i]);
-	}
+	lane->again = 0;
+	while (first < program->count && !program->call[first].lane)
+		first++;
+	if (first == program->count && first > FIRST_CALLS)
+		first = FIRST_CALLS;
+	for (uint32_t i = 0; i < first && !lane->index; i++)
+		make_call(lane, &program->call[i]);
 	pthread_barrier_wait(&set_up);
-	for (; i < program->count; i++) {
-		if (program->call[i].lane == lane->index)
-			make_call(lane, &program->call[i]);
-	}
+	until = fz_now_ns() + REPEAT_NS;
+	do {
+		for (uint32_t i = first; i < program->count; i++) {
+			if (program->call[i].lane == lane->index)
+				make_call(lane, &program->call[i]);
+		}
+		if (lane->kcov) {
+			fz_cover_end(lane);
+			fz_cover_begin(lane);
+		}
+	} while (++lane->again < program->repeat && fz_now_ns() < until && !fz_shared->stop);
 }
 
 static void *run_lane(void *data)
@@ -162,6 +195,7 @@ static void *run_lane(void *data)
 		pthread_barrier_wait(&start);
 		if (ending)
 			return NULL;
+		lane->features = 0;
 		fz_cover_begin(lane);
 		run_calls(lane);
 		fz_cover_end(lane);
@@ -206,7 +240,7 @@ static int prepare(void)
 	clear_zone();
 	for (unsigned int i = 0; i < FZ_LANES; i++) {
 		lanes[i].state = &state;
-		lanes[i].program = &current;
+		lanes[i].program = current;
 		lanes[i].index = i;
 		if (make_scratch(&lanes[i]) ||
 		    pthread_create(&lanes[i].thread, NULL, run_lane, &lanes[i]))
@@ -264,15 +298,15 @@ static void next_program(uint64_t *random, uint64_t *seed)
 	*seed = pdt_random(random);
 	if (worker->guided && *seed >> 40 & 3 && fz_corpus_pick(random, &a, &ids[0]) &&
 	    fz_corpus_pick(random, &b, &ids[1])) {
-		fz_mutate(&current, &a, &b, *seed);
-		len = snprintf(line, sizeof(line), "fuzz %u %#llx %u %u\n", state.worker,
+		fz_mutate(current, &a, &b, *seed);
+		len = snprintf(line, sizeof(line), "<7>fuzz %u %#llx %u %u\n", state.worker,
 			       (unsigned long long)*seed, ids[0], ids[1]);
 	} else {
-		fz_generate(&current, *seed);
-		len = snprintf(line, sizeof(line), "fuzz %u %#llx\n", state.worker,
+		fz_generate(current, *seed);
+		len = snprintf(line, sizeof(line), "<7>fuzz %u %#llx\n", state.worker,
 			       (unsigned long long)*seed);
 	}
-	/* In the kernel's log, before whatever comes of it */
+	/* In the kernel's log, not on its console: a panic shows it there (panic_print) */
 	if (worker->kmsg >= 0 && write(worker->kmsg, line, (size_t)len) < 0)
 		return;
 }
@@ -307,6 +341,7 @@ int fz_worker_run(const struct fz_worker *how)
 
 	worker = how;
 	state.worker = how->number;
+	current = &fz_shared->running[how->number];
 	set_handlers();
 	if (fz_oracle_open(&oracle, how->number, how->seed) || prepare())
 		return 3;
@@ -319,12 +354,12 @@ int fz_worker_run(const struct fz_worker *how)
 	close(base);
 	for (unsigned int n = 0; !fz_shared->stop && (!how->times || n < how->times); n++) {
 		if (how->program)
-			current = *how->program;
+			*current = *how->program;
 		else
 			next_program(&random, &seed);
 		features = run_program(base);
 		if (features && !how->program && !fz_shared->failed)
-			fz_corpus_add(&current, features, seed);
+			fz_corpus_add(current, features, seed);
 		step(&oracle, seed);
 	}
 	ending = true;
