@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Programs as text: a call a line, which is its thread, its name and its
- * arguments. "repeat N" makes all but what thread 0 does first be done N times. "==" alone ends a program; what follows is run at the same time by
- * another process. "#" begins a comment.
+ * arguments. "repeat N" makes all but what thread 0 does first be done N times.
+ * "==" alone ends a program; what follows is run at the same time by another
+ * process. "#" begins a comment.
  */
 #include "fuzz.h"
 
