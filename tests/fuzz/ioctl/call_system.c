@@ -159,19 +159,24 @@ FZ_RUN(fault)
 {
 	static const char *const faults[] = {
 		"hang 0", "hang 1", "fault 0", "fault 1", "drop-interrupts 3", "delay 200",
-		"unhang 0", "unhang 1", "delay 0", "clear",
+		"unhang 0", "unhang 1", "delay 0", "clear", "fail-reset 1", "fail-reset 3",
+		"lose-vram", "drop-interrupts 1000", "delay 3000", "reset", "reset",
 	};
+	const char *fault = faults[arg[0] % PDT_ARRAY_SIZE(faults)];
 	char answer[4096];
 	int rc;
 
-	if (!fz_shared->faults)
+	/* Each takes a while to recover from, and ending them all ends what others try */
+	if (!fz_shared->faults || lane->again % 8)
 		return -EBUSY;
+	if (!strcmp(fault, "reset"))
+		return pdt_debugfs_write(fault, "1");
 	rc = pthread_mutex_trylock(&fz_shared->control);
 	if (rc == EOWNERDEAD)
 		pthread_mutex_consistent(&fz_shared->control);
 	else if (rc)
 		return -EBUSY;
-	rc = pdt_control(faults[arg[0] % PDT_ARRAY_SIZE(faults)], answer, sizeof(answer));
+	rc = pdt_control(fault, answer, sizeof(answer));
 	pthread_mutex_unlock(&fz_shared->control);
 	return rc;
 }

@@ -90,6 +90,11 @@ struct fz_now {
 	_Atomic int tid;
 };
 
+/* What may happen to the card in a round; from FZ_ONES on it is gone */
+enum fz_event {
+	FZ_NOTHING, FZ_WEDGE, FZ_ONES, FZ_BUS, FZ_REMOVE, FZ_UNBIND, FZ_EVENTS
+};
+
 /**
  * struct fz_shared - what all processes of a run share
  */
@@ -100,8 +105,10 @@ struct fz_shared {
 	_Atomic int failed;
 	/** @faults: faults of the control channel may be asked for */
 	int faults;
-	/** @unplug: the card may be away */
-	int unplug;
+	/** @event: what happens to the card in this round, sooner or later */
+	_Atomic int event;
+	/** @bound: how often the card was bound anew */
+	_Atomic unsigned int bound;
 	/** @kcov: coverage is collected */
 	int kcov;
 	/** @ioctls: calls of ioctl() made */
@@ -285,6 +292,13 @@ bool fz_cover_open(struct fz_lane *lane);
 void fz_cover_begin(struct fz_lane *lane);
 void fz_cover_end(struct fz_lane *lane);
 bool fz_feature(uint64_t hash);
+
+/* away.c */
+bool fz_wedged(void);
+bool fz_gone(int fd);
+enum fz_event fz_event_pick(bool faults, bool unplug, uint64_t random);
+pid_t fz_event_start(enum fz_event event, uint64_t random);
+int fz_event_mend(void);
 
 /* corpus.c */
 int fz_corpus_load(const char *dir);

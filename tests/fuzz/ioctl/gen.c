@@ -240,7 +240,7 @@ static uint64_t argument(char type, uint64_t *random)
 	case 'c':
 		return create_flags(random);
 	case 'g':
-		return one_in(random, 30) ? any(random) : below(random, 4) & below(random, 4);
+		return one_in(random, 30) ? any(random) : below(random, 8) & below(random, 8);
 	case 'p':
 		return one_in(random, 60) ? any(random) : 0;
 	case 't':

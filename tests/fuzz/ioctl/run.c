@@ -24,6 +24,8 @@ struct base {
 	/* In the CPU domain */
 	uint64_t cpu_used;
 	uint64_t unpageable;
+	/* Of the module: cards that are gone stay as long as somebody has them */
+	uint64_t users;
 };
 
 struct watch {
@@ -31,6 +33,9 @@ struct watch {
 	struct pdt_log log;
 	struct base base;
 	pid_t pids[FZ_WORKERS];
+	/* Who takes the card away and brings it back, and since when; 0 without */
+	pid_t event;
+	uint64_t event_since;
 	unsigned int alive;
 	int kmsg;
 	uint64_t random;
@@ -54,9 +59,13 @@ static int read_base(struct base *base)
 	struct drm_pddgpu_domain_usage usage[3] = { 0 };
 	uint32_t size = sizeof(usage);
 	struct pdt_limits limits;
+	char *users = pdt_file_read("/sys/module/pddgpu/refcnt");
 	int fd = pdt_open(), rc;
 
 	memset(base, 0, sizeof(*base));
+	if (users)
+		base->users = strtoull(users, NULL, 10);
+	free(users);
 	if (fd < 0)
 		return fd;
 	rc = pdt_level_read(fd, &base->level);
@@ -88,12 +97,14 @@ static void check_base(const struct watch *watch)
 		fz_fail("the card does not answer: %s", strerror(-rc));
 		return;
 	}
-	fz_fail("not freed: vram %lld, gtt %lld, cpu %lld, unpageable %lld bytes; %lld objects",
+	fz_fail("not freed: vram %lld, gtt %lld, cpu %lld, unpageable %lld bytes; "
+		"%lld objects; %lld users",
 		(long long)(now.level.vram_used - watch->base.level.vram_used),
 		(long long)(now.level.gtt_used - watch->base.level.gtt_used),
 		(long long)(now.cpu_used - watch->base.cpu_used),
 		(long long)(now.unpageable - watch->base.unpageable),
-		(long long)(now.level.objects - watch->base.level.objects));
+		(long long)(now.level.objects - watch->base.level.objects),
+		(long long)(now.users - watch->base.users));
 }
 
 static void check_log(struct watch *watch)
@@ -158,6 +169,8 @@ static void reap(struct watch *watch)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == watch->event)
+			watch->event = 0;
 		for (unsigned int w = 0; w < FZ_WORKERS; w++) {
 			if (watch->pids[w] != pid)
 				continue;
@@ -181,21 +194,24 @@ static void kill_workers(struct watch *watch)
 	}
 }
 
-/* The card goes, with whoever uses it, and comes back. */
-static void replug(const struct watch *watch)
+static void start_event(struct watch *watch)
 {
-	const char *name = pdt_pci_name();
-	int rc;
+	watch->event = fz_event_start(fz_shared->event, pdt_random(&watch->random) >> 8);
+	watch->event_since = pdt_now_ms();
+}
 
-	rc = pdt_file_write("/sys/bus/pci/drivers/pddgpu/unbind", name);
-	pdt_sleep_ms(50);
-	if (!rc)
-		rc = pdt_file_write("/sys/bus/pci/drivers/pddgpu/bind", name);
-	if (!rc)
-		rc = pdt_wait_for_card();
-	if (rc)
-		fz_fail("the card did not go and come: %s", strerror(-rc));
-	(void)watch;
+/* All of it is over, or takes too long. */
+static void end_event(struct watch *watch)
+{
+	while (watch->event > 0) {
+		reap(watch);
+		if (pdt_now_ms() > watch->event_since + 2000 * watch->run->call_seconds) {
+			say_stack(watch->event);
+			fz_fail("the card does not go or come");
+			return;
+		}
+		pdt_sleep_ms(20);
+	}
 }
 
 static void say_progress(struct watch *watch, bool now)
@@ -223,7 +239,8 @@ static void watch_round(struct watch *watch, uint64_t ms)
 	uint64_t end = pdt_now_ms() + ms;
 	uint64_t deadly = pdt_random(&watch->random) % 4 ? ~0ULL :
 			  pdt_now_ms() + pdt_random(&watch->random) % (ms | 1);
-	uint64_t away = watch->run->unplug && ms != ~0ULL ? end - ms / 2 : ~0ULL;
+	uint64_t away = fz_shared->event ? end - ms / 2 - pdt_random(&watch->random) % (ms / 4) :
+			~0ULL;
 	uint64_t enough = fz_shared->programs + ROUND_PROGRAMS * watch->run->workers;
 	uint64_t log_at = pdt_now_ms() + LOG_MS;
 
@@ -244,7 +261,7 @@ static void watch_round(struct watch *watch, uint64_t ms)
 			deadly = ~0ULL;
 		}
 		if (now > away) {
-			replug(watch);
+			start_event(watch);
 			away = ~0ULL;
 		}
 		if ((ms != ~0ULL && now > end &&
@@ -267,17 +284,19 @@ static void watch_round(struct watch *watch, uint64_t ms)
 /* After a round: nothing is left, and settings are as they come. */
 static void settle(struct watch *watch)
 {
-	char answer[4096];
+	int rc = 0;
 
-	if (watch->run->faults)
-		pdt_control("clear", answer, sizeof(answer));
+	end_event(watch);
+	if (!fz_shared->failed && watch->run->faults)
+		rc = fz_event_mend();
+	if (rc)
+		fz_fail("the card cannot be repaired: %s", strerror(-rc));
 	if (fz_shared->failed)
 		return;
 	pdt_settings_restore();
 	if (pdt_limits_restore())
 		fz_fail("the limits could not be set");
-	if (!watch->run->unplug)
-		check_base(watch);
+	check_base(watch);
 	check_log(watch);
 	pdt_log_restart(&watch->log);
 }
@@ -296,7 +315,9 @@ static void round_of_random(struct watch *watch)
 	/* Who waits for an engine by looking takes the time that others could use */
 	pdt_parameter("busywait_us", pdt_random(&watch->random) & 3 << 20 ? "0" : "150");
 	fz_shared->stop = 0;
-	if (watch->run->unplug && !fz_nodes_find())
+	fz_shared->event = fz_event_pick(watch->run->faults, watch->run->unplug,
+					 pdt_random(&watch->random) >> 20);
+	if (!fz_nodes_find())
 		fz_fail("no card");
 	for (unsigned int w = 0; w < watch->run->workers; w++) {
 		struct fz_worker worker = {
@@ -321,6 +342,7 @@ static bool replay(struct watch *watch, const char *path, uint64_t times)
 
 	fz_shared->failed = 0;
 	fz_shared->stop = 0;
+	fz_shared->event = FZ_NOTHING;
 	if (count < 0) {
 		fz_fail("%s: %s", path, strerror(-count));
 		return false;
@@ -424,6 +446,7 @@ static void say_table(void)
 static int begin(struct watch *watch)
 {
 	static const char *const vgem[] = { "modprobe", "vgem", NULL };
+	void *state;
 
 	pdt_command(vgem);
 	if (!fz_nodes_find()) {
@@ -436,9 +459,8 @@ static int begin(struct watch *watch)
 	watch->began = pdt_now_ms();
 	watch->said = watch->began;
 	fz_shared->faults = watch->run->faults;
-	fz_shared->unplug = watch->run->unplug;
 	fz_shared->kcov = !access("/sys/kernel/debug/kcov", R_OK | W_OK);
-	if (pdt_log_open(&watch->log) || read_base(&watch->base))
+	if (pdt_gone_setup(&state) || pdt_log_open(&watch->log) || read_base(&watch->base))
 		return -EIO;
 	return 0;
 }

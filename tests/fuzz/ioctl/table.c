@@ -85,7 +85,7 @@ const struct fz_kind fz_kinds[] = {
 	KIND(file_write, "22v", 8, e_write),
 	KIND(file_read, "2v", 4, e_read),
 	KIND(kick, "2", 12, NULL),
-	KIND(fault, "22", 4, NULL),
+	KIND(fault, "22", 24, NULL),
 	KIND(fdinfo, "f", 4, NULL),
 	KIND(dumb, "eHz", 8, NULL),
 	KIND(vgem_fence, "eh2", 4, NULL),

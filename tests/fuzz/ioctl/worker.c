@@ -27,6 +27,8 @@ static pthread_barrier_t start, set_up, end;
 static const struct fz_worker *worker;
 static struct fz_program *current;
 static bool ending;
+/* As fz_shared has it: nodes may have other names since */
+static unsigned int bound;
 
 /* The program of this process; or, in the one that watches, all that run */
 static void print_programs(FILE *to)
@@ -99,7 +101,12 @@ static bool allowed(const struct fz_lane *lane, const struct fz_kind *kind, int 
 {
 	if (!kind->errnos || lane->unstable || err == EINTR)
 		return true;
-	if (err == ENODEV && fz_shared->unplug)
+	if (err == ENODEV && fz_shared->event >= FZ_ONES)
+		return true;
+	/* As debugfs' files go with the card, and come back */
+	if (err == ENOENT && fz_shared->event)
+		return true;
+	if (err == EIO && fz_shared->faults && (fz_shared->event == FZ_WEDGE || fz_wedged()))
 		return true;
 	for (const int *one = kind->errnos; *one; one++) {
 		if (*one == err)
@@ -272,6 +279,8 @@ static unsigned int run_program(int base)
 	struct fz_now *now = &fz_shared->now[state.worker][FZ_LANES];
 	unsigned int features = 0;
 
+	if (bound != fz_shared->bound && fz_nodes_find())
+		bound = fz_shared->bound;
 	for (unsigned int i = 0; i < 2; i++)
 		fz_slot_put(&state.file[i], open(fz_nodes[FZ_RENDER], O_RDWR | O_CLOEXEC));
 	pthread_barrier_wait(&start);
@@ -324,6 +333,12 @@ static void step(struct fz_oracle *oracle, uint64_t seed)
 		fz_oracle_step(oracle);
 	}
 	me->armed = false;
+	/* A card that has gone takes its buffers along */
+	if (fz_shared->event && (oracle->fd < 0 || fz_gone(oracle->fd))) {
+		fz_oracle_close(oracle);
+		if (fz_oracle_open(oracle, state.worker, seed))
+			oracle->fd = -1;
+	}
 }
 
 /**
@@ -341,6 +356,7 @@ int fz_worker_run(const struct fz_worker *how)
 
 	worker = how;
 	state.worker = how->number;
+	bound = fz_shared->bound;
 	current = &fz_shared->running[how->number];
 	set_handlers();
 	if (fz_oracle_open(&oracle, how->number, how->seed) || prepare())
