@@ -74,11 +74,15 @@ out_unlock:
 static void pddgpu_health_work(struct work_struct *work)
 {
 	struct pddgpu_health *health = container_of(work, struct pddgpu_health, work.work);
+	bool failed;
 
+	/* Somebody may just have been quicker */
 	spin_lock(&health->lock);
-	health->attempts++;
+	failed = health->state == PDDGPU_HEALTH_ERROR;
+	if (failed)
+		health->attempts++;
 	spin_unlock(&health->lock);
-	if (!pddgpu_health_attempt(health))
+	if (!failed || !pddgpu_health_attempt(health))
 		return;
 	spin_lock(&health->lock);
 	if (health->state == PDDGPU_HEALTH_ERROR)
@@ -236,6 +240,8 @@ void pddgpu_health_recovered(struct pddgpu_health *health)
 	if (ready) {
 		pddgpu_health_begin_ready(health);
 		health->counts.recoveries++;
+		/* Under the lock: an attempt that is queued from now on is another error's */
+		cancel_delayed_work(&health->work);
 	}
 	spin_unlock(&health->lock);
 	if (ready)

@@ -11,6 +11,7 @@
 
 #include "pddgpu_device.h"
 #include "pddgpu_res_cursor.h"
+#include "pddgpu_vram_clear.h"
 #include "pddgpu_vram_mgr.h"
 #include "pddgpu_vram_mgr_internal.h"
 
@@ -149,47 +150,108 @@ static void vram_test_alignment(struct kunit *test)
 	vram_expect_empty(test);
 }
 
-/* Within a range, the visible part first of all, to its last page */
-static void vram_test_ranges(struct kunit *test)
+/*
+ * All of VRAM is free, and it depends on the page whether it is clear, was used since,
+ * or was never used: neighbours that are not alike stay apart in the allocator.
+ */
+static void vram_mix(struct kunit *test, struct rnd_state *rnd)
 {
-	const struct { u64 first, end, size; u32 flags; int result; } cases[] = {
-		{ 0, VRAM_VISIBLE, VRAM_VISIBLE, 0, 0 },
-		{ 0, VRAM_VISIBLE, VRAM_VISIBLE + SZ_4K, 0, -ENOSPC },
-		{ VRAM_VISIBLE, 0, VRAM_SIZE - VRAM_VISIBLE, 0, 0 },
-		{ VRAM_VISIBLE, 0, VRAM_SIZE - VRAM_VISIBLE + SZ_4K, 0, -ENOSPC },
-		{ SZ_4K, 3 * SZ_4K, SZ_8K, 0, 0 },
-		{ SZ_4K, 3 * SZ_4K, 3 * SZ_4K, 0, -ENOSPC },
-		{ VRAM_SIZE - SZ_4K, VRAM_SIZE, SZ_4K, 0, 0 },
-		{ 0, VRAM_SIZE + SZ_4K, SZ_4K, 0, -ENOSPC },
-		{ VRAM_SIZE, VRAM_SIZE + SZ_4K, SZ_4K, 0, -ENOSPC },
-		{ SZ_8K, SZ_4K, SZ_4K, 0, -ENOSPC },
-		{ SZ_8K, SZ_8K, SZ_4K, 0, -ENOSPC },
-		{ 0, 0, VRAM_SIZE + SZ_4K, 0, -ENOSPC },
-		{ 0, 0, 1ull << 50, 0, -ENOSPC },
-		/* No power of two, in one piece, within a range */
-		{ 0, VRAM_VISIBLE, 5 * SZ_1M + SZ_4K, TTM_PL_FLAG_CONTIGUOUS, 0 },
-		{ 0, VRAM_VISIBLE, 9 * SZ_1M + SZ_8K, TTM_PL_FLAG_CONTIGUOUS, 0 },
-		{ 0, VRAM_VISIBLE, VRAM_VISIBLE - SZ_4K, TTM_PL_FLAG_CONTIGUOUS, 0 },
-		{ VRAM_VISIBLE, 0, 33 * SZ_1M, TTM_PL_FLAG_CONTIGUOUS, 0 },
-		{ VRAM_VISIBLE, 0, 47 * SZ_1M, TTM_PL_FLAG_CONTIGUOUS | TTM_PL_FLAG_TOPDOWN, 0 },
-	};
+	struct pddgpu_vram_mgr *mgr = vram_mgr(test);
+	struct pddgpu_kunit_bo *bo = vram_bo(test, VRAM_SIZE / 8 * 7, 0);
+	LIST_HEAD(blocks);
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, 0, vram_place(bo, pddgpu_kunit_below(rnd, 2) ?
+					    TTM_PL_FLAG_TOPDOWN : 0));
+	pddgpu_kunit_bo_free(bo);
+	for (i = 0; i < 400; i++) {
+		u64 most = (1 + (u64)pddgpu_kunit_below(rnd, 80)) << PAGE_SHIFT;
+
+		/* Who finds no room does not keep us from it */
+		mgr->clear.scarce = false;
+		if (pddgpu_vram_mgr_take_stale(mgr, most, true, &blocks))
+			break;
+		pddgpu_vram_mgr_return_stale(mgr, &blocks, i & 1, 0);
+	}
+	KUNIT_EXPECT_GT(test, mgr->mm.clear_avail, 0);
+	KUNIT_EXPECT_LT(test, mgr->mm.clear_avail, VRAM_SIZE);
+	KUNIT_EXPECT_GT(test, mgr->clear.stale_bytes, 0);
+	vram_expect_empty(test);
+}
+
+/* Within a range, the visible part first of all, to its last page */
+static const struct vram_range_case {
+	u64 first, end, size;
+	u32 flags;
+	int result;
+} vram_range_cases[] = {
+	{ 0, VRAM_VISIBLE, VRAM_VISIBLE, 0, 0 },
+	{ 0, VRAM_VISIBLE, VRAM_VISIBLE + SZ_4K, 0, -ENOSPC },
+	{ VRAM_VISIBLE, 0, VRAM_SIZE - VRAM_VISIBLE, 0, 0 },
+	{ VRAM_VISIBLE, 0, VRAM_SIZE - VRAM_VISIBLE + SZ_4K, 0, -ENOSPC },
+	{ SZ_4K, 3 * SZ_4K, SZ_8K, 0, 0 },
+	{ SZ_4K, 3 * SZ_4K, 3 * SZ_4K, 0, -ENOSPC },
+	{ VRAM_SIZE - SZ_4K, VRAM_SIZE, SZ_4K, 0, 0 },
+	{ 0, VRAM_SIZE + SZ_4K, SZ_4K, 0, -ENOSPC },
+	{ VRAM_SIZE, VRAM_SIZE + SZ_4K, SZ_4K, 0, -ENOSPC },
+	{ SZ_8K, SZ_4K, SZ_4K, 0, -ENOSPC },
+	{ SZ_8K, SZ_8K, SZ_4K, 0, -ENOSPC },
+	{ 0, 0, VRAM_SIZE + SZ_4K, 0, -ENOSPC },
+	{ 0, 0, 1ull << 50, 0, -ENOSPC },
+	/* No power of two, in one piece, within a range */
+	{ 0, VRAM_VISIBLE, 5 * SZ_1M + SZ_4K, TTM_PL_FLAG_CONTIGUOUS, 0 },
+	{ 0, VRAM_VISIBLE, 9 * SZ_1M + SZ_8K, TTM_PL_FLAG_CONTIGUOUS, 0 },
+	{ 0, VRAM_VISIBLE, VRAM_VISIBLE - SZ_4K, TTM_PL_FLAG_CONTIGUOUS, 0 },
+	{ VRAM_VISIBLE, 0, 33 * SZ_1M, TTM_PL_FLAG_CONTIGUOUS, 0 },
+	{ VRAM_VISIBLE, 0, 47 * SZ_1M, TTM_PL_FLAG_CONTIGUOUS | TTM_PL_FLAG_TOPDOWN, 0 },
+	{ SZ_4K, VRAM_SIZE - SZ_4K, VRAM_SIZE - SZ_8K, TTM_PL_FLAG_CONTIGUOUS, 0 },
+};
+
+static void vram_ranges(struct kunit *test, struct rnd_state *rnd)
+{
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct pddgpu_kunit_bo *bo = vram_bo(test, cases[i].size, 0);
+	for (i = 0; i < ARRAY_SIZE(vram_range_cases); i++) {
+		const struct vram_range_case *c = &vram_range_cases[i];
+		struct pddgpu_kunit_bo *bo = vram_bo(test, c->size, 0);
+		struct gpu_buddy_block *block;
+		u64 unclear = 0;
 
-		KUNIT_EXPECT_EQ_MSG(test, cases[i].result,
-				    pddgpu_kunit_place(bo, TTM_PL_VRAM,
-						       cases[i].first >> PAGE_SHIFT,
-						       cases[i].end >> PAGE_SHIFT, cases[i].flags),
+		if (rnd)
+			vram_mix(test, rnd);
+		KUNIT_EXPECT_EQ_MSG(test, c->result,
+				    pddgpu_kunit_place(bo, TTM_PL_VRAM, c->first >> PAGE_SHIFT,
+						       c->end >> PAGE_SHIFT, c->flags),
 				    "case %zu", i);
-		if (bo->res)
-			vram_expect_sound(test, bo, cases[i].first, cases[i].end ?: VRAM_SIZE);
-		if (bo->res && cases[i].flags & TTM_PL_FLAG_CONTIGUOUS)
+		if (bo->res) {
+			vram_expect_sound(test, bo, c->first, c->end ?: VRAM_SIZE);
+			list_for_each_entry(block, &vram_res(bo)->blocks, link)
+				unclear += gpu_buddy_block_is_clear(block) ? 0 :
+					   gpu_buddy_block_size(&vram_mgr(test)->mm, block);
+			KUNIT_EXPECT_EQ_MSG(test, vram_res(bo)->unclear, unclear, "case %zu", i);
+		}
+		if (bo->res && c->flags & TTM_PL_FLAG_CONTIGUOUS)
 			KUNIT_EXPECT_TRUE(test, vram_res(bo)->contiguous);
+		KUNIT_EXPECT_EQ_MSG(test, 0, pddgpu_vram_mgr_check(vram_mgr(test)), "case %zu", i);
 		pddgpu_kunit_bo_free(bo);
 		vram_expect_empty(test);
 	}
+}
+
+static void vram_test_ranges(struct kunit *test)
+{
+	vram_ranges(test, NULL);
+}
+
+/* The same, to the page, where free memory is clear here and not there */
+static void vram_test_ranges_mixed(struct kunit *test)
+{
+	struct rnd_state rnd;
+	u32 round;
+
+	pddgpu_kunit_seed(test, &rnd);
+	for (round = 0; round < 4; round++)
+		vram_ranges(test, &rnd);
 }
 
 /* An alignment that nothing can have is not an endless search */
@@ -361,6 +423,7 @@ static struct kunit_case vram_test_cases[] = {
 	KUNIT_CASE(vram_test_sizes),
 	KUNIT_CASE(vram_test_alignment),
 	KUNIT_CASE(vram_test_ranges),
+	KUNIT_CASE(vram_test_ranges_mixed),
 	KUNIT_CASE(vram_test_alignment_too_large),
 	KUNIT_CASE(vram_test_topdown),
 	KUNIT_CASE(vram_test_exhaustion),
