@@ -3,7 +3,8 @@
  * Memory that is not to be had, once: the first allocation of a call fails, then
  * the second, until the call gets through untouched. Each time the call succeeds
  * all the same or ends with a clean error, has then changed nothing, and succeeds
- * when it is tried again. Needs a kernel with fault injection.
+ * when it is tried again. Needs a kernel with fault injection. PDT_STEP=WORDS: only the
+ * calls that have these in their name.
  */
 #include "pdt.h"
 
@@ -46,6 +47,8 @@ struct scene {
 	struct pdt_buffer *crowd;
 	/** @crowd_count: how many */
 	size_t crowd_count;
+	/** @errors: of the manager that is in ERROR */
+	uint64_t errors;
 	/** @step: what is being done */
 	const struct step *step;
 };
@@ -62,6 +65,8 @@ struct step {
 	int (*prepare)(struct scene *s);
 	/** @act: the call */
 	int (*act)(struct scene *s);
+	/** @refused: what holds when the call has failed; or NULL */
+	void (*refused)(struct scene *s);
 	/** @undo: whatever the call has made */
 	void (*undo)(struct scene *s);
 	/** @domains: what @act wants */
@@ -70,6 +75,8 @@ struct step {
 	uint32_t flags;
 	/** @text: what @act wants */
 	const char *text;
+	/** @no_copy: nothing is copied from or to the caller's memory in it */
+	bool no_copy;
 };
 
 static int act_open(struct scene *s)
@@ -322,6 +329,97 @@ static int act_page_out(struct scene *s)
 	return pdt_debugfs_write("page_out", "vram 1M");
 }
 
+/* A line of health: a number of @step's manager, or where its words begin */
+static uint64_t health(const struct step *step, const char *what, char *words, size_t room)
+{
+	char *text = pdt_debugfs_read("health"), name[64], *at;
+	uint64_t value = 0;
+
+	assert_non_null(text);
+	snprintf(name, sizeof(name), "%s_%s: ", step->text, what);
+	at = strstr(text, name);
+	assert_non_null(at);
+	at += strlen(name);
+	if (words)
+		snprintf(words, room, "%.*s", (int)strcspn(at, "\n"), at);
+	else
+		value = strtoull(at, NULL, 10);
+	free(text);
+	return value;
+}
+
+static int spoil(struct scene *s)
+{
+	char text[32];
+	int rc;
+
+	snprintf(text, sizeof(text), "%s account", s->step->text);
+	rc = pdt_debugfs_write("inject_error", text);
+	if (!rc && pdt_debugfs_write("check", s->step->text) != -EIO)
+		rc = -EPROTO;
+	return rc;
+}
+
+/*
+ * A manager's record is wrong, which it has noticed; one buffer is older than its
+ * allocator, one is not.
+ */
+static int prepare_error(struct scene *s)
+{
+	int rc = pdt_debugfs_write("recover_count", "0");
+
+	if (!rc)
+		rc = spoil(s);
+	if (!rc)
+		rc = pdt_debugfs_write("recover", s->step->text);
+	if (!rc)
+		rc = pdt_create(s->fd, SIZE, s->step->domains, 0, &s->made);
+	if (!rc)
+		rc = spoil(s);
+	s->errors = health(s->step, "errors", NULL, 0);
+	return rc;
+}
+
+static int act_recover(struct scene *s)
+{
+	return pdt_debugfs_write("recover", s->step->text);
+}
+
+/* It is in ERROR still, says why, and gives out nothing */
+static void refused_recover(struct scene *s)
+{
+	char words[128];
+	uint32_t handle;
+
+	assert_u64(health(s->step, "healthy", NULL, 0), 0);
+	health(s->step, "state", words, sizeof(words));
+	assert_string_equal(words, "ERROR");
+	health(s->step, "cause", words, sizeof(words));
+	assert_true(strlen(words) > 10);
+	assert_u64(health(s->step, "errors", NULL, 0), s->errors);
+	assert_err(EIO, pdt_create(s->fd, PDT_PAGE, s->step->domains, 0, &handle));
+	assert_err(EIO, pdt_debugfs_write("check", s->step->text));
+}
+
+static void undo_recover(struct scene *s)
+{
+	assert_u64(health(s->step, "healthy", NULL, 0), 1);
+	assert_ok(pdt_debugfs_write("check", s->step->text));
+	undo_create(s);
+	assert_ok(pdt_debugfs_write("check", s->step->text));
+}
+
+static int act_check(struct scene *s)
+{
+	return pdt_debugfs_write("check", s->step->text);
+}
+
+/* To have no memory for a look at it is not an error of the record */
+static void refused_check(struct scene *s)
+{
+	assert_u64(health(s->step, "healthy", NULL, 0), 1);
+}
+
 #define VRAM_GTT_CPU	(PDT_VRAM | PDT_GTT | PDT_CPU)
 
 static const struct step steps[] = {
@@ -340,11 +438,11 @@ static const struct step steps[] = {
 	  .undo = undo_create, .domains = PDT_VRAM },
 	{ .name = "map", .where = PDT_VRAM, .act = act_map, .undo = undo_map },
 	{ .name = "touch VRAM", .where = PDT_VRAM, .prepare = act_map, .act = act_touch,
-	  .undo = undo_map },
+	  .undo = undo_map, .no_copy = true },
 	{ .name = "touch the GTT", .where = PDT_GTT, .prepare = act_map, .act = act_touch,
-	  .undo = undo_map },
+	  .undo = undo_map, .no_copy = true },
 	{ .name = "touch CPU memory", .where = PDT_CPU, .prepare = act_map, .act = act_touch,
-	  .undo = undo_map },
+	  .undo = undo_map, .no_copy = true },
 	{ .name = "move VRAM to GTT", .where = PDT_VRAM, .act = act_move, .domains = PDT_GTT },
 	{ .name = "move GTT to VRAM", .where = PDT_GTT, .act = act_move, .domains = PDT_VRAM },
 	{ .name = "move VRAM to CPU", .where = PDT_VRAM, .act = act_move, .domains = PDT_CPU },
@@ -362,11 +460,11 @@ static const struct step steps[] = {
 	{ .name = "import what is not ours", .prepare = prepare_foreign, .act = act_import,
 	  .undo = undo_import },
 	{ .name = "map a dma-buf", .where = PDT_VRAM, .prepare = prepare_import,
-	  .act = act_map_dmabuf, .undo = undo_map_dmabuf },
+	  .act = act_map_dmabuf, .undo = undo_map_dmabuf, .no_copy = true },
 	{ .name = "ask", .where = PDT_VRAM, .act = act_ask },
 	{ .name = "destroy", .prepare = prepare_create, .act = act_destroy, .domains = PDT_VRAM },
 	{ .name = "close a file", .prepare = prepare_file, .act = act_close,
-	  .domains = VRAM_GTT_CPU },
+	  .domains = VRAM_GTT_CPU, .no_copy = true },
 	{ .name = "read leak_objects", .where = PDT_VRAM, .act = act_read_debugfs,
 	  .text = "leak_objects" },
 	{ .name = "read residency", .where = PDT_VRAM, .act = act_read_debugfs,
@@ -375,12 +473,19 @@ static const struct step steps[] = {
 	  .text = "memory_stats" },
 	{ .name = "check for leaks", .where = PDT_VRAM, .act = act_leak_check },
 	{ .name = "page out", .where = PDT_BOTH, .act = act_page_out },
+	{ .name = "check VRAM's record", .where = PDT_VRAM, .act = act_check,
+	  .refused = refused_check, .text = "vram" },
+	{ .name = "recover VRAM", .where = PDT_VRAM, .prepare = prepare_error, .act = act_recover,
+	  .refused = refused_recover, .undo = undo_recover, .domains = PDT_VRAM, .text = "vram" },
+	{ .name = "recover the GTT", .where = PDT_GTT, .prepare = prepare_error,
+	  .act = act_recover, .refused = refused_recover, .undo = undo_recover,
+	  .domains = PDT_GTT, .text = "gtt" },
 };
 
-static bool allowed(int rc)
+static bool allowed(const struct step *step, int rc)
 {
 	/* A user's memory that cannot be reached for once is -EFAULT. */
-	return rc == -ENOMEM || rc == -EFAULT;
+	return rc == -ENOMEM || (rc == -EFAULT && !step->no_copy);
 }
 
 /* The step once, with its nth allocation failing; false: it needs fewer. */
@@ -409,7 +514,7 @@ static bool sweep_one(struct scene *s, unsigned int n)
 	rc = step->act(s);
 	failed = pdt_failed_one();
 	assert_ok(pdt_fail_nth(0));
-	if (rc && (!failed || !allowed(rc)))
+	if (rc && (!failed || !allowed(step, rc)))
 		fail_msg("%s: allocation %u%s: %s", step->name, n,
 			 failed ? " failed" : " would have", strerror(-rc));
 	if (rc) {
@@ -417,6 +522,8 @@ static bool sweep_one(struct scene *s, unsigned int n)
 		close(next);
 		if (step->where)
 			assert_ok(pdt_buffer_check(&s->buf));
+		if (step->refused)
+			step->refused(s);
 		rc = step->act(s);
 		if (rc)
 			fail_msg("%s: after allocation %u has failed, again: %s", step->name,
@@ -452,9 +559,14 @@ static void sweep_step(struct pdt_state *state, const struct step *step)
 
 static void every_allocation_of_every_call(void **state)
 {
+	const char *only = getenv("PDT_STEP");
+
 	pdt_need_injection();
-	for (size_t i = 0; i < PDT_ARRAY_SIZE(steps); i++)
-		sweep_step(*state, &steps[i]);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(steps); i++) {
+		if (!only || strstr(steps[i].name, only))
+			sweep_step(*state, &steps[i]);
+	}
+	assert_ok(pdt_settings_restore());
 }
 
 int main(void)
