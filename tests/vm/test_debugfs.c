@@ -62,6 +62,8 @@ static const struct {
 	{ "inject_error", 0200 },
 	{ "recover_count", 0600 },
 	{ "recover_delay", 0600 },
+	{ "reset", 0600 },
+	{ "pm_state", 0400 },
 };
 
 static void modes(void **state)
@@ -215,6 +217,122 @@ static void nul_and_length(void **state)
 	assert_int_equal(errno, EFAULT);
 	close(fd);
 	presets(state);
+}
+
+/* Whatever a file is for: what it takes, beside those that only show something */
+static const char *const writable[] = {
+	"trigger_leak_check", "leak_check_interval", "leak_threshold", "leak_suspicious_age",
+	"leak_confirmed_age", "leak_monitor_enabled", "vram_retry_count", "vram_retry_delay",
+	"gtt_retry_count", "gtt_retry_delay", "reset_stats", "page_out", "unpageable_limits",
+	"check", "recover", "inject_error", "recover_count", "recover_delay", "reset",
+};
+
+/* A file's text, or what the health file counts where it cannot be read */
+static char *shown(const char *file)
+{
+	char *text = pdt_debugfs_read(file);
+
+	return text ? text : pdt_debugfs_read("memory_stats");
+}
+
+static uint64_t health_sum(void)
+{
+	static const char *const names[] = {
+		"vram_errors", "gtt_errors", "vram_checks", "gtt_checks", "vram_recoveries",
+		"gtt_recoveries", "vram_recoveries_failed", "gtt_recoveries_failed",
+	};
+	char *text = pdt_debugfs_read("health");
+	uint64_t value, sum = 0;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(names); i++) {
+		assert_ok(pdt_number_of(text, names[i], &value));
+		sum += value;
+	}
+	free(text);
+	return sum;
+}
+
+/* No bytes, one too many, very many, no memory behind them, none of them a word */
+static void odd_writes(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 31, 32, 33, 64, 65, 4095, 4097, 1 << 20 };
+	static const char fills[] = { 0, ' ', '\n', 'x', '-' };
+	const void *volatile nowhere = (const void *)8;
+	char *big = malloc(1 << 20);
+
+	(void)state;
+	assert_non_null(big);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(writable); i++) {
+		char *before = shown(writable[i]), *after;
+		int fd = open(pdt_debugfs_path(writable[i]), O_WRONLY | O_CLOEXEC);
+		uint64_t sum = health_sum();
+
+		assert_true(fd >= 0);
+		for (size_t l = 0; l < PDT_ARRAY_SIZE(lengths); l++) {
+			for (size_t f = 0; f < PDT_ARRAY_SIZE(fills); f++) {
+				memset(big, fills[f], lengths[l]);
+				errno = 0;
+				if (write(fd, big, lengths[l]) != -1 || errno != EINVAL)
+					fail_msg("%s: %zu times %#x: %s", writable[i], lengths[l],
+						 fills[f], strerror(errno));
+			}
+		}
+		assert_int_equal(write(fd, nowhere, 4), -1);
+		assert_int_equal(errno, EFAULT);
+		close(fd);
+		after = shown(writable[i]);
+		assert_non_null(before);
+		assert_non_null(after);
+		assert_string_equal(before, after);
+		assert_u64(health_sum(), sum);
+		free(before);
+		free(after);
+	}
+	free(big);
+}
+
+/* The module's own: not all that can be read can be written, and rubbish is refused */
+static void parameters(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *const bad[6];
+	} settings[] = {
+		{ "busywait_us", { "", "x", "-1", "4294967296", "1 2", "1.5" } },
+		{ "chip_resets", { "", "x", "-1", "4294967296", "1 2", "1.5" } },
+		{ "clear_freed", { "", "x", "2", "-1", "maybe", " " } },
+		{ "cpu_moves", { "", "x", "2", "-1", "maybe", " " } },
+		{ "leak_stacks", { "", "x", "2", "-1", "maybe", " " } },
+	};
+	static const char *const constant[] = { "stats", "tracking", "job_timeout_ms" };
+	char path[128], *before, *after;
+	int rc;
+
+	(void)state;
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(settings); i++) {
+		snprintf(path, sizeof(path), "/sys/module/pddgpu/parameters/%s",
+			 settings[i].name);
+		before = pdt_file_read(path);
+		assert_non_null(before);
+		for (size_t b = 1; b < PDT_ARRAY_SIZE(settings[i].bad); b++) {
+			rc = pdt_file_write(path, settings[i].bad[b]);
+			if (rc != -EINVAL && rc != -ERANGE)
+				fail_msg("%s: \"%s\" got %d", path, settings[i].bad[b], rc);
+		}
+		after = pdt_file_read(path);
+		assert_string_equal(before, after);
+		free(before);
+		free(after);
+	}
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(constant); i++) {
+		struct stat st;
+
+		snprintf(path, sizeof(path), "/sys/module/pddgpu/parameters/%s", constant[i]);
+		assert_ok(stat(path, &st) ? -errno : 0);
+		assert_int_equal(st.st_mode & 07777, 0444);
+		assert_true(pdt_file_write(path, "1") < 0);
+	}
 }
 
 static void switches_take_only_one(void **state)
@@ -386,6 +504,8 @@ int main(void)
 		pdt_test(ranges),
 		pdt_test(rubbish_is_refused),
 		pdt_test(nul_and_length),
+		pdt_test(odd_writes),
+		pdt_test(parameters),
 		pdt_test(switches_take_only_one),
 		pdt_test(reset_zeroes_counters),
 		pdt_test(allocator_pictures),

@@ -5,6 +5,8 @@
  */
 #include "pdt.h"
 
+#include <sys/resource.h>
+
 #define BUSYWAIT	"/sys/module/pddgpu/parameters/busywait_us"
 #define JOBS		100
 
@@ -116,12 +118,53 @@ static void lost_interrupts(void **state)
 	set_busywait("150");
 }
 
+static uint64_t cpu_ms(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+/* However long one is told to stay awake, it is not for longer than 10 ms. */
+static void not_awake_for_long(void **state)
+{
+	struct drm_pddgpu_submit_op op;
+	struct pdt_state *s = *state;
+	struct pdt_buffer buf;
+	uint64_t cpu, begun;
+	char answer[256];
+
+	set_busywait("4294967295");
+	assert_ok(pdt_buffer_create(s->fd, &buf, 4 * PDT_KIB, PDT_GTT, 0));
+	for (int i = 0; i < 3; i++) {
+		op = pdt_fill(buf.handle, 0, buf.size, 0x600d0000);
+		assert_ok(pdt_control("delay 200000", answer, sizeof(answer)));
+		cpu = cpu_ms();
+		begun = pdt_now_ms();
+		assert_ok(pdt_submit(s->fd, &op, 1));
+		assert_ok(pdt_wait_idle(s->fd, buf.handle, 60000));
+		begun = pdt_now_ms() - begun;
+		cpu = cpu_ms() - cpu;
+		assert_ok(pdt_control("delay 0", answer, sizeof(answer)));
+		assert_true(begun >= 150);
+		/* Ten for the wait, and as much again and more for what is around it */
+		if (cpu > 80 * pdt_slow())
+			fail_msg("%llu ms of the CPU for a wait of %llu",
+				 (unsigned long long)cpu, (unsigned long long)begun);
+	}
+	set_busywait("150");
+	pdt_buffer_destroy(s->fd, &buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		pdt_test(awake_and_asleep),
 		pdt_test(sleepers_beside_the_awake),
 		pdt_test(lost_interrupts),
+		pdt_test(not_awake_for_long),
 	};
 
 	return pdt_run_tests("wait", tests);
