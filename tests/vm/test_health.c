@@ -367,28 +367,6 @@ static void places_are_kept(void **state)
 	assert_all_ready();
 }
 
-/* What was written before an error is not read by who gets the memory after it. */
-static void no_one_elses_bytes(void **state)
-{
-	struct pdt_state *s = *state;
-	struct pdt_buffer secret, other;
-
-	for (int i = 0; i < 4; i++) {
-		assert_ok(pdt_buffer_create(s->fd, &secret, 8 * PDT_MIB, PDT_VRAM, 0));
-		pdt_buffer_fill(&secret, 77);
-		inject(VRAM, i % 2 ? "free" : "lost");
-		pdt_buffer_destroy(s->fd, &secret);
-		assert_true(wait_for(VRAM, "healthy", 0));
-		assert_ok(pdt_debugfs_write("recover", "vram"));
-		for (int j = 0; j < 4; j++) {
-			assert_ok(pdt_buffer_create(s->fd, &other, 8 * PDT_MIB, PDT_VRAM, 0));
-			assert_int_equal(pdt_zero_check(other.map, other.size), -1);
-			pdt_buffer_fill(&other, 78);
-			pdt_buffer_destroy(s->fd, &other);
-		}
-	}
-}
-
 static void recovers_by_itself(void **state)
 {
 	struct pdt_state *s = *state;
@@ -565,7 +543,6 @@ int main(void)
 		health_test(errors_of_vram),
 		health_test(errors_of_gtt),
 		health_test(places_are_kept),
-		health_test(no_one_elses_bytes),
 		health_test(recovers_by_itself),
 		health_test(recovery_that_fails),
 		health_test(taken_back),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Threads that work while engines hang, fault, lose interrupts, cannot be reset, and
- * VRAM is lost, at random. What a thread has written is there, unless its buffer says
- * that it was lost, or its job that it failed. PDT_RESETS says how many of these there
- * are, PDT_SEED where the random numbers begin. Its VM loads the driver with a short
- * job_timeout_ms.
+ * Threads that work while engines hang, fault, lose interrupts, cannot be reset, VRAM
+ * is lost, and its manager's record is rebuilt, at random. What a thread has written is
+ * there, unless its buffer says that it was lost, or its job that it failed. PDT_RESETS
+ * says how many of these there are, PDT_SEED where the random numbers begin. Its VM
+ * loads the driver with a short job_timeout_ms.
  */
 #include "pdt.h"
 
@@ -18,7 +18,7 @@
 static volatile bool over;
 static uint64_t base;
 /* How many jobs failed, and how many buffers were lost */
-static unsigned int failed_jobs, lost_buffers, good_jobs;
+static unsigned int failed_jobs, lost_buffers, good_jobs, recoveries;
 
 struct buffer {
 	struct pdt_buffer base;
@@ -99,7 +99,8 @@ static int move(int fd, struct buffer *bufs, uint64_t *random)
 	uint32_t domains = pdt_random(random) % 2 ? PDT_VRAM : PDT_GTT, now;
 	int rc = pdt_set_domain(fd, buf->base.handle, domains, &now);
 
-	child_check(!rc || rc == -ENOMEM);
+	/* In ERROR nothing is given out */
+	child_check(!rc || rc == -ENOMEM || rc == -EIO);
 	if (!rc)
 		buf->base.domains = domains;
 	return check(fd, buf);
@@ -140,11 +141,30 @@ static int work(void *arg, unsigned int index)
 	return rc;
 }
 
-/* What goes wrong; the last two in one */
+/* What goes wrong; "error" is no fault of the card's */
 static const char *const faults[] = {
 	"hang 0", "hang 1", "fault 0", "fault 1", "drop-interrupts 5", "fail-reset 1",
-	"fail-reset 2", "lose-vram",
+	"fail-reset 2", "lose-vram", "error",
 };
+
+/* The manager's record is wrong, which is noticed, and rebuilt when @ms have gone */
+static int error_and_recovery(unsigned int ms)
+{
+	uint64_t end = pdt_now_ms() + 60000;
+	int rc;
+
+	child_check(!pdt_debugfs_write("inject_error", "vram account"));
+	child_check(pdt_debugfs_write("check", "vram") == -EIO);
+	pdt_sleep_ms(ms);
+	do {
+		/* What is being cleared by an engine that hangs may not come back soon */
+		rc = pdt_debugfs_write("recover", "vram");
+		child_check(!rc || rc == -EBUSY);
+	} while (rc && pdt_now_ms() < end);
+	child_check(!rc);
+	recoveries++;
+	return 0;
+}
 
 static void *make_trouble(void *arg)
 {
@@ -157,7 +177,10 @@ static void *make_trouble(void *arg)
 	for (done = 0; done < count && !failed; done++) {
 		const char *fault = faults[pdt_random(&random) % PDT_ARRAY_SIZE(faults)];
 
-		failed = pdt_control(fault, answer, sizeof(answer));
+		if (strcmp(fault, "error"))
+			failed = pdt_control(fault, answer, sizeof(answer));
+		else
+			failed = error_and_recovery((unsigned int)(pdt_random(&random) % 30));
 		/* It may be told to fail */
 		if (!strcmp(fault, "lose-vram"))
 			pdt_reset_chip();
@@ -178,6 +201,7 @@ static void trouble_under_load(void **state)
 	base = pdt_seed(31);
 	/* However many fail in a row: test_wedged has the rest */
 	assert_ok(pdt_parameter("chip_resets", "1000"));
+	assert_ok(pdt_debugfs_write("recover_count", "0"));
 	over = false;
 	assert_int_equal(pthread_create(&thread, NULL, make_trouble, NULL), 0);
 	assert_int_equal(pdt_threads(THREADS, work, NULL), 0);
@@ -195,7 +219,11 @@ static void trouble_under_load(void **state)
 	       good_jobs, failed_jobs, lost_buffers, (unsigned long long)engine);
 	printf("chip: %llu, and %llu that failed; %llu lost VRAM\n", (unsigned long long)chip,
 	       (unsigned long long)bad, (unsigned long long)lost);
+	printf("# the record was rebuilt %u times\n", recoveries);
+	assert_true(recoveries > 0);
+	assert_ok(pdt_debugfs_write("check", "device"));
 	assert_true(good_jobs > 0);
+	assert_ok(pdt_settings_restore());
 	assert_ok(pdt_parameter("chip_resets", "4"));
 	assert_int_equal(pdt_log_count(&s->log, "wedged"), 0);
 }
