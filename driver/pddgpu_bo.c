@@ -282,8 +282,8 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	/* A listed node is always valid memory */
 	pddgpu_leak_untrack(pdev->leaks, &bo->leak);
 
-	if (tbo->base.import_attach)
-		pddgpu_import_destroy(pdev, bo);
+	if (bo->import)
+		pddgpu_import_leave(bo);
 	drm_gem_object_release(&tbo->base);
 	if (bo->dma_buf)
 		dma_buf_put(bo->dma_buf);
@@ -353,13 +353,15 @@ static struct pddgpu_bo *pddgpu_bo_try_create(struct pddgpu_device *pdev,
 	if (param->dma_buf) {
 		get_dma_buf(param->dma_buf);
 		bo->dma_buf = param->dma_buf;
+		pddgpu_import_join(param->import, bo);
 	}
 	drm_gem_private_object_init(&pdev->drm, &bo->tbo.base,
 				    PAGE_ALIGN(param->size));
 
 	/* Calls pddgpu_bo_destroy() when it fails */
 	ret = ttm_bo_init_reserved(&pdev->ttm, &bo->tbo, type, &placement.base,
-				   PFN_UP(param->alignment), &ctx, param->sgt,
+				   PFN_UP(param->alignment), &ctx,
+				   param->import ? pddgpu_import_sgt(param->import) : NULL,
 				   resv, pddgpu_bo_destroy);
 	if (ret)
 		return ERR_PTR(ret);

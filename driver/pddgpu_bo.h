@@ -15,8 +15,8 @@
 struct dma_buf;
 struct drm_file;
 struct pddgpu_device;
+struct pddgpu_import;
 struct pddgpu_unpageable_client;
-struct sg_table;
 
 #define PDDGPU_BO_PLACES	3
 
@@ -40,7 +40,9 @@ struct pddgpu_bo {
 	bool settle;
 	/** @swap_link: among those that were to be swapped out, see pddgpu_swap.c */
 	struct list_head swap_link;
-	/** @import_link: among those that are imported, see pddgpu_import.c */
+	/** @import: imported: whose pages it has, see pddgpu_import.c */
+	struct pddgpu_import *import;
+	/** @import_link: among those that have them too */
 	struct list_head import_link;
 	/** @starving: jiffies when a CPU fault first found no pages for it, or 0 */
 	unsigned long starving;
@@ -92,10 +94,10 @@ struct pddgpu_bo_param {
 	u32 flags;
 	/** @client: through which the current process asks, for the leak tracker */
 	struct pddgpu_leak_client *client;
-	/** @sgt: an imported buffer's pages, or NULL */
-	struct sg_table *sgt;
 	/** @dma_buf: what it is imported from, its reservation locked; or NULL */
 	struct dma_buf *dma_buf;
+	/** @import: its mapping, with @dma_buf */
+	struct pddgpu_import *import;
 };
 
 /**

@@ -214,8 +214,10 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci)
 	init_rwsem(&pdev->reset_sem);
 	spin_lock_init(&pdev->search_lock);
 	INIT_LIST_HEAD(&pdev->searches);
-	pddgpu_import_init(pdev);
 
+	ret = pddgpu_import_init(pdev);
+	if (ret)
+		return ret;
 	ret = pddgpu_device_init_hw(pdev, pci);
 	if (ret)
 		return ret;

@@ -86,12 +86,14 @@ struct pddgpu_device {
 	struct pddgpu_gone *gone;
 	/** @clear: who clears free VRAM */
 	struct pddgpu_clear *clear;
-	/** @import_lock: guards @imports; a leaf */
+	/** @import_mutex: one who maps or unmaps at a time, see pddgpu_import.c */
+	struct mutex import_mutex;
+	/** @import_lock: guards who uses what is imported; a leaf */
 	spinlock_t import_lock;
-	/** @imports: imported buffers that are mapped for the card */
+	/** @imports: dma-bufs that are mapped for the card */
 	struct list_head imports;
-	/** @import_wait: woken when there is one less */
-	wait_queue_head_t import_wait;
+	/** @import_wq: lets go of those that nobody uses any more */
+	struct workqueue_struct *import_wq;
 	/** @pm: what it does when the system sleeps */
 	struct pddgpu_pm *pm;
 	/** @gem_funcs: what GEM calls on a buffer; constant */

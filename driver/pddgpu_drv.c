@@ -125,7 +125,7 @@ static const struct drm_driver pddgpu_drm_driver = {
 			   DRIVER_SYNCOBJ_TIMELINE,
 	.open = pddgpu_gem_file_open,
 	.postclose = pddgpu_gem_file_close,
-	.gem_prime_import_sg_table = pddgpu_prime_import_sg_table,
+	.gem_prime_import = pddgpu_prime_import,
 	.debugfs_init = pddgpu_drv_debugfs_init,
 	.ioctls = pddgpu_ioctls,
 	.num_ioctls = ARRAY_SIZE(pddgpu_ioctls),

@@ -358,6 +358,7 @@ const struct drm_gem_object_funcs pddgpu_gem_funcs = {
 	.open = pddgpu_gem_open,
 	.close = pddgpu_gem_close,
 	.print_info = drm_gem_ttm_print_info,
+	.export = pddgpu_prime_export,
 	.pin = pddgpu_prime_pin,
 	.unpin = pddgpu_prime_unpin,
 	.get_sg_table = pddgpu_prime_get_sg_table,

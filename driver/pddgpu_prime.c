@@ -174,46 +174,95 @@ void pddgpu_prime_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
 	pddgpu_prime_let_go(bo);
 }
 
+/* How DRM's dma-bufs are known; NULL as long as this driver has exported nothing */
+static const struct dma_buf_ops *pddgpu_prime_ops;
+
 /**
- * pddgpu_prime_import_sg_table() - make a buffer of another device's dma-buf
- * @drm: the DRM device
- * @attach: the attachment to the dma-buf
- * @sgt: its pages, mapped for the card; the buffer's when this succeeds
+ * pddgpu_prime_export() - make a dma-buf of a buffer
+ * @obj: the buffer
+ * @flags: of the file, DRM_CLOEXEC and DRM_RDWR
  *
- * The buffer lives in the GTT and stays there.
- *
- * Return: the buffer, or an error pointer: -E2BIG, -ENOMEM, -ENODEV, -EINVAL
- * for addresses that the card cannot reach.
+ * Return: the dma-buf, or an error pointer.
  */
-struct drm_gem_object *
-pddgpu_prime_import_sg_table(struct drm_device *drm,
-			     struct dma_buf_attachment *attach,
-			     struct sg_table *sgt)
+struct dma_buf *pddgpu_prime_export(struct drm_gem_object *obj, int flags)
+{
+	struct dma_buf *dma_buf = drm_gem_prime_export(obj, flags);
+
+	if (!IS_ERR(dma_buf))
+		WRITE_ONCE(pddgpu_prime_ops, dma_buf->ops);
+	return dma_buf;
+}
+
+/* The card's own buffer that a dma-buf is of, or NULL */
+static struct drm_gem_object *pddgpu_prime_own(struct drm_device *drm, struct dma_buf *dma_buf)
+{
+	struct drm_gem_object *obj;
+
+	if (dma_buf->ops != READ_ONCE(pddgpu_prime_ops))
+		return NULL;
+	/* DRM's, maybe another driver's */
+	obj = dma_buf->priv;
+	return obj->dev == drm ? obj : NULL;
+}
+
+/* Inline: it is the import that the leak tracker names as the place */
+static __always_inline struct pddgpu_bo *
+pddgpu_prime_make(struct pddgpu_device *pdev, struct dma_buf *dma_buf,
+		  struct pddgpu_import *import)
 {
 	/* The client that imports it is not known here, its process is */
 	struct pddgpu_leak_client client = {};
 	struct pddgpu_bo_param param = {
-		.size = attach->dmabuf->size,
+		.size = dma_buf->size,
 		.domains = PDDGPU_GEM_DOMAIN_GTT,
 		.client = &client,
-		.sgt = sgt,
-		.dma_buf = attach->dmabuf,
+		.dma_buf = dma_buf,
+		.import = import,
 	};
+	struct pddgpu_bo *bo;
+
+	dma_resv_lock(dma_buf->resv, NULL);
+	bo = pddgpu_bo_create(pdev, &param);
+	dma_resv_unlock(dma_buf->resv);
+	pddgpu_leak_client_fini(pdev->leaks, &client);
+	if (!IS_ERR(bo))
+		pddgpu_import_show(bo);
+	return bo;
+}
+
+/**
+ * pddgpu_prime_import() - make a buffer of a dma-buf
+ * @drm: the DRM device
+ * @dma_buf: another device's, or of a buffer of the card's, which it is then again
+ *
+ * What is another's lives in the GTT and stays there.
+ *
+ * Return: the buffer, or an error pointer: -E2BIG, -ENOMEM, -ENODEV, -ERESTARTSYS,
+ * -EINVAL for addresses that the card cannot reach, or what the exporter says.
+ */
+struct drm_gem_object *pddgpu_prime_import(struct drm_device *drm, struct dma_buf *dma_buf)
+{
+	struct drm_gem_object *obj = pddgpu_prime_own(drm, dma_buf);
+	struct pddgpu_import *import;
 	struct pddgpu_bo *bo;
 	int idx;
 
-	/*
-	 * From here on to the end, or not at all: who fails has the pages unmapped at
-	 * once, but a buffer that is bound to them goes later.
-	 */
+	if (obj) {
+		drm_gem_object_get(obj);
+		return obj;
+	}
+	/* To the end: unplugging then finds the mapping, and the buffer */
 	if (!drm_dev_enter(drm, &idx))
 		return ERR_PTR(-ENODEV);
-	dma_resv_lock(attach->dmabuf->resv, NULL);
-	bo = pddgpu_bo_create(to_pddgpu(drm), &param);
-	dma_resv_unlock(attach->dmabuf->resv);
-	pddgpu_leak_client_fini(to_pddgpu(drm)->leaks, &client);
-	if (!IS_ERR(bo))
-		pddgpu_import_add(to_pddgpu(drm), bo, attach);
+	import = pddgpu_import_get(to_pddgpu(drm), dma_buf);
+	if (IS_ERR(import)) {
+		obj = ERR_CAST(import);
+	} else {
+		bo = pddgpu_prime_make(to_pddgpu(drm), dma_buf, import);
+		obj = IS_ERR(bo) ? ERR_CAST(bo) : &bo->tbo.base;
+		/* The buffer uses it now, or nobody does */
+		pddgpu_import_put(import);
+	}
 	drm_dev_exit(idx);
-	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->tbo.base;
+	return obj;
 }

@@ -112,7 +112,7 @@ static void zombies_are_listed(void **state)
 	objects = pdt_debugfs_read("leak_objects");
 	assert_non_null(objects);
 	assert_non_null(strstr(objects, "ZOMBIE"));
-	assert_non_null(strstr(objects, "imported pddgpu_prime_import_sg_table+0x"));
+	assert_non_null(strstr(objects, "imported pddgpu_prime_import+0x"));
 	free(objects);
 
 	assert_ok(pdt_vgem_signal(vgem, fence));
@@ -196,6 +196,137 @@ static void jobs_behind_a_foreign_fence(void **state)
 	munmap(waiting, sizeof(*waiting));
 }
 
+/* How often the card is attached to somebody's dma-buf */
+static unsigned int attachments(void)
+{
+	char *text = pdt_file_read("/sys/kernel/debug/dma_buf/bufinfo");
+	unsigned int count = 0;
+	char line[64];
+
+	assert_non_null(text);
+	snprintf(line, sizeof(line), "\t%s\n", pdt_pci_name());
+	for (char *at = text; (at = strstr(at, line)); at++)
+		count++;
+	free(text);
+	return count;
+}
+
+static bool attachments_wait(unsigned int count)
+{
+	uint64_t end = pdt_now_ms() + 5000 * pdt_slow();
+
+	while (attachments() != count) {
+		if (pdt_now_ms() > end)
+			return false;
+		pdt_sleep_ms(5);
+	}
+	return true;
+}
+
+/* What a client's engine finds in a dma-buf, after it has put it there itself */
+static void use_theirs(int fd, uint32_t handle, uint32_t value)
+{
+	struct pdt_buffer buf;
+	struct drm_pddgpu_submit_op ops[2];
+
+	assert_ok(pdt_buffer_create(fd, &buf, SIZE, PDT_GTT, 0));
+	ops[0] = pdt_fill(handle, 0, SIZE, value);
+	ops[1] = pdt_copy(buf.handle, 0, handle, 0, SIZE);
+	assert_ok(pdt_submit(fd, &ops[0], 1));
+	assert_ok(pdt_submit(fd, &ops[1], 1));
+	assert_ok(pdt_wait_idle(fd, buf.handle, 60000));
+	for (size_t i = 0; i < SIZE / sizeof(uint32_t); i += 61)
+		assert_int_equal(((uint32_t *)buf.map)[i], value);
+	pdt_buffer_destroy(fd, &buf);
+}
+
+/* Each has a buffer of it; it is mapped for the card once, as long as one of them lives. */
+static void by_several_clients(void **state)
+{
+	struct pdt_state *s = *state;
+	int vgem = pdt_vgem_open(), other = pdt_open(), dmabuf = -1;
+	uint32_t theirs = 0, ours, again, others, fence;
+	unsigned int before;
+
+	if (vgem < 0)
+		pdt_skip("no vgem in this machine");
+	assert_true(other >= 0);
+	before = attachments();
+	assert_ok(pdt_vgem_create(vgem, &theirs, &dmabuf));
+	assert_ok(pdt_import(s->fd, dmabuf, &ours));
+	assert_ok(pdt_import(other, dmabuf, &others));
+	assert_int_equal(attachments(), before + 1);
+	use_theirs(s->fd, ours, 0x10101010);
+	use_theirs(other, others, 0x20202020);
+
+	/* Who came first goes first; and is back while his old one is a zombie. */
+	assert_ok(pdt_vgem_busy(vgem, theirs, &fence));
+	assert_ok(pdt_destroy(s->fd, ours));
+	assert_ok(pdt_import(s->fd, dmabuf, &again));
+	assert_int_equal(attachments(), before + 1);
+	assert_ok(pdt_destroy(other, others));
+	assert_ok(pdt_vgem_signal(vgem, fence));
+	use_theirs(s->fd, again, 0x30303030);
+	assert_int_equal(attachments(), before + 1);
+	assert_ok(pdt_destroy(s->fd, again));
+	assert_true(attachments_wait(before));
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	close(other);
+	close(dmabuf);
+	close(vgem);
+}
+
+#define IMPORTERS	6
+
+struct crowd {
+	/** @dmabuf: what all import */
+	int dmabuf;
+	/** @done: imports that have worked */
+	uint64_t done;
+};
+
+static int import_often(void *arg, unsigned int index)
+{
+	struct crowd *crowd = arg;
+	int fd = pdt_open();
+	uint32_t handle;
+
+	(void)index;
+	child_check(fd >= 0);
+	for (unsigned int i = 0; i < 200; i++) {
+		child_check(!pdt_import(fd, crowd->dmabuf, &handle));
+		child_check(!pdt_destroy(fd, handle));
+		__atomic_add_fetch(&crowd->done, 1, __ATOMIC_RELAXED);
+	}
+	close(fd);
+	return 0;
+}
+
+/* The mapping comes and goes all the time, and is never there twice. */
+static void by_a_crowd(void **state)
+{
+	struct pdt_state *s = *state;
+	struct crowd crowd = { .dmabuf = -1 };
+	int vgem = pdt_vgem_open();
+	uint32_t theirs = 0, ours;
+	unsigned int before;
+
+	if (vgem < 0)
+		pdt_skip("no vgem in this machine");
+	before = attachments();
+	assert_ok(pdt_vgem_create(vgem, &theirs, &crowd.dmabuf));
+	assert_int_equal(pdt_threads(IMPORTERS, import_often, &crowd), 0);
+	assert_u64(crowd.done, 200 * IMPORTERS);
+	assert_true(attachments_wait(before));
+	assert_ok(pdt_import(s->fd, crowd.dmabuf, &ours));
+	use_theirs(s->fd, ours, 0x40404040);
+	assert_ok(pdt_destroy(s->fd, ours));
+	assert_true(attachments_wait(before));
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	close(crowd.dmabuf);
+	close(vgem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +334,8 @@ int main(void)
 		pdt_test(busy_buffers_are_imported_at_once),
 		pdt_test(zombies_are_listed),
 		pdt_test(jobs_behind_a_foreign_fence),
+		pdt_test(by_several_clients),
+		pdt_test(by_a_crowd),
 	};
 
 	return pdt_run_tests("import", tests);
