@@ -41,13 +41,20 @@ FZ_RUN(close)
 FZ_RUN(dup)
 {
 	unsigned int from = arg[0] % FZ_FILES, to = arg[1] % FZ_FILES;
+	uint32_t before, after;
 	int fd;
 
 	if (from / FZ_OTHER != to / FZ_OTHER)
 		return -EXDEV;
-	fd = fcntl(fz_file(lane, from, NULL), F_DUPFD_CLOEXEC, 0);
+	fd = fcntl(fz_file(lane, from, &before), F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	fz_file(lane, from, &after);
+	if (before != after) {
+		/* It may be of what has had the number since */
+		close(fd);
+		return -EBADF;
+	}
 	fz_slot_put(&lane->state->file[to], fd);
 	return 0;
 }
