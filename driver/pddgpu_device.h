@@ -88,11 +88,13 @@ struct pddgpu_device {
 	struct pddgpu_clear *clear;
 	/** @import_mutex: one who maps or unmaps at a time, see pddgpu_import.c */
 	struct mutex import_mutex;
-	/** @import_lock: guards who uses what is imported; a leaf */
-	spinlock_t import_lock;
-	/** @imports: dma-bufs that are mapped for the card */
+	/** @imports: dma-bufs that are mapped for the card; under @import_mutex */
 	struct list_head imports;
-	/** @import_wq: lets go of those that nobody uses any more */
+	/** @import_lock: guards who uses them; a leaf */
+	spinlock_t import_lock;
+	/** @import_work: lets go of those that nobody uses any more */
+	struct work_struct import_work;
+	/** @import_wq: where it runs */
 	struct workqueue_struct *import_wq;
 	/** @pm: what it does when the system sleeps */
 	struct pddgpu_pm *pm;

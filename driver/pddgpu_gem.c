@@ -129,7 +129,8 @@ static int pddgpu_gem_allowed_domains(struct pddgpu_device *pdev, struct drm_fil
  * @file: who asks
  *
  * Return: 0; -EINVAL, -E2BIG, -ENOMEM, -EDQUOT, -ERESTARTSYS, -ENODEV; -ENOENT
- * when another thread has closed the handle before it was known.
+ * when another thread has closed the handle before it was known, -EBUSY when it has done
+ * something to a buffer that is to be unpageable by which it must stay elsewhere.
  */
 int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
 			    struct drm_file *file)

@@ -29,10 +29,8 @@
 struct pddgpu_import {
 	/** @pdev: the device */
 	struct pddgpu_device *pdev;
-	/** @link: in the device's list; changes under both locks */
+	/** @link: in the device's list; under @import_mutex */
 	struct list_head link;
-	/** @work: lets go of it, unless somebody has come meanwhile */
-	struct work_struct work;
 	/** @bos: buffers that have its pages, by import_link; under @import_lock */
 	struct list_head bos;
 	/** @users: those, and who is about to make one; under @import_lock */
@@ -44,33 +42,6 @@ struct pddgpu_import {
 	/** @sgt: its pages, for the card; under @import_mutex */
 	struct sg_table *sgt;
 };
-
-static void pddgpu_import_fini(struct drm_device *drm, void *arg)
-{
-	/* Its last works have been queued by the last buffers */
-	destroy_workqueue(arg);
-}
-
-/**
- * pddgpu_import_init() - there are no imported buffers
- * @pdev: the device; nothing that could destroy a buffer has been set up yet
- *
- * Return: 0 or -ENOMEM; ended with the DRM device.
- */
-int pddgpu_import_init(struct pddgpu_device *pdev)
-{
-	int ret;
-
-	spin_lock_init(&pdev->import_lock);
-	INIT_LIST_HEAD(&pdev->imports);
-	ret = drmm_mutex_init(&pdev->drm, &pdev->import_mutex);
-	if (ret)
-		return ret;
-	pdev->import_wq = alloc_workqueue("pddgpu-import", WQ_UNBOUND, 0);
-	if (!pdev->import_wq)
-		return -ENOMEM;
-	return drmm_add_action_or_reset(&pdev->drm, pddgpu_import_fini, pdev->import_wq);
-}
 
 /* Under @import_mutex */
 static void pddgpu_import_unmap(struct pddgpu_import *import)
@@ -96,25 +67,60 @@ static void pddgpu_import_unmap(struct pddgpu_import *import)
 	import->sgt = NULL;
 }
 
-static void pddgpu_import_work(struct work_struct *work)
+static bool pddgpu_import_is_used(struct pddgpu_import *import)
 {
-	struct pddgpu_import *import = container_of(work, struct pddgpu_import, work);
-	struct pddgpu_device *pdev = import->pdev;
 	bool used;
 
-	mutex_lock(&pdev->import_mutex);
-	spin_lock(&pdev->import_lock);
+	spin_lock(&import->pdev->import_lock);
 	used = import->users;
-	if (!used)
+	spin_unlock(&import->pdev->import_lock);
+	return used;
+}
+
+/* Lets go of all that nobody uses, nor has begun to use meanwhile. */
+static void pddgpu_import_work(struct work_struct *work)
+{
+	struct pddgpu_device *pdev = container_of(work, struct pddgpu_device, import_work);
+	struct pddgpu_import *import, *next;
+
+	mutex_lock(&pdev->import_mutex);
+	list_for_each_entry_safe(import, next, &pdev->imports, link) {
+		if (pddgpu_import_is_used(import))
+			continue;
 		list_del(&import->link);
-	spin_unlock(&pdev->import_lock);
-	if (!used)
 		pddgpu_import_unmap(import);
-	mutex_unlock(&pdev->import_mutex);
-	if (!used) {
 		dma_buf_put(import->dma_buf);
 		kfree(import);
 	}
+	mutex_unlock(&pdev->import_mutex);
+}
+
+static void pddgpu_import_fini(struct drm_device *drm, void *arg)
+{
+	/* The last buffers have queued its last work */
+	destroy_workqueue(arg);
+}
+
+/**
+ * pddgpu_import_init() - there are no imported buffers
+ * @pdev: the device; nothing that could destroy a buffer has been set up yet
+ *
+ * Return: 0 or -ENOMEM; ended with the DRM device.
+ */
+int pddgpu_import_init(struct pddgpu_device *pdev)
+{
+	int ret;
+
+	spin_lock_init(&pdev->import_lock);
+	INIT_LIST_HEAD(&pdev->imports);
+	INIT_WORK(&pdev->import_work, pddgpu_import_work);
+	ret = drmm_mutex_init(&pdev->drm, &pdev->import_mutex);
+	if (ret)
+		return ret;
+	pdev->import_wq = alloc_workqueue("pddgpu-import", WQ_UNBOUND, 0);
+	if (!pdev->import_wq)
+		return -ENOMEM;
+	return drmm_add_action_or_reset(&pdev->drm, pddgpu_import_fini, pdev->import_wq);
 }
 
 /* It is attached already, also when that is about to end. Under @import_mutex. */
@@ -147,7 +153,6 @@ static struct pddgpu_import *pddgpu_import_map(struct pddgpu_device *pdev,
 	import->dma_buf = dma_buf;
 	import->users = 1;
 	INIT_LIST_HEAD(&import->bos);
-	INIT_WORK(&import->work, pddgpu_import_work);
 	import->attach = dma_buf_attach(dma_buf, pdev->drm.dev);
 	if (IS_ERR(import->attach)) {
 		ret = PTR_ERR(import->attach);
@@ -159,9 +164,7 @@ static struct pddgpu_import *pddgpu_import_map(struct pddgpu_device *pdev,
 		goto err_detach;
 	}
 	get_dma_buf(dma_buf);
-	spin_lock(&pdev->import_lock);
 	list_add_tail(&import->link, &pdev->imports);
-	spin_unlock(&pdev->import_lock);
 	return import;
 
 err_detach:
@@ -204,7 +207,7 @@ void pddgpu_import_put(struct pddgpu_import *import)
 
 	spin_lock(&pdev->import_lock);
 	if (!--import->users)
-		queue_work(pdev->import_wq, &import->work);
+		queue_work(pdev->import_wq, &pdev->import_work);
 	spin_unlock(&pdev->import_lock);
 }
 

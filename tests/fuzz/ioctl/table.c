@@ -5,7 +5,7 @@
 #define ERRNOS(name, ...) static const int name[] = { __VA_ARGS__, 0 }
 
 /* As include/uapi/drm/pddgpu_drm.h and docs/driver.md say; EINTR is everybody's */
-ERRNOS(e_create, EINVAL, E2BIG, ENOMEM, EDQUOT, ENOENT);
+ERRNOS(e_create, EINVAL, E2BIG, ENOMEM, EDQUOT, ENOENT, EBUSY);
 ERRNOS(e_gem_map, EINVAL, ENOENT, EACCES);
 ERRNOS(e_handle, EINVAL, ENOENT);
 ERRNOS(e_wait, EINVAL, ENOENT, ETIME);
