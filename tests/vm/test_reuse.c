@@ -131,7 +131,8 @@ static void many_users(struct pdt_state *s, uint64_t pages, unsigned int moves)
 	for (unsigned int i = 0; i < PROCESSES; i++) {
 		users[i] = (struct user) {
 			.seed = 77 + i + pages,
-			.end = pdt_now_ms() + SECONDS * 1000 * pdt_slow(),
+			/* On a slow kernel fewer have to do */
+			.end = pdt_now_ms() + SECONDS * 1000 * (pdt_slow() > 1 ? 2 : 1),
 			.tally = tally,
 			.pages = pages,
 			.moves = moves,
@@ -144,7 +145,7 @@ static void many_users(struct pdt_state *s, uint64_t pages, unsigned int moves)
 	printf("# %llu buffers, %llu refused, %llu MiB filled\n",
 	       (unsigned long long)tally->made, (unsigned long long)tally->refused,
 	       (unsigned long long)((after - before) / PDT_MIB));
-	assert_true(tally->made > 20 * PROCESSES / pdt_slow());
+	assert_true(tally->made > (pdt_slow() > 1 ? 1 : 20) * PROCESSES);
 	assert_true(after > before);
 	munmap(tally, sizeof(*tally));
 	assert_true(pdt_level_wait(s->fd, &s->before));
