@@ -175,6 +175,10 @@ def test_debug_lane_runs_the_entries():
         need(stage.argv[stage.argv.index("--") + 1:]
              == ["env", "PDT_SLOW=5"] + command, line)
         need("built/pddgpu.ko" in line, line)
+        if "--mem" in plain.argv:
+            mem = [int(argv[argv.index("--mem") + 1])
+                   for argv in (stage.argv, plain.argv)]
+            need(mem[0] > mem[1], mem)
     lane.coverage = True
     line = " ".join(lane.entry(script.test.Stage(
         "x", ["vm/run", "--payload", "p", "--append", "slub_debug=FZPU a=b",

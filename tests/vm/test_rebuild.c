@@ -265,7 +265,7 @@ static void *recover(void *arg)
 static void recover_while_clearing(struct pdt_state *s, struct recovery *r)
 {
 	struct pdt_buffer old = { .size = 8 * PDT_MIB };
-	uint64_t end = pdt_now_ms() + 20000;
+	uint64_t end = pdt_now_ms() + 20000 * pdt_slow();
 
 	assert_ok(pdt_create(s->fd, old.size, PDT_VRAM, 0, &old.handle));
 	assert_ok(pdt_spoil(s->fd, old.handle, old.size, 0x01d01d01));
@@ -286,7 +286,9 @@ static void assert_recovered(struct recovery *r)
 	pthread_join(r->thread, NULL);
 	assert_ok(r->rc);
 	assert_u64(health("vram_healthy"), 1);
-	assert_u64(figure("clearing"), 0);
+	/* It may have begun anew, and comes to its end */
+	for (uint64_t end = pdt_now_ms() + 20000 * pdt_slow(); figure("clearing"); pdt_sleep_ms(5))
+		assert_true(pdt_now_ms() < end);
 	assert_ok(pdt_debugfs_write("check", "vram"));
 }
 
