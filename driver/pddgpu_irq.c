@@ -175,6 +175,9 @@ struct pddgpu_irq *pddgpu_irq_init(struct drm_device *drm, struct pddgpu_hw *hw,
 
 	ret = pci_alloc_irq_vectors(pci, PDDGPU_VECTOR_IH + 1, PDDGPU_NUM_VECTORS,
 				    PCI_IRQ_MSIX);
+	/* Both are said where there is no memory for them; at -ENODEV nobody else complains */
+	if (ret == -ENODEV || ret == -ENOSPC)
+		ret = -ENOMEM;
 	if (ret < 0)
 		return ERR_PTR(ret);
 	irq->drm = drm;
