@@ -8,11 +8,9 @@
 #include "pdt.h"
 
 #include <fcntl.h>
-#include <glob.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define COREDUMPS	"/sys/class/devcoredump/devcd*/data"
 /* A coredump has so many of a job's operations */
 #define OPS_KEPT	64
 /* What is more is another job */
@@ -26,45 +24,12 @@ static void control(const char *command)
 	assert_ok(pdt_control(command, answer, sizeof(answer)));
 }
 
-static bool find(char *path, size_t room)
-{
-	glob_t found = { 0 };
-	bool any = !glob(COREDUMPS, 0, NULL, &found) && found.gl_pathc == 1;
-
-	if (any)
-		snprintf(path, room, "%s", found.gl_pathv[0]);
-	globfree(&found);
-	return any;
-}
-
-static bool wait_until(char *path, size_t room, bool wanted)
-{
-	uint64_t end = pdt_now_ms() + 10000 * pdt_slow();
-
-	while (find(path, room) != wanted) {
-		if (pdt_now_ms() > end)
-			return false;
-		pdt_sleep_ms(10);
-	}
-	return true;
-}
-
-/* Writing to it frees it. */
-static void take_away(void)
-{
-	char path[128];
-
-	if (find(path, sizeof(path)))
-		assert_ok(pdt_file_write(path, "1"));
-	assert_true(wait_until(path, sizeof(path), false));
-}
-
 /* The one that there is, or is about to be */
 static char *dump(void)
 {
 	char path[128], *text;
 
-	assert_true(wait_until(path, sizeof(path), true));
+	assert_true(pdt_coredump_wait(path, sizeof(path), true));
 	text = pdt_file_read(path);
 	assert_non_null(text);
 	return text;
@@ -124,12 +89,12 @@ static void read_anyhow(void **state)
 	size_t len;
 	int fd;
 
-	take_away();
+	pdt_coredump_free();
 	assert_ok(pdt_buffer_create(s->fd, &buf, PDT_MIB, PDT_GTT, 0));
 	for (uint32_t i = 0; i < OPS_KEPT; i++)
 		ops[i] = pdt_fill(buf.handle, 8192ULL * i, 16, i);
 	hang(s->fd, ops, OPS_KEPT);
-	assert_true(wait_until(path, sizeof(path), true));
+	assert_true(pdt_coredump_wait(path, sizeof(path), true));
 
 	len = read_in_steps(path, TEXT_MOST / 2, text);
 	assert_true(len > 4096);
@@ -150,7 +115,7 @@ static void read_anyhow(void **state)
 	for (size_t i = 0; i < PDT_ARRAY_SIZE(beyond); i++)
 		assert_int_equal(pread(fd, piece, 100, (off_t)((long long)len + beyond[i])), 0);
 	close(fd);
-	take_away();
+	pdt_coredump_free();
 	pdt_buffer_destroy(s->fd, &buf);
 }
 
@@ -169,7 +134,7 @@ static void long_jobs(void **state)
 		uint64_t begin = 6 * PDT_MIB;
 		char *text;
 
-		take_away();
+		pdt_coredump_free();
 		for (uint32_t k = 0; k < count; k++)
 			ops[k] = pdt_copy(to.handle, begin + 64 * k, from.handle,
 					  begin + 128 * k, 48);
@@ -188,7 +153,7 @@ static void long_jobs(void **state)
 			assert_false(says(text, " more\n"));
 		free(text);
 	}
-	take_away();
+	pdt_coredump_free();
 	pdt_buffer_destroy(s->fd, &to);
 	pdt_buffer_destroy(s->fd, &from);
 }
@@ -214,7 +179,7 @@ static void odd_names(void **state)
 	for (size_t i = 0; i < PDT_ARRAY_SIZE(names); i++) {
 		char *text;
 
-		take_away();
+		pdt_coredump_free();
 		assert_ok(prctl(PR_SET_NAME, names[i].name) ? -errno : 0);
 		hang(s->fd, &op, 1);
 		assert_ok(prctl(PR_SET_NAME, before) ? -errno : 0);
@@ -224,7 +189,7 @@ static void odd_names(void **state)
 		assert_false(says(text, "\nfault: b"));
 		free(text);
 	}
-	take_away();
+	pdt_coredump_free();
 	pdt_buffer_destroy(s->fd, &buf);
 }
 
@@ -234,7 +199,7 @@ static void chip_reset(void **state)
 	char *text;
 
 	(void)state;
-	take_away();
+	pdt_coredump_free();
 	assert_ok(pdt_reset_chip());
 	text = dump();
 	assert_true(says(text, "PDDGPU coredump\ntime: "));
@@ -246,7 +211,7 @@ static void chip_reset(void **state)
 	assert_false(says(text, "fault:"));
 	assert_false(says(text, "operations:"));
 	free(text);
-	take_away();
+	pdt_coredump_free();
 }
 
 /* The first is kept, whatever comes after it, until it has been taken away. */
@@ -257,7 +222,7 @@ static void first_is_kept(void **state)
 	char *first, *text;
 	struct pdt_buffer buf;
 
-	take_away();
+	pdt_coredump_free();
 	assert_ok(pdt_buffer_create(s->fd, &buf, PDT_PAGE, PDT_GTT, 0));
 	op = pdt_fill(buf.handle, 0, PDT_PAGE, 0xf1f1f1f1);
 	hang(s->fd, &op, 1);
@@ -272,14 +237,14 @@ static void first_is_kept(void **state)
 		assert_string_equal(text, first);
 		free(text);
 	}
-	take_away();
+	pdt_coredump_free();
 	op = pdt_fill(buf.handle, 0, PDT_PAGE, 0x2e2e2e2e);
 	hang(s->fd, &op, 1);
 	text = dump();
 	assert_true(says(text, " with 0x2e2e2e2e bytes "));
 	free(text);
 	free(first);
-	take_away();
+	pdt_coredump_free();
 	pdt_buffer_destroy(s->fd, &buf);
 }
 

@@ -7,7 +7,6 @@
 #include "pdt.h"
 
 #include <fcntl.h>
-#include <glob.h>
 #include <linux/sync_file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -176,42 +175,6 @@ static void large_job_fails_as_a_whole(void **state)
 	free(ops);
 }
 
-#define COREDUMPS	"/sys/class/devcoredump/devcd*/data"
-
-/* The one coredump there is; false when there is none */
-static bool coredump_find(char *path, size_t room)
-{
-	glob_t found = { 0 };
-	bool any = !glob(COREDUMPS, 0, NULL, &found) && found.gl_pathc == 1;
-
-	if (any)
-		snprintf(path, room, "%s", found.gl_pathv[0]);
-	globfree(&found);
-	return any;
-}
-
-static bool coredump_wait(char *path, size_t room, bool wanted)
-{
-	uint64_t end = pdt_now_ms() + 10000 * pdt_slow();
-
-	while (coredump_find(path, room) != wanted) {
-		if (pdt_now_ms() > end)
-			return false;
-		pdt_sleep_ms(10);
-	}
-	return true;
-}
-
-/* Writing to it frees it. */
-static void coredump_free(void)
-{
-	char path[128];
-
-	if (coredump_find(path, sizeof(path)))
-		assert_ok(pdt_file_write(path, "1"));
-	assert_true(coredump_wait(path, sizeof(path), false));
-}
-
 static int coredump_read_as_user(void *arg)
 {
 	const char *path = arg;
@@ -246,7 +209,7 @@ static void check_coredump(struct pdt_state *s, const struct pdt_buffer *buf, bo
 	op = pdt_fill(buf->handle, at, PDT_PAGE, 0xdddddddd);
 	assert_ok(pdt_submit(s->fd, &op, 1));
 	assert_ok(pdt_wait_idle(s->fd, buf->handle, 60000));
-	assert_true(coredump_wait(path, sizeof(path), true));
+	assert_true(pdt_coredump_wait(path, sizeof(path), true));
 
 	assert_ok(stat(path, &st) ? -errno : 0);
 	assert_int_equal(st.st_uid, 0);
@@ -273,7 +236,7 @@ static void check_coredump(struct pdt_state *s, const struct pdt_buffer *buf, bo
 	else
 		assert_null(strstr(text, "entry of level"));
 	free(text);
-	coredump_free();
+	pdt_coredump_free();
 }
 
 /* New jobs put off the scheduler's own look at the one that hangs. */
@@ -310,7 +273,7 @@ static void coredump_is_kept(void **state)
 	struct pdt_buffer a, b;
 	char line[128];
 
-	coredump_free();
+	pdt_coredump_free();
 	assert_ok(pdt_buffer_create(s->fd, &a, PDT_MIB, PDT_GTT, 0));
 	assert_ok(pdt_buffer_create(s->fd, &b, PDT_MIB, PDT_VRAM, 0));
 	assert_ok(pdt_wait_idle(s->fd, b.handle, 60000));

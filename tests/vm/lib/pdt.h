@@ -152,6 +152,9 @@ unsigned int pdt_threads(unsigned int count, int (*fn)(void *arg, unsigned int i
 void *pdt_shared(size_t size);
 uint64_t pdt_now_ms(void);
 unsigned int pdt_slow(void);
+bool pdt_coredump_find(char *path, size_t room);
+bool pdt_coredump_wait(char *path, size_t room, bool wanted);
+void pdt_coredump_free(void);
 unsigned int pdt_count(const char *name, unsigned int preset);
 void pdt_sleep_ms(unsigned int ms);
 
