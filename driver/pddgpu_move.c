@@ -21,11 +21,11 @@
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
 #include "pddgpu_job.h"
-#include "pddgpu_leak.h"
 #include "pddgpu_loss.h"
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
 #include "pddgpu_queue.h"
+#include "pddgpu_room.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_vram_mgr.h"
@@ -159,7 +159,8 @@ int pddgpu_move_batch_begin(struct pddgpu_device *pdev, struct pddgpu_batch *bat
 		return -ENOMEM;
 	mutex_lock(&queue->lock);
 	queue->turn++;
-	ret = pddgpu_batch_begin(batch, pdev->engine[PDDGPU_ENGINE_PAGING], queue, 0, true);
+	ret = pddgpu_batch_begin(batch, pdev->engine[PDDGPU_ENGINE_PAGING], queue, 0,
+				 pddgpu_room_client(pdev), true);
 	if (ret)
 		mutex_unlock(&queue->lock);
 	return ret;
@@ -588,8 +589,7 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 		pddgpu_memory_stats_move_end(pdev->stats, start, tbo->base.size,
 					     evict, ret);
 		if (!ret)
-			pddgpu_leak_set_domain(pdev->leaks, &bo->leak,
-					       pddgpu_bo_domain(new_mem));
+			pddgpu_bo_moved(pdev, bo, new_mem, evict);
 	}
 	return ret;
 }

@@ -40,12 +40,12 @@ static void room_test_results(struct kunit *test)
 	struct pddgpu_room room, other;
 	size_t i;
 
-	pddgpu_room_init(&room, true);
-	pddgpu_room_init(&other, true);
+	pddgpu_room_init(&room, NULL, true);
+	pddgpu_room_init(&other, NULL, true);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 	pddgpu_room_search(pdev, &other);
 	for (i = 0; i < ARRAY_SIZE(results); i++) {
-		pddgpu_room_init(&room, true);
+		pddgpu_room_init(&room, NULL, true);
 		KUNIT_EXPECT_EQ(test, results[i], pddgpu_room_retry(pdev, &room, ROOM_VRAM,
 								    results[i]));
 		KUNIT_EXPECT_EQ(test, room.attempts, 0);
@@ -60,7 +60,7 @@ static void room_test_counts(struct kunit *test)
 	struct pddgpu_room room, other;
 	u32 domains, count, n;
 
-	pddgpu_room_init(&other, true);
+	pddgpu_room_init(&other, NULL, true);
 	pddgpu_room_search(pdev, &other);
 	for (domains = ROOM_GTT; domains <= ROOM_VRAM; domains <<= 1) {
 		struct pddgpu_retry *retry = domains == ROOM_VRAM ?
@@ -68,7 +68,7 @@ static void room_test_counts(struct kunit *test)
 
 		for (count = 0; count <= 5; count++) {
 			retry->count = count;
-			pddgpu_room_init(&room, true);
+			pddgpu_room_init(&room, NULL, true);
 			for (n = 0; n < count; n++)
 				KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, domains,
 									   -ENOMEM));
@@ -79,7 +79,7 @@ static void room_test_counts(struct kunit *test)
 	}
 	/* Either domain: VRAM's setting counts */
 	pddgpu_vram_mgr_retry(pdev->vram_mgr)->count = 1;
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, ROOM_VRAM | ROOM_GTT, -ENOMEM));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_VRAM | ROOM_GTT,
 							 -ENOMEM));
@@ -93,9 +93,9 @@ static void room_test_delay(struct kunit *test)
 	unsigned long begin = jiffies;
 
 	pddgpu_vram_mgr_retry(pdev->vram_mgr)->delay_ms = 300;
-	pddgpu_room_init(&other, true);
+	pddgpu_room_init(&other, NULL, true);
 	pddgpu_room_search(pdev, &other);
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, begin + msecs_to_jiffies(300)));
 	pddgpu_room_found(pdev, &other);
@@ -110,10 +110,10 @@ static void room_test_zombie(struct kunit *test)
 	struct pddgpu_room room;
 
 	pddgpu_leak_track(pdev->leaks, &node, &birth);
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_GTT, -ENOMEM));
 	pddgpu_leak_zombie(pdev->leaks, &node);
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, ROOM_GTT, -ENOMEM));
 	pddgpu_leak_untrack(pdev->leaks, &node);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_GTT, -ENOMEM));
@@ -129,11 +129,11 @@ static void room_test_evictions(struct kunit *test)
 	struct pddgpu_room room, other;
 	u32 i;
 
-	pddgpu_room_init(&other, true);
+	pddgpu_room_init(&other, NULL, true);
 	pddgpu_room_search(pdev, &other);
 	pddgpu_room_evicts(pdev);
 	KUNIT_EXPECT_TRUE(test, other.evicting);
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	for (i = 0; i < 50; i++)
 		KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 	KUNIT_EXPECT_EQ(test, room.attempts, 0);
@@ -144,7 +144,7 @@ static void room_test_evictions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 
 	pddgpu_vram_mgr_retry(pdev->vram_mgr)->count = 0;
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 	/* The next attempt has no victim yet */
 	pddgpu_room_found(pdev, &other);
@@ -169,7 +169,7 @@ static int room_thread(void *data)
 {
 	struct room_test *rt = data;
 
-	pddgpu_room_init(&rt->room, true);
+	pddgpu_room_init(&rt->room, NULL, true);
 	pddgpu_room_search(rt->pdev, &rt->room);
 	complete(&rt->began);
 	while (!kthread_should_stop())
@@ -198,7 +198,7 @@ static void room_test_threads(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pddgpu_room_grows(pdev));
 	pddgpu_room_evicts(pdev);
 	KUNIT_EXPECT_FALSE(test, rt->room.evicting);
-	pddgpu_room_init(&room, false);
+	pddgpu_room_init(&room, NULL, false);
 	pddgpu_room_search(pdev, &room);
 	KUNIT_EXPECT_FALSE(test, pddgpu_room_grows(pdev));
 	pddgpu_room_evicts(pdev);
