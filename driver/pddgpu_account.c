@@ -14,7 +14,8 @@
  * youngest need be known: its flight has the record in a list. When the job is over
  * all in that list have landed. A buffer that several clients' jobs use is in use
  * until the last has landed. A record that is in a flight stays when the client closes
- * its handle, and no longer counts for that client.
+ * its handle, and no longer counts for that client. Moves, which run in order too, are
+ * the same with the buffers themselves.
  *
  * Locks
  * -----
@@ -223,6 +224,7 @@ void pddgpu_account_begin(struct pddgpu_account_node *node, u64 size,
 	node->home = home;
 	node->where = where;
 	node->exported = exported;
+	INIT_LIST_HEAD(&node->moving);
 }
 
 /**
@@ -244,6 +246,7 @@ void pddgpu_account_end(struct pddgpu_account *account, struct pddgpu_account_no
 		kfree(unused);
 		unused = NULL;
 		spin_lock(&account->lock);
+		list_del_init(&node->moving);
 		rb = rb_first(&node->uses);
 		if (rb) {
 			use = use_of(rb);
@@ -436,6 +439,7 @@ void pddgpu_account_swap(struct pddgpu_account *account, struct pddgpu_account_n
 void pddgpu_account_flight_init(struct pddgpu_account_flight *flight)
 {
 	INIT_LIST_HEAD(&flight->uses);
+	INIT_LIST_HEAD(&flight->moves);
 	flight->account = NULL;
 }
 
@@ -465,13 +469,36 @@ void pddgpu_account_board(struct pddgpu_account *account, struct pddgpu_account_
 	node->flown = true;
 }
 
+/**
+ * pddgpu_account_carry() - a job will move a buffer
+ * @account: the accounts
+ * @node: the buffer's node; the caller has its reservation
+ * @flight: the job's; it is not handed over yet, and all moves before it are
+ */
+void pddgpu_account_carry(struct pddgpu_account *account, struct pddgpu_account_node *node,
+			  struct pddgpu_account_flight *flight)
+{
+	guard(spinlock)(&account->lock);
+	if (list_empty(&node->moving))
+		node_set_busy(node, node->busy + 1);
+	list_move_tail(&node->moving, &flight->moves);
+	flight->account = account;
+	node->flown = true;
+}
+
 /* Some land; what is to be freed goes to @unused. False: those were the last. */
 static bool flight_land_some(struct pddgpu_account_flight *flight, struct list_head *unused)
 {
+	struct pddgpu_account_node *node, *next_node;
 	struct pddgpu_account_use *use, *next;
 	u32 count = 0;
 
 	guard(spinlock)(&flight->account->lock);
+	/* A job moves one buffer */
+	list_for_each_entry_safe(node, next_node, &flight->moves, moving) {
+		list_del_init(&node->moving);
+		node_set_busy(node, node->busy - 1);
+	}
 	list_for_each_entry_safe(use, next, &flight->uses, flying) {
 		if (count++ == PDDGPU_ACCOUNT_LANDINGS)
 			return true;
@@ -487,7 +514,7 @@ static bool flight_land_some(struct pddgpu_account_flight *flight, struct list_h
 }
 
 /**
- * pddgpu_account_land() - a job is over
+ * pddgpu_account_land() - a job is over, its fence has signalled
  * @flight: the job's, initialised; it is not used any more afterwards
  *
  * Context: may sleep.

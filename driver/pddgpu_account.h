@@ -43,7 +43,7 @@ struct pddgpu_account_figures {
 	u64 shared[PDDGPU_ACCOUNT_REGIONS];
 	/** @resident: all that are not in swap, by the region they are in */
 	u64 resident[PDDGPU_ACCOUNT_REGIONS];
-	/** @active: of them those that anybody's job uses which is not over */
+	/** @active: of them those that a job uses, or a move, which is not over */
 	u64 active[PDDGPU_ACCOUNT_REGIONS];
 	/** @evictions: how often one of them has made room for others */
 	u64 evictions;
@@ -100,8 +100,10 @@ struct pddgpu_account_node {
 	u64 size;
 	/** @handles: how many there are, of all clients */
 	u32 handles;
-	/** @busy: clients with jobs that use it and are not over */
+	/** @busy: clients with jobs that use it and are not over, and one for a move */
 	u32 busy;
+	/** @moving: with the youngest move's job; or empty */
+	struct list_head moving;
 	/** @home: the region that it prefers, enum pddgpu_account_region */
 	u8 home;
 	/** @where: the region that it is in, the same */
@@ -115,11 +117,13 @@ struct pddgpu_account_node {
 };
 
 /**
- * struct pddgpu_account_flight - the buffers that a job uses
+ * struct pddgpu_account_flight - the buffers that a job uses, or moves
  */
 struct pddgpu_account_flight {
 	/** @uses: those that no later job of the same client uses, by @flying */
 	struct list_head uses;
+	/** @moves: those that it moves and no later job does, by @moving */
+	struct list_head moves;
 	/** @account: whose lock guards them; NULL: none was ever in the list */
 	struct pddgpu_account *account;
 };
@@ -152,6 +156,8 @@ void pddgpu_account_swap(struct pddgpu_account *account, struct pddgpu_account_n
 void pddgpu_account_flight_init(struct pddgpu_account_flight *flight);
 void pddgpu_account_board(struct pddgpu_account *account, struct pddgpu_account_node *node,
 			  struct pddgpu_account_client *client,
+			  struct pddgpu_account_flight *flight);
+void pddgpu_account_carry(struct pddgpu_account *account, struct pddgpu_account_node *node,
 			  struct pddgpu_account_flight *flight);
 void pddgpu_account_land(struct pddgpu_account_flight *flight);
 

@@ -439,6 +439,33 @@ int pddgpu_batch_fill(struct pddgpu_batch *batch, u64 dst, u64 bytes, u32 patter
 }
 
 /**
+ * pddgpu_batch_use() - a buffer is in use until a batch is over
+ * @batch: a client's batch, with all its operations
+ * @account: whose lock guards that
+ * @node: the buffer's node; the caller has a reference to the buffer
+ */
+void pddgpu_batch_use(struct pddgpu_batch *batch, struct pddgpu_account *account,
+		      struct pddgpu_account_node *node)
+{
+	/* The last of its jobs; there is one, be it of no operations */
+	if (batch->job)
+		pddgpu_account_board(account, node, batch->client, &batch->job->flight);
+}
+
+/**
+ * pddgpu_batch_carry() - a buffer is on its way until a batch is over
+ * @batch: a batch of the queue of moves, with all its operations
+ * @account: whose lock guards that
+ * @node: the buffer's node; the caller has its reservation
+ */
+void pddgpu_batch_carry(struct pddgpu_batch *batch, struct pddgpu_account *account,
+			struct pddgpu_account_node *node)
+{
+	if (batch->job)
+		pddgpu_account_carry(account, node, &batch->job->flight);
+}
+
+/**
  * pddgpu_batch_end() - let the batch run
  * @batch: the batch
  *

@@ -55,6 +55,10 @@ int pddgpu_batch_wait_all(struct pddgpu_batch *batch, struct dma_resv *resv);
 int pddgpu_batch_wait_fence(struct pddgpu_batch *batch, struct dma_fence *fence);
 int pddgpu_batch_copy(struct pddgpu_batch *batch, u64 dst, u64 src, u64 bytes);
 int pddgpu_batch_fill(struct pddgpu_batch *batch, u64 dst, u64 bytes, u32 pattern);
+void pddgpu_batch_carry(struct pddgpu_batch *batch, struct pddgpu_account *account,
+			struct pddgpu_account_node *node);
+void pddgpu_batch_use(struct pddgpu_batch *batch, struct pddgpu_account *account,
+		      struct pddgpu_account_node *node);
 struct dma_fence *pddgpu_batch_end(struct pddgpu_batch *batch);
 void pddgpu_batch_abort(struct pddgpu_batch *batch);
 

@@ -237,6 +237,8 @@ static struct dma_fence *pddgpu_move_queue(struct pddgpu_device *pdev,
 		ret = pddgpu_move_add_copies(pdev, &batch, from, to);
 	else if (!ret)
 		ret = pddgpu_move_add_fills(pdev, &batch, to);
+	if (!ret && from)
+		pddgpu_batch_carry(&batch, pdev->account, &to_pddgpu_bo(tbo)->account);
 	fence = pddgpu_move_batch_end(pdev, &batch, ret);
 	return ret ? ERR_PTR(ret) : fence;
 }

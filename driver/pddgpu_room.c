@@ -96,8 +96,10 @@ struct pddgpu_account_client *pddgpu_room_client(struct pddgpu_device *pdev)
 
 	spin_lock(&pdev->search_lock);
 	list_for_each_entry(room, &pdev->searches, link) {
-		if (room->task == current)
-			client = room->client;
+		if (room->task != current)
+			continue;
+		client = room->client;
+		break;
 	}
 	spin_unlock(&pdev->search_lock);
 	return client;

@@ -13,7 +13,6 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_syncobj.h>
 
-#include "pddgpu_account.h"
 #include "pddgpu_bo.h"
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
@@ -459,8 +458,7 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 		return ret;
 	}
 	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last)
-		pddgpu_account_board(submit->pdev->account, &gem_to_pddgpu_bo(obj)->account,
-				     pfile->account, &batch.job->flight);
+		pddgpu_batch_use(&batch, submit->pdev->account, &gem_to_pddgpu_bo(obj)->account);
 	fence = pddgpu_batch_end(&batch);
 	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 		dma_resv_add_fence(obj->resv, fence,

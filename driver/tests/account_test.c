@@ -53,6 +53,14 @@ struct account_model {
 	u64 landed[CLIENTS];
 	/** @last: the number of the youngest that uses a buffer; 0: none */
 	u64 last[CLIENTS][NODES];
+	/** @move: jobs that move one buffer each, by number */
+	struct pddgpu_account_flight move[FLIGHTS];
+	/** @moves_begun: how many there were */
+	u64 moves_begun;
+	/** @moves_landed: of them are over */
+	u64 moves_landed;
+	/** @last_move: the number of a buffer's last one; 0: none */
+	u64 last_move[NODES];
 };
 
 static u32 below(struct account_model *m, u32 limit)
@@ -73,7 +81,7 @@ static bool busy(const struct account_model *m, u32 n)
 		if (flies(m, c, n))
 			return true;
 	}
-	return false;
+	return m->last_move[n] > m->moves_landed;
 }
 
 static u32 all_handles(const struct account_model *m, u32 n)
@@ -136,6 +144,7 @@ static void end(struct account_model *m, u32 n)
 	/* Whoever still looks at it stumbles */
 	memset(&m->node[n], 0x6b, sizeof(m->node[n]));
 	m->size[n] = 0;
+	m->last_move[n] = 0;
 	for (c = 0; c < CLIENTS; c++)
 		m->last[c][n] = 0;
 }
@@ -193,6 +202,23 @@ static void land(struct account_model *m, u32 c)
 	memset(flight, 0x6b, sizeof(*flight));
 }
 
+static void carry(struct account_model *m, u32 n)
+{
+	struct pddgpu_account_flight *flight = &m->move[++m->moves_begun % FLIGHTS];
+
+	pddgpu_account_flight_init(flight);
+	pddgpu_account_carry(m->account, &m->node[n], flight);
+	m->last_move[n] = m->moves_begun;
+}
+
+static void land_move(struct account_model *m)
+{
+	struct pddgpu_account_flight *flight = &m->move[++m->moves_landed % FLIGHTS];
+
+	pddgpu_account_land(flight);
+	memset(flight, 0x6b, sizeof(*flight));
+}
+
 static int account_test_init(struct kunit *test)
 {
 	struct pddgpu_device *pdev = pddgpu_kunit_device(test);
@@ -231,6 +257,8 @@ static void account_test_exit(struct kunit *test)
 			land(m, c);
 		pddgpu_account_client_put(m->client[c]);
 	}
+	while (m->moves_landed < m->moves_begun)
+		land_move(m);
 }
 
 static void account_test_alone(struct kunit *test)
@@ -341,6 +369,35 @@ static void account_test_flights(struct kunit *test)
 	expect_all(test, m);
 }
 
+/* On its way it is in use, where it is and where it goes */
+static void account_test_moves(struct kunit *test)
+{
+	struct account_model *m = test->priv;
+
+	begin(m, 0, SZ_1M, PDDGPU_ACCOUNT_VRAM, PDDGPU_ACCOUNT_VRAM, false);
+	open(test, m, 0, 0);
+	carry(m, 0);
+	KUNIT_EXPECT_EQ(test, m->client[0]->has.active[PDDGPU_ACCOUNT_VRAM], SZ_1M);
+	move(m, 0, PDDGPU_ACCOUNT_GTT, true);
+	KUNIT_EXPECT_EQ(test, m->client[0]->has.active[PDDGPU_ACCOUNT_GTT], SZ_1M);
+	carry(m, 0);
+	land_move(m);
+	expect_all(test, m);
+	KUNIT_EXPECT_EQ(test, m->client[0]->has.active[PDDGPU_ACCOUNT_GTT], SZ_1M);
+	take_off(m, 0, BIT(0));
+	land_move(m);
+	KUNIT_EXPECT_EQ(test, m->client[0]->has.active[PDDGPU_ACCOUNT_GTT], SZ_1M);
+	land(m, 0);
+	KUNIT_EXPECT_EQ(test, m->client[0]->has.active[PDDGPU_ACCOUNT_GTT], 0);
+	expect_all(test, m);
+	/* It goes before the move is over */
+	carry(m, 0);
+	close(m, 0, 0);
+	end(m, 0);
+	land_move(m);
+	expect_all(test, m);
+}
+
 /* The last job ends after its client */
 static void account_test_outlived(struct kunit *test)
 {
@@ -393,7 +450,7 @@ static void step(struct kunit *test, struct account_model *m)
 		      below(m, PDDGPU_ACCOUNT_REGIONS), !below(m, 8));
 		return;
 	}
-	switch (below(m, 12)) {
+	switch (below(m, 14)) {
 	case 0:
 	case 1:
 	case 2:
@@ -416,6 +473,14 @@ static void step(struct kunit *test, struct account_model *m)
 	case 9:
 		if (m->landed[c] < m->begun[c])
 			land(m, c);
+		break;
+	case 10:
+		if (m->moves_begun - m->moves_landed < FLIGHTS)
+			carry(m, n);
+		break;
+	case 11:
+		if (m->moves_landed < m->moves_begun)
+			land_move(m);
 		break;
 	default:
 		change_buffer(m, n);
@@ -440,6 +505,7 @@ static struct kunit_case account_test_cases[] = {
 	KUNIT_CASE(account_test_two_handles),
 	KUNIT_CASE(account_test_records),
 	KUNIT_CASE(account_test_flights),
+	KUNIT_CASE(account_test_moves),
 	KUNIT_CASE(account_test_outlived),
 	KUNIT_CASE_SLOW(account_test_histories),
 	{}

@@ -11,6 +11,7 @@
 #include "kunit_clock.h"
 #include "kunit_device.h"
 
+#include "pddgpu_account.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_leak.h"
@@ -161,6 +162,8 @@ struct room_test {
 	struct pddgpu_device *pdev;
 	/** @room: its request */
 	struct pddgpu_room room;
+	/** @client: for whom */
+	struct pddgpu_account_client client;
 	/** @began: it is looking */
 	struct completion began;
 };
@@ -169,7 +172,7 @@ static int room_thread(void *data)
 {
 	struct room_test *rt = data;
 
-	pddgpu_room_init(&rt->room, NULL, true);
+	pddgpu_room_init(&rt->room, &rt->client, true);
 	pddgpu_room_search(rt->pdev, &rt->room);
 	complete(&rt->began);
 	while (!kthread_should_stop())
@@ -183,6 +186,7 @@ static void room_test_threads(struct kunit *test)
 {
 	struct pddgpu_device *pdev = test->priv;
 	struct room_test *rt = kunit_kzalloc(test, sizeof(*rt), GFP_KERNEL);
+	struct pddgpu_account_client client = {};
 	struct task_struct *thread;
 	struct pddgpu_room room;
 
@@ -198,8 +202,10 @@ static void room_test_threads(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pddgpu_room_grows(pdev));
 	pddgpu_room_evicts(pdev);
 	KUNIT_EXPECT_FALSE(test, rt->room.evicting);
-	pddgpu_room_init(&room, NULL, false);
+	KUNIT_EXPECT_NULL(test, pddgpu_room_client(pdev));
+	pddgpu_room_init(&room, &client, false);
 	pddgpu_room_search(pdev, &room);
+	KUNIT_EXPECT_PTR_EQ(test, &client, pddgpu_room_client(pdev));
 	KUNIT_EXPECT_FALSE(test, pddgpu_room_grows(pdev));
 	pddgpu_room_evicts(pdev);
 	KUNIT_EXPECT_TRUE(test, room.evicting);

@@ -291,6 +291,35 @@ static void closed_meanwhile(void **state)
 	assert_ok(pdt_destroy(s->fd, mine));
 }
 
+static int move_away(void *arg)
+{
+	const struct pdt_buffer *buf = arg;
+	int fd = (int)buf->seed;
+
+	child_check(!pdt_set_domain(fd, buf->handle, PDT_GTT, NULL));
+	return 0;
+}
+
+/* So is what is being moved */
+static void on_its_way(void **state)
+{
+	struct pdt_state *s = *state;
+	struct pdt_buffer buf = { .seed = (uint64_t)s->fd };
+	pid_t pid;
+
+	assert_ok(pdt_create(s->fd, SIZE, PDT_VRAM, 0, &buf.handle));
+	control("hang 1");
+	pid = pdt_fork(move_away, &buf);
+	assert_true(pid > 0);
+	expect_active_soon(s->fd, SIZE);
+	assert_u64(read_of(s->fd).active[VRAM], SIZE);
+	control("unhang 1");
+	assert_int_equal(pdt_wait(pid), 0);
+	expect_active_soon(s->fd, 0);
+	assert_u64(read_of(s->fd).resident[GTT], SIZE);
+	assert_ok(pdt_destroy(s->fd, buf.handle));
+}
+
 /**
  * struct watch - one who reads all the time
  */
@@ -362,6 +391,7 @@ int main(void)
 		pdt_test(touches_take_time),
 		pdt_test(in_use),
 		pdt_test(closed_meanwhile),
+		pdt_test(on_its_way),
 		pdt_test(never_back),
 	};
 
