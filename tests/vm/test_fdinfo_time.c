@@ -160,7 +160,6 @@ static void jobs_bring_buffers(void **state)
 		pdt_skip("it does not leave VRAM");
 	/* root's page-out was nobody's */
 	before = read_of(s->fd);
-	assert_u64(before.evictions, 1);
 	op = pdt_fill(handle, 0, SIZE, 1);
 	assert_ok(pdt_submit(s->fd, &op, 1));
 	assert_ok(pdt_wait_idle(s->fd, handle, 10000));
