@@ -35,7 +35,7 @@ static int fence_test_init(struct kunit *test)
 	struct fence_test *ft = kunit_kzalloc(test, sizeof(*ft), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, ft);
-	pddgpu_timeline_init(&ft->timeline, 0, "kunit");
+	pddgpu_timeline_init(&ft->timeline, 1, "kunit");
 	fence_test_now = ft;
 	test->priv = ft;
 	return 0;
