@@ -37,6 +37,35 @@ u32 pddgpu_bo_domain(const struct ttm_resource *res)
 }
 
 /**
+ * pddgpu_bo_region() - the region that a set of domains prefers
+ * @domains: PDDGPU_GEM_DOMAIN_*, not empty
+ *
+ * Return: what that one is accounted for as.
+ */
+enum pddgpu_account_region pddgpu_bo_region(u32 domains)
+{
+	if (domains & PDDGPU_GEM_DOMAIN_VRAM)
+		return PDDGPU_ACCOUNT_VRAM;
+	return domains & PDDGPU_GEM_DOMAIN_GTT ? PDDGPU_ACCOUNT_GTT : PDDGPU_ACCOUNT_MEMORY;
+}
+
+/**
+ * pddgpu_bo_moved() - a buffer has moved
+ * @pdev: the device
+ * @bo: the buffer, reserved
+ * @now: where it is now
+ * @evict: to make room for others
+ */
+void pddgpu_bo_moved(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+		     const struct ttm_resource *now, bool evict)
+{
+	u32 domain = pddgpu_bo_domain(now);
+
+	pddgpu_leak_set_domain(pdev->leaks, &bo->leak, domain);
+	pddgpu_account_move(pdev->account, &bo->account, pddgpu_bo_region(domain), evict);
+}
+
+/**
  * pddgpu_bo_gpu_address() - where the chip sees a buffer's first byte
  * @pdev: the device
  * @bo: the buffer, reserved
@@ -281,6 +310,7 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	pddgpu_loss_fini(bo);
 	/* A listed node is always valid memory */
 	pddgpu_leak_untrack(pdev->leaks, &bo->leak);
+	pddgpu_account_end(pdev->account, &bo->account);
 
 	if (bo->import)
 		pddgpu_import_leave(bo);
@@ -320,6 +350,8 @@ static void pddgpu_bo_created(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 	};
 
 	bo->created = true;
+	pddgpu_account_begin(&bo->account, birth.size, pddgpu_bo_region(bo->domains),
+			     pddgpu_bo_region(birth.domain), param->dma_buf);
 	pddgpu_leak_track(pdev->leaks, &bo->leak, &birth);
 }
 
@@ -407,7 +439,7 @@ noinline struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 	bool lost;
 	int ret;
 
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, param->account, true);
 	ret = pddgpu_bo_check(pdev, param);
 	while (!ret) {
 		pddgpu_room_search(pdev, &room);

@@ -10,6 +10,7 @@
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_placement.h>
 
+#include "pddgpu_account.h"
 #include "pddgpu_leak.h"
 
 struct dma_buf;
@@ -78,6 +79,8 @@ struct pddgpu_bo {
 	struct dma_fence *leaving_fence;
 	/** @leak: its entry in the leak tracker */
 	struct pddgpu_leak_node leak;
+	/** @account: its entry in clients' accounts */
+	struct pddgpu_account_node account;
 };
 
 /**
@@ -94,6 +97,8 @@ struct pddgpu_bo_param {
 	u32 flags;
 	/** @client: through which the current process asks, for the leak tracker */
 	struct pddgpu_leak_client *client;
+	/** @account: whom moves are charged to that this takes; or NULL */
+	struct pddgpu_account_client *account;
 	/** @dma_buf: what it is imported from, its reservation locked; or NULL */
 	struct dma_buf *dma_buf;
 	/** @import: its mapping, with @dma_buf */
@@ -110,6 +115,8 @@ struct pddgpu_bo_wanted {
 	u32 flags;
 	/** @client: who wants it */
 	struct pddgpu_unpageable_client *client;
+	/** @account: whom moves are charged to that this takes */
+	struct pddgpu_account_client *account;
 	/** @file: the client's file */
 	struct drm_file *file;
 	/** @handle: the buffer's in that file */
@@ -163,6 +170,9 @@ struct pddgpu_bo *pddgpu_bo_create(struct pddgpu_device *pdev,
 				   const struct pddgpu_bo_param *param);
 int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 			  const struct pddgpu_bo_wanted *wanted, u32 *now);
+void pddgpu_bo_moved(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+		     const struct ttm_resource *now, bool evict);
+enum pddgpu_account_region pddgpu_bo_region(u32 domains);
 u32 pddgpu_bo_domain(const struct ttm_resource *res);
 u64 pddgpu_bo_gpu_address(struct pddgpu_device *pdev, struct pddgpu_bo *bo);
 

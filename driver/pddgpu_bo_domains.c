@@ -158,6 +158,7 @@ static int pddgpu_bo_try_set_domains(struct pddgpu_device *pdev, struct pddgpu_b
 	if (wanted->flags & PDDGPU_GEM_SET_VRAM_LOST_SEEN)
 		pddgpu_loss_forget(pdev, bo);
 	bo->domains = wanted->domains;
+	pddgpu_account_prefer(pdev->account, &bo->account, pddgpu_bo_region(bo->domains));
 	*now = pddgpu_bo_domain(bo->tbo.resource);
 	if (old && !keep) {
 		pddgpu_wish_end(pdev, old);
@@ -204,7 +205,7 @@ int pddgpu_bo_set_domains(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 	struct pddgpu_room room;
 	int ret;
 
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, wanted->account, true);
 	ret = pddgpu_bo_check(pdev, &param);
 	while (!ret) {
 		pddgpu_room_search(pdev, &room);

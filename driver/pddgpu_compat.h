@@ -21,6 +21,11 @@
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_tt.h>
 
+/* Whether a buffer is active is said in any case before drivers could choose */
+#ifndef PDDGPU_HAVE_GEM_ACTIVE
+#define DRM_GEM_OBJECT_ACTIVE	0
+#endif
+
 /* The buddy allocator left drm for drivers/gpu about 7.0 */
 #ifdef PDDGPU_HAVE_GPU_BUDDY
 #include <linux/gpu_buddy.h>

@@ -6,6 +6,7 @@
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 
+#include "pddgpu_account.h"
 #include "pddgpu_chip.h"
 #include "pddgpu_clear.h"
 #include "pddgpu_debugfs.h"
@@ -174,6 +175,9 @@ static int pddgpu_device_init_parts(struct pddgpu_device *pdev, struct pci_dev *
 	pdev->leaks = pddgpu_leak_tracker_init(&pdev->drm);
 	if (IS_ERR(pdev->leaks))
 		return PTR_ERR(pdev->leaks);
+	pdev->account = pddgpu_account_init(&pdev->drm);
+	if (IS_ERR(pdev->account))
+		return PTR_ERR(pdev->account);
 	ret = pddgpu_device_init_memory(pdev);
 	if (ret)
 		return ret;

@@ -16,6 +16,7 @@
 
 struct drm_gem_object_funcs;
 struct pci_dev;
+struct pddgpu_account;
 struct pddgpu_hw;
 struct pddgpu_chip;
 struct pddgpu_clear;
@@ -56,6 +57,8 @@ struct pddgpu_device {
 	struct pddgpu_stats *stats;
 	/** @leaks: every buffer alive */
 	struct pddgpu_leak_tracker *leaks;
+	/** @account: what clients have */
+	struct pddgpu_account *account;
 	/** @monitor: the leak monitor */
 	struct pddgpu_monitor *monitor;
 	/** @ttm: the memory manager; constant after init */

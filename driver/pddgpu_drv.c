@@ -14,6 +14,7 @@
 #include "pddgpu_compat.h"
 #include "pddgpu_debugfs.h"
 #include "pddgpu_device.h"
+#include "pddgpu_fdinfo.h"
 #include "pddgpu_gem.h"
 #include "pddgpu_gone.h"
 #include "pddgpu_monitor.h"
@@ -113,6 +114,7 @@ static const struct file_operations pddgpu_fops = {
 	.llseek = noop_llseek,
 	.mmap = drm_gem_mmap,
 	.fop_flags = FOP_UNSIGNED_OFFSET,
+	.show_fdinfo = drm_show_fdinfo,
 };
 
 static void pddgpu_drv_debugfs_init(struct drm_minor *minor)
@@ -126,6 +128,7 @@ static const struct drm_driver pddgpu_drm_driver = {
 	.open = pddgpu_gem_file_open,
 	.postclose = pddgpu_gem_file_close,
 	.gem_prime_import = pddgpu_prime_import,
+	.show_fdinfo = pddgpu_fdinfo_show,
 	.debugfs_init = pddgpu_drv_debugfs_init,
 	.ioctls = pddgpu_ioctls,
 	.num_ioctls = ARRAY_SIZE(pddgpu_ioctls),

@@ -39,6 +39,9 @@
  */
 #define PDDGPU_ENGINE_CREDITS	(PDDGPU_ENGINE_RING_SIZE / PDDGPU_ENGINE_CREDIT - 2)
 
+/* What a job costs the engine beside what it moves, in bytes that it moves meanwhile */
+#define PDDGPU_ENGINE_JOB_WORK	SZ_64K
+
 /* For the fences of interrupts that got lost */
 #define PDDGPU_ENGINE_POLL	msecs_to_jiffies(20)
 /* Who is so long at a packet, of some 10 ms, may be dead: it is asked */
@@ -103,6 +106,15 @@ void pddgpu_engine_signal(struct pddgpu_engine *engine)
 		WRITE_ONCE(engine->progress, jiffies);
 	}
 	pddgpu_timeline_signal(&engine->timeline, reached);
+}
+
+/**
+ * pddgpu_engine_tick() - bring clients' time up to date
+ * @engine: the engine
+ */
+void pddgpu_engine_tick(struct pddgpu_engine *engine)
+{
+	pddgpu_timeline_tick(&engine->timeline);
 }
 
 /**
@@ -233,6 +245,8 @@ static struct dma_fence *pddgpu_engine_begin_job(struct pddgpu_engine *engine,
 	/* Its time begins now, unless it waits for others in the ring */
 	if (list_empty_careful(&engine->timeline.pending))
 		WRITE_ONCE(engine->progress, jiffies);
+	job->fence->client = job->client;
+	job->fence->work = job->bytes + PDDGPU_ENGINE_JOB_WORK;
 	pddgpu_fence_emit(&engine->timeline, job->fence);
 	job->emitted = true;
 	spin_lock(&engine->lock);
@@ -464,7 +478,7 @@ struct pddgpu_engine *pddgpu_engine_init(struct drm_device *drm, struct pddgpu_h
 	mutex_init(&engine->abandon_lock);
 	mutex_init(&engine->stop_lock);
 	INIT_LIST_HEAD(&engine->jobs);
-	pddgpu_timeline_init(&engine->timeline, engine->name);
+	pddgpu_timeline_init(&engine->timeline, index, engine->name);
 	timer_setup(&engine->timer, pddgpu_engine_poll, 0);
 
 	engine->bounce = drmm_kmalloc(drm, PAGE_SIZE, GFP_KERNEL);

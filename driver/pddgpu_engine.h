@@ -11,6 +11,8 @@
 
 #include <drm/gpu_scheduler.h>
 
+#include "pddgpu_account.h"
+
 struct drm_device;
 struct pddgpu_chip;
 struct pddgpu_engine;
@@ -105,6 +107,10 @@ struct pddgpu_job {
 	u32 losses;
 	/** @client_id: the DRM client that asked; 0 for the driver itself */
 	u64 client_id;
+	/** @client: for whom the engine works, with a reference; or NULL */
+	struct pddgpu_account_client *client;
+	/** @flight: the buffers that it uses, where it is a client's */
+	struct pddgpu_account_flight flight;
 	/** @pid: its process */
 	pid_t pid;
 	/** @comm: its name */
@@ -145,6 +151,7 @@ void pddgpu_engine_drain(struct pddgpu_engine *engine);
 int pddgpu_engine_sleep(struct pddgpu_engine *engine, unsigned long deadline);
 void pddgpu_engine_wake(struct pddgpu_engine *engine);
 void pddgpu_engine_signal(struct pddgpu_engine *engine);
+void pddgpu_engine_tick(struct pddgpu_engine *engine);
 bool pddgpu_engine_poll_fence(struct pddgpu_engine *engine, struct drm_sched_fence *fence);
 void pddgpu_engine_fault(struct pddgpu_engine *engine, u32 status, u64 addr);
 struct drm_gpu_scheduler *pddgpu_engine_sched(struct pddgpu_engine *engine);

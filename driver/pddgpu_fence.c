@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * An engine works on one job after the other. What has passed between two of its
+ * fences is the time that it worked for the second one's client, as a CPU sees it:
+ * until the signal is noticed. Where several are noticed at once, what has passed is
+ * shared among them by what they had to do.
+ */
+#include <linux/math64.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
+#include "pddgpu_account.h"
 #include "pddgpu_fence.h"
 
 static const char *pddgpu_fence_driver_name(struct dma_fence *fence)
@@ -21,13 +30,15 @@ static const struct dma_fence_ops pddgpu_fence_ops = {
 /**
  * pddgpu_timeline_init() - begin a timeline
  * @timeline: the timeline
+ * @engine: the number of its engine
  * @name: for people; stays
  */
-void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name)
+void pddgpu_timeline_init(struct pddgpu_timeline *timeline, u32 engine, const char *name)
 {
 	spin_lock_init(&timeline->lock);
 	INIT_LIST_HEAD(&timeline->pending);
 	timeline->context = dma_fence_context_alloc(1);
+	timeline->engine = engine;
 	timeline->name = name;
 }
 
@@ -41,14 +52,18 @@ void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name)
  */
 struct pddgpu_fence *pddgpu_fence_alloc(gfp_t gfp)
 {
-	return kzalloc(sizeof(struct pddgpu_fence), gfp);
+	struct pddgpu_fence *fence = kzalloc(sizeof(*fence), gfp);
+
+	if (fence)
+		fence->work = 1;
+	return fence;
 }
 
 /**
  * pddgpu_fence_emit() - give a fence the next number
  * @timeline: its timeline
- * @fence: from pddgpu_fence_alloc(); the timeline takes a reference until it
- *	signals, the caller keeps its own
+ * @fence: from pddgpu_fence_alloc(), its client and work set; the timeline takes a
+ *	reference until it signals, the caller keeps its own
  */
 void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fence)
 {
@@ -56,6 +71,8 @@ void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fe
 
 	fence->timeline = timeline;
 	spin_lock_irqsave(&timeline->lock, flags);
+	if (list_empty(&timeline->pending))
+		timeline->since = ktime_get_ns();
 	dma_fence_init(&fence->base, &pddgpu_fence_ops, &timeline->lock,
 		       timeline->context, ++timeline->emitted);
 	dma_fence_get(&fence->base);
@@ -66,10 +83,62 @@ void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fe
 static void pddgpu_fence_done(struct pddgpu_fence *fence, int error)
 {
 	list_del_init(&fence->link);
+	fence->client = NULL;
 	if (error)
 		dma_fence_set_error(&fence->base, error);
 	dma_fence_signal_locked(&fence->base);
 	dma_fence_put(&fence->base);
+}
+
+/* What has passed since that was last asked, ns; something is pending */
+static u64 pddgpu_timeline_passed(struct pddgpu_timeline *timeline)
+{
+	u64 now = ktime_get_ns();
+	u64 passed = now - timeline->since;
+
+	timeline->since = now;
+	return passed;
+}
+
+/* The engine has reached a number: for whom has it worked? */
+static void pddgpu_timeline_share(struct pddgpu_timeline *timeline, u64 reached)
+{
+	struct pddgpu_fence *fence;
+	u64 work = 0, passed;
+
+	list_for_each_entry(fence, &timeline->pending, link) {
+		if (fence->base.seqno > reached)
+			break;
+		work += fence->work;
+	}
+	if (!work)
+		return;
+	passed = pddgpu_timeline_passed(timeline);
+	list_for_each_entry(fence, &timeline->pending, link) {
+		if (fence->base.seqno > reached)
+			break;
+		pddgpu_account_worked(fence->client, timeline->engine,
+				      mul_u64_u64_div_u64(passed, fence->work, work));
+	}
+}
+
+/**
+ * pddgpu_timeline_tick() - bring the engine's time up to date
+ * @timeline: the timeline
+ *
+ * For who reads what clients have had of it: what the engine is at counts too.
+ */
+void pddgpu_timeline_tick(struct pddgpu_timeline *timeline)
+{
+	struct pddgpu_fence *first;
+	unsigned long flags;
+
+	spin_lock_irqsave(&timeline->lock, flags);
+	first = list_first_entry_or_null(&timeline->pending, struct pddgpu_fence, link);
+	if (first)
+		pddgpu_account_worked(first->client, timeline->engine,
+				      pddgpu_timeline_passed(timeline));
+	spin_unlock_irqrestore(&timeline->lock, flags);
 }
 
 /**
@@ -90,6 +159,7 @@ bool pddgpu_timeline_signal(struct pddgpu_timeline *timeline, u64 reached)
 
 	spin_lock_irqsave(&timeline->lock, flags);
 	if (reached <= timeline->emitted) {
+		pddgpu_timeline_share(timeline, reached);
 		list_for_each_entry_safe(fence, next, &timeline->pending, link) {
 			if (fence->base.seqno > reached)
 				break;
@@ -133,6 +203,7 @@ void pddgpu_timeline_fail(struct pddgpu_timeline *timeline, int error)
 	unsigned long flags;
 
 	spin_lock_irqsave(&timeline->lock, flags);
+	pddgpu_timeline_share(timeline, timeline->emitted);
 	list_for_each_entry_safe(fence, next, &timeline->pending, link)
 		pddgpu_fence_done(fence, error);
 	spin_unlock_irqrestore(&timeline->lock, flags);

@@ -10,6 +10,7 @@
 #include <linux/list.h>
 #include <linux/spinlock.h>
 
+struct pddgpu_account_client;
 struct pddgpu_timeline;
 
 /**
@@ -22,20 +23,34 @@ struct pddgpu_fence {
 	struct list_head link;
 	/** @timeline: whose number it is; until it signals */
 	const struct pddgpu_timeline *timeline;
+	/**
+	 * @client: for whom the engine works towards it; or NULL. Whose fence it is
+	 * keeps it until it signals
+	 */
+	struct pddgpu_account_client *client;
+	/** @work: how much that is, compared with others; not 0 */
+	u64 work;
 };
 
 /**
  * struct pddgpu_timeline - an engine's numbers, which only grow
  */
 struct pddgpu_timeline {
-	/** @lock: guards @pending and @emitted, and is the fences' own; irq-safe */
+	/** @lock: guards @pending, @emitted and @since, and is the fences' own; irq-safe */
 	spinlock_t lock;
 	/** @context: the fences' context; constant */
 	u64 context;
 	/** @name: for people; constant */
 	const char *name;
+	/** @engine: the engine's number; constant */
+	u32 engine;
 	/** @emitted: the last number that was handed out */
 	u64 emitted;
+	/**
+	 * @since: up to when the engine's time is accounted for, ns; while fences are
+	 * pending
+	 */
+	u64 since;
 	/** @pending: fences that have not signalled, oldest first */
 	struct list_head pending;
 };
@@ -48,9 +63,10 @@ struct pddgpu_timeline {
 DEFINE_CLASS(pddgpu_signalling, bool, dma_fence_end_signalling(_T),
 	     dma_fence_begin_signalling(), void)
 
-void pddgpu_timeline_init(struct pddgpu_timeline *timeline, const char *name);
+void pddgpu_timeline_init(struct pddgpu_timeline *timeline, u32 engine, const char *name);
 struct pddgpu_fence *pddgpu_fence_alloc(gfp_t gfp);
 void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fence);
+void pddgpu_timeline_tick(struct pddgpu_timeline *timeline);
 bool pddgpu_timeline_signal(struct pddgpu_timeline *timeline, u64 reached);
 u64 pddgpu_timeline_signalled(struct pddgpu_timeline *timeline);
 void pddgpu_timeline_fail(struct pddgpu_timeline *timeline, int error);

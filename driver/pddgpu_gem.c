@@ -12,6 +12,7 @@
 #include <drm/drm_gem_ttm_helper.h>
 #include <drm/drm_utils.h>
 
+#include "pddgpu_account.h"
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
@@ -43,20 +44,30 @@ int pddgpu_gem_file_open(struct drm_device *drm, struct drm_file *file)
 	struct drm_gpu_scheduler *sched =
 		pddgpu_engine_sched(to_pddgpu(drm)->engine[PDDGPU_ENGINE_USER]);
 	struct pddgpu_file *pfile = kzalloc(sizeof(*pfile), GFP_KERNEL);
+	int ret;
 
 	if (!pfile)
 		return -ENOMEM;
+	pfile->account = pddgpu_account_client_create();
+	if (!pfile->account) {
+		ret = -ENOMEM;
+		goto err_free;
+	}
 	pfile->queue = pddgpu_queue_init(sched, DRM_SCHED_PRIORITY_NORMAL, true);
 	if (IS_ERR(pfile->queue)) {
-		int ret = PTR_ERR(pfile->queue);
-
-		kfree(pfile);
-		return ret;
+		ret = PTR_ERR(pfile->queue);
+		goto err_put;
 	}
 	pddgpu_unpageable_client_init(&pfile->unpageable);
 	pfile->client.client_id = file->client_id;
 	file->driver_priv = pfile;
 	return 0;
+
+err_put:
+	pddgpu_account_client_put(pfile->account);
+err_free:
+	kfree(pfile);
+	return ret;
 }
 
 /**
@@ -71,6 +82,7 @@ void pddgpu_gem_file_close(struct drm_device *drm, struct drm_file *file)
 	pddgpu_unpageable_client_fini(to_pddgpu(drm), &pfile->unpageable);
 	pddgpu_queue_fini(pfile->queue);
 	pddgpu_leak_client_fini(to_pddgpu(drm)->leaks, &pfile->client);
+	pddgpu_account_client_put(pfile->account);
 	kfree(pfile);
 }
 
@@ -95,6 +107,7 @@ static int pddgpu_gem_place(struct pddgpu_bo *bo, struct drm_file *file, u32 han
 		.domains = domains,
 		.flags = flags,
 		.client = &to_pddgpu_file(file)->unpageable,
+		.account = to_pddgpu_file(file)->account,
 		.file = file,
 		.handle = handle,
 	};
@@ -142,6 +155,7 @@ int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
 		.domains = args->domains,
 		.flags = args->flags,
 		.client = &to_pddgpu_file(file)->client,
+		.account = to_pddgpu_file(file)->account,
 	};
 	bool unpageable = args->flags & PDDGPU_GEM_CREATE_UNPAGEABLE;
 	struct pddgpu_bo *bo;
@@ -304,9 +318,14 @@ static void pddgpu_gem_free(struct drm_gem_object *obj)
 
 static int pddgpu_gem_open(struct drm_gem_object *obj, struct drm_file *file)
 {
-	pddgpu_leak_handle_open(to_pddgpu(obj->dev)->leaks,
-				&gem_to_pddgpu_bo(obj)->leak);
-	return 0;
+	struct pddgpu_device *pdev = to_pddgpu(obj->dev);
+	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
+	int ret;
+
+	ret = pddgpu_account_open(pdev->account, &bo->account, to_pddgpu_file(file)->account);
+	if (!ret)
+		pddgpu_leak_handle_open(pdev->leaks, &bo->leak);
+	return ret;
 }
 
 static void pddgpu_gem_close(struct drm_gem_object *obj, struct drm_file *file)
@@ -314,6 +333,8 @@ static void pddgpu_gem_close(struct drm_gem_object *obj, struct drm_file *file)
 	struct pddgpu_leak_tracker *leaks = to_pddgpu(obj->dev)->leaks;
 	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
 
+	pddgpu_account_close(to_pddgpu(obj->dev)->account, &bo->account,
+			     to_pddgpu_file(file)->account);
 	pddgpu_unpageable_handle_close(bo, file, &to_pddgpu_file(file)->unpageable);
 	if (!pddgpu_leak_handle_close(leaks, &bo->leak))
 		return;

@@ -48,6 +48,8 @@ static struct pddgpu_job *pddgpu_job_alloc(const struct pddgpu_batch *batch)
 	INIT_LIST_HEAD(&job->link);
 	job->engine = batch->engine;
 	job->client_id = batch->client_id;
+	job->client = pddgpu_account_client_get(batch->client);
+	pddgpu_account_flight_init(&job->flight);
 	job->must_run = batch->must_run;
 	job->losses = pddgpu_engine_losses(batch->engine);
 	job->turn = batch->queue->turn;
@@ -120,6 +122,8 @@ void pddgpu_job_free(struct pddgpu_job *job)
 		kfree(job->fence);
 	if (job->ops != job->few)
 		kvfree(job->ops);
+	pddgpu_account_land(&job->flight);
+	pddgpu_account_client_put(job->client);
 	kfree(job);
 	/* Only now: what is not over is what takes memory */
 	pddgpu_queue_uncharge(queue, weight);
@@ -179,6 +183,7 @@ static int pddgpu_batch_new_job(struct pddgpu_batch *batch)
 	ret = pddgpu_sched_job_init(&job->base, &batch->queue->entity, 1, batch,
 				    batch->client_id);
 	if (ret) {
+		pddgpu_account_client_put(job->client);
 		kfree(job->fence);
 		kfree(job);
 		return ret;
@@ -216,12 +221,14 @@ static void pddgpu_batch_push(struct pddgpu_batch *batch)
  * @engine: which one is to run it
  * @queue: by which it goes there; locked, from here to the end
  * @client_id: the DRM client that asks; 0 for the driver itself
+ * @client: for whom the engine works then; or NULL
  * @must_run: data depends on it
  *
  * Return: 0, -ENOMEM, or -ENOENT when the entity is being killed.
  */
 int pddgpu_batch_begin(struct pddgpu_batch *batch, struct pddgpu_engine *engine,
-		       struct pddgpu_queue *queue, u64 client_id, bool must_run)
+		       struct pddgpu_queue *queue, u64 client_id,
+		       struct pddgpu_account_client *client, bool must_run)
 {
 	lockdep_assert_held(&queue->lock);
 
@@ -229,6 +236,7 @@ int pddgpu_batch_begin(struct pddgpu_batch *batch, struct pddgpu_engine *engine,
 		.engine = engine,
 		.queue = queue,
 		.client_id = client_id,
+		.client = client,
 		.must_run = must_run,
 	};
 	return pddgpu_batch_new_job(batch);
@@ -428,6 +436,33 @@ int pddgpu_batch_fill(struct pddgpu_batch *batch, u64 dst, u64 bytes, u32 patter
 		bytes -= op.bytes;
 	}
 	return ret;
+}
+
+/**
+ * pddgpu_batch_use() - a buffer is in use until a batch is over
+ * @batch: a client's batch, with all its operations
+ * @account: whose lock guards that
+ * @node: the buffer's node; the caller has a reference to the buffer
+ */
+void pddgpu_batch_use(struct pddgpu_batch *batch, struct pddgpu_account *account,
+		      struct pddgpu_account_node *node)
+{
+	/* The last of its jobs; there is one, be it of no operations */
+	if (batch->job)
+		pddgpu_account_board(account, node, batch->client, &batch->job->flight);
+}
+
+/**
+ * pddgpu_batch_carry() - a buffer is on its way until a batch is over
+ * @batch: a batch of the queue of moves, with all its operations
+ * @account: whose lock guards that
+ * @node: the buffer's node; the caller has its reservation
+ */
+void pddgpu_batch_carry(struct pddgpu_batch *batch, struct pddgpu_account *account,
+			struct pddgpu_account_node *node)
+{
+	if (batch->job)
+		pddgpu_account_carry(account, node, &batch->job->flight);
 }
 
 /**

@@ -29,6 +29,8 @@ struct pddgpu_batch {
 	struct pddgpu_queue *queue;
 	/** @client_id: the DRM client that asks; 0 for the driver itself */
 	u64 client_id;
+	/** @client: for whom the engine works; or NULL */
+	struct pddgpu_account_client *client;
 	/** @must_run: data depends on it: run again after a reset */
 	bool must_run;
 	/** @to: what the client calls the destination of what is added next */
@@ -46,12 +48,17 @@ struct pddgpu_batch {
 };
 
 int pddgpu_batch_begin(struct pddgpu_batch *batch, struct pddgpu_engine *engine,
-		       struct pddgpu_queue *queue, u64 client_id, bool must_run);
+		       struct pddgpu_queue *queue, u64 client_id,
+		       struct pddgpu_account_client *client, bool must_run);
 int pddgpu_batch_wait_resv(struct pddgpu_batch *batch, struct dma_resv *resv, bool write);
 int pddgpu_batch_wait_all(struct pddgpu_batch *batch, struct dma_resv *resv);
 int pddgpu_batch_wait_fence(struct pddgpu_batch *batch, struct dma_fence *fence);
 int pddgpu_batch_copy(struct pddgpu_batch *batch, u64 dst, u64 src, u64 bytes);
 int pddgpu_batch_fill(struct pddgpu_batch *batch, u64 dst, u64 bytes, u32 pattern);
+void pddgpu_batch_carry(struct pddgpu_batch *batch, struct pddgpu_account *account,
+			struct pddgpu_account_node *node);
+void pddgpu_batch_use(struct pddgpu_batch *batch, struct pddgpu_account *account,
+		      struct pddgpu_account_node *node);
 struct dma_fence *pddgpu_batch_end(struct pddgpu_batch *batch);
 void pddgpu_batch_abort(struct pddgpu_batch *batch);
 

@@ -21,11 +21,11 @@
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
 #include "pddgpu_job.h"
-#include "pddgpu_leak.h"
 #include "pddgpu_loss.h"
 #include "pddgpu_move.h"
 #include "pddgpu_paging.h"
 #include "pddgpu_queue.h"
+#include "pddgpu_room.h"
 #include "pddgpu_stats.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_vram_mgr.h"
@@ -159,7 +159,8 @@ int pddgpu_move_batch_begin(struct pddgpu_device *pdev, struct pddgpu_batch *bat
 		return -ENOMEM;
 	mutex_lock(&queue->lock);
 	queue->turn++;
-	ret = pddgpu_batch_begin(batch, pdev->engine[PDDGPU_ENGINE_PAGING], queue, 0, true);
+	ret = pddgpu_batch_begin(batch, pdev->engine[PDDGPU_ENGINE_PAGING], queue, 0,
+				 pddgpu_room_client(pdev), true);
 	if (ret)
 		mutex_unlock(&queue->lock);
 	return ret;
@@ -236,6 +237,8 @@ static struct dma_fence *pddgpu_move_queue(struct pddgpu_device *pdev,
 		ret = pddgpu_move_add_copies(pdev, &batch, from, to);
 	else if (!ret)
 		ret = pddgpu_move_add_fills(pdev, &batch, to);
+	if (!ret && from)
+		pddgpu_batch_carry(&batch, pdev->account, &to_pddgpu_bo(tbo)->account);
 	fence = pddgpu_move_batch_end(pdev, &batch, ret);
 	return ret ? ERR_PTR(ret) : fence;
 }
@@ -588,8 +591,7 @@ int pddgpu_bo_move(struct ttm_buffer_object *tbo, bool evict,
 		pddgpu_memory_stats_move_end(pdev->stats, start, tbo->base.size,
 					     evict, ret);
 		if (!ret)
-			pddgpu_leak_set_domain(pdev->leaks, &bo->leak,
-					       pddgpu_bo_domain(new_mem));
+			pddgpu_bo_moved(pdev, bo, new_mem, evict);
 	}
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_prime.h>
 
+#include "pddgpu_account.h"
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
@@ -188,8 +189,11 @@ struct dma_buf *pddgpu_prime_export(struct drm_gem_object *obj, int flags)
 {
 	struct dma_buf *dma_buf = drm_gem_prime_export(obj, flags);
 
-	if (!IS_ERR(dma_buf))
+	if (!IS_ERR(dma_buf)) {
 		WRITE_ONCE(pddgpu_prime_ops, dma_buf->ops);
+		pddgpu_account_export(to_pddgpu(obj->dev)->account,
+				      &gem_to_pddgpu_bo(obj)->account);
+	}
 	return dma_buf;
 }
 

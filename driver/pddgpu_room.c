@@ -20,11 +20,15 @@
 /**
  * pddgpu_room_init() - begin a request
  * @room: filled in
+ * @client: for whom the calling thread asks, to whom moves are charged that this takes;
+ *	or NULL
  * @grows: there will be more content afterwards than before
  */
-void pddgpu_room_init(struct pddgpu_room *room, bool grows)
+void pddgpu_room_init(struct pddgpu_room *room, struct pddgpu_account_client *client,
+		      bool grows)
 {
 	room->task = current;
+	room->client = client;
 	room->grows = grows;
 	room->evicting = false;
 	room->attempts = 0;
@@ -74,6 +78,31 @@ void pddgpu_room_evicts(struct pddgpu_device *pdev)
 			room->evicting = true;
 	}
 	spin_unlock(&pdev->search_lock);
+}
+
+/**
+ * pddgpu_room_client() - for whom does the calling thread ask?
+ * @pdev: the device
+ *
+ * Victims are moved by who needs their room, in TTM's hands, which know of no client.
+ *
+ * Return: within a search the client that it is for, which stays until the search is
+ * over; or NULL.
+ */
+struct pddgpu_account_client *pddgpu_room_client(struct pddgpu_device *pdev)
+{
+	struct pddgpu_account_client *client = NULL;
+	struct pddgpu_room *room;
+
+	spin_lock(&pdev->search_lock);
+	list_for_each_entry(room, &pdev->searches, link) {
+		if (room->task != current)
+			continue;
+		client = room->client;
+		break;
+	}
+	spin_unlock(&pdev->search_lock);
+	return client;
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct pddgpu_account_client;
 struct pddgpu_device;
 struct task_struct;
 
@@ -22,6 +23,8 @@ struct pddgpu_room {
 	struct list_head link;
 	/** @task: the thread */
 	struct task_struct *task;
+	/** @client: for whom; or NULL. The caller keeps it */
+	struct pddgpu_account_client *client;
 	/** @grows: it wants memory that was not there before, rather than content back */
 	bool grows;
 	/** @evicting: it has found a victim */
@@ -36,10 +39,12 @@ struct pddgpu_room {
 	unsigned long since;
 };
 
-void pddgpu_room_init(struct pddgpu_room *room, bool grows);
+void pddgpu_room_init(struct pddgpu_room *room, struct pddgpu_account_client *client,
+		      bool grows);
 void pddgpu_room_search(struct pddgpu_device *pdev, struct pddgpu_room *room);
 void pddgpu_room_found(struct pddgpu_device *pdev, struct pddgpu_room *room);
 void pddgpu_room_evicts(struct pddgpu_device *pdev);
+struct pddgpu_account_client *pddgpu_room_client(struct pddgpu_device *pdev);
 bool pddgpu_room_grows(struct pddgpu_device *pdev);
 bool pddgpu_room_wanted(struct pddgpu_device *pdev);
 int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,

@@ -336,7 +336,7 @@ static int pddgpu_submit_lock(struct pddgpu_submit *submit)
 	struct pddgpu_room room;
 	int ret, before;
 
-	pddgpu_room_init(&room, false);
+	pddgpu_room_init(&room, to_pddgpu_file(submit->file)->account, false);
 	submit->stamp = 0;
 	for (;;) {
 		before = atomic_read(&pdev->submits_held);
@@ -436,7 +436,7 @@ static int pddgpu_submit_add_waits(struct pddgpu_submit *submit, struct pddgpu_b
 /* Hand over as much as the queue has room for; the buffers are locked. */
 static int pddgpu_submit_run(struct pddgpu_submit *submit)
 {
-	struct pddgpu_queue *queue = to_pddgpu_file(submit->file)->queue;
+	struct pddgpu_file *pfile = to_pddgpu_file(submit->file);
 	struct drm_gem_object *obj;
 	struct pddgpu_batch batch;
 	struct dma_fence *fence;
@@ -444,19 +444,21 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 	int ret;
 
 	ret = pddgpu_batch_begin(&batch, submit->pdev->engine[PDDGPU_ENGINE_USER],
-				 queue, submit->file->client_id, false);
+				 pfile->queue, submit->file->client_id, pfile->account, false);
 	if (ret)
 		return ret;
 	ret = pddgpu_submit_add_waits(submit, &batch);
 	while (!ret && submit->next < submit->args->op_count) {
 		ret = pddgpu_submit_add(submit, &batch);
-		if (pddgpu_queue_full(queue))
+		if (pddgpu_queue_full(pfile->queue))
 			break;
 	}
 	if (ret) {
 		pddgpu_batch_abort(&batch);
 		return ret;
 	}
+	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last)
+		pddgpu_batch_use(&batch, submit->pdev->account, &gem_to_pddgpu_bo(obj)->account);
 	fence = pddgpu_batch_end(&batch);
 	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 		dma_resv_add_fence(obj->resv, fence,

@@ -41,6 +41,7 @@
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 
+#include "pddgpu_account.h"
 #include "pddgpu_bo.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
@@ -241,6 +242,7 @@ void pddgpu_swap_began(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo
 	if (!pddgpu_ttm_bo_tryget(tbo))
 		return;
 	tt->swapping = true;
+	tt->account = &bo->account;
 
 	spin_lock(&swap->lock);
 	if (list_empty(&bo->swap_link)) {
@@ -261,6 +263,7 @@ static void pddgpu_swap_count(struct pddgpu_device *pdev, struct pddgpu_tt *tt, 
 	if (tt->swapped == swapped)
 		return;
 	tt->swapped = swapped;
+	pddgpu_account_swap(pdev->account, tt->account, swapped);
 	if (!atomic64_add_return(swapped ? bytes : -bytes, &pdev->swap->swapped))
 		WRITE_ONCE(pdev->swap->largest, 0);
 	else if (swapped && READ_ONCE(pdev->swap->largest) < bytes)

@@ -15,6 +15,7 @@
 #include "pddgpu_copy.h"
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
+#include "pddgpu_file.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_hw.h"
 #include "pddgpu_leak.h"
@@ -402,13 +403,14 @@ static bool pddgpu_ttm_has_its_pages(struct ttm_buffer_object *tbo)
 }
 
 /* Where the CPU reaches it, and not in swap */
-static int pddgpu_ttm_fault_try(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
+static int pddgpu_ttm_fault_try(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+				const struct vm_area_struct *vma)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	struct pddgpu_room room;
 	int ret;
 
-	pddgpu_room_init(&room, false);
+	pddgpu_room_init(&room, pddgpu_file_account(&pdev->drm, vma->vm_file), false);
 	pddgpu_room_search(pdev, &room);
 	ret = pddgpu_bo_make_visible(pdev, bo, &ctx);
 	if (!ret && !pddgpu_ttm_has_its_pages(&bo->tbo))
@@ -422,7 +424,8 @@ static int pddgpu_ttm_fault_try(struct pddgpu_device *pdev, struct pddgpu_bo *bo
  * swap. That there is no room at the moment may be so because those who could
  * give some up are at work, or give it to somebody else.
  */
-static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
+static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
+					 const struct vm_area_struct *vma)
 {
 	unsigned long patience;
 	bool wanted = false;
@@ -431,7 +434,7 @@ static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddg
 	if (!pddgpu_bo_is_visible(bo) || !pddgpu_ttm_has_its_pages(&bo->tbo)) {
 		/* Before too: what was in the way may be over when it has failed */
 		wanted = pddgpu_room_wanted(pdev);
-		ret = pddgpu_ttm_fault_try(pdev, bo);
+		ret = pddgpu_ttm_fault_try(pdev, bo, vma);
 	}
 	switch (ret) {
 	case 0:
@@ -477,7 +480,7 @@ static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 		return ret;
 
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		ret = pddgpu_ttm_fault_place(ttm_to_pddgpu(tbo->bdev), bo);
+		ret = pddgpu_ttm_fault_place(ttm_to_pddgpu(tbo->bdev), bo, vmf->vma);
 		if (!ret && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
 			pddgpu_wait_awake(to_pddgpu(tbo->base.dev), tbo->base.resv,
 					  DMA_RESV_USAGE_KERNEL, true);

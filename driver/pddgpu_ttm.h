@@ -11,6 +11,7 @@
 
 #include "pddgpu_gart.h"
 
+struct pddgpu_account_node;
 struct pddgpu_device;
 
 /**
@@ -25,6 +26,8 @@ struct pddgpu_tt {
 	bool swapping;
 	/** @swapped: it is counted as being in swap */
 	bool swapped;
+	/** @account: the buffer's, while @swapping or @swapped */
+	struct pddgpu_account_node *account;
 };
 
 static inline struct pddgpu_tt *to_pddgpu_tt(struct ttm_tt *tt)

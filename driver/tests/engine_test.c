@@ -193,7 +193,7 @@ static void engine_begin(struct kunit *test, struct pddgpu_batch *batch, u32 que
 
 	KUNIT_ASSERT_EQ(test, 0, pddgpu_queue_lock(et->queue[queue], false));
 	KUNIT_ASSERT_EQ(test, 0, pddgpu_batch_begin(batch, et->engine, et->queue[queue], 1,
-						    must_run));
+						    NULL, must_run));
 }
 
 static struct dma_fence *engine_end(struct kunit *test, struct pddgpu_batch *batch)

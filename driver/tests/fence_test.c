@@ -4,8 +4,10 @@
 
 #include <linux/slab.h>
 
+#include "kunit_clock.h"
 #include "kunit_device.h"
 
+#include "pddgpu_account.h"
 #include "pddgpu_fence.h"
 
 #define FENCES	100
@@ -33,7 +35,7 @@ static int fence_test_init(struct kunit *test)
 	struct fence_test *ft = kunit_kzalloc(test, sizeof(*ft), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, ft);
-	pddgpu_timeline_init(&ft->timeline, "kunit");
+	pddgpu_timeline_init(&ft->timeline, 1, "kunit");
 	fence_test_now = ft;
 	test->priv = ft;
 	return 0;
@@ -200,6 +202,86 @@ static void fence_test_fail_with_error(struct kunit *test)
 				i < 2 ? 1 : -ENODEV);
 }
 
+/* Two clients, and fences of theirs in turn; every third is nobody's */
+struct fence_test_time {
+	struct pddgpu_account_client *client[2];
+	u32 emitted;
+};
+
+static void fence_test_emit_for(struct kunit *test, struct fence_test_time *time, u64 work)
+{
+	struct fence_test *ft = test->priv;
+	struct pddgpu_fence *fence = pddgpu_fence_alloc(GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	if (time->emitted % 3 < 2)
+		fence->client = time->client[time->emitted % 3];
+	fence->work = work;
+	pddgpu_fence_emit(&ft->timeline, fence);
+	ft->fence[time->emitted++] = fence;
+}
+
+static void fence_test_expect_ns(struct kunit *test, const struct fence_test_time *time, u64 first,
+				 u64 second)
+{
+	KUNIT_EXPECT_EQ(test, atomic64_read(&time->client[0]->engine_ns[1]), first);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&time->client[1]->engine_ns[1]), second);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&time->client[0]->engine_ns[0]), 0);
+}
+
+/* For whom the engine has worked, and how long */
+static void fence_test_time_of_clients(struct kunit *test)
+{
+	struct fence_test *ft = test->priv;
+	struct fence_test_time time = {};
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		time.client[i] = kunit_kzalloc(test, sizeof(*time.client[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, time.client[i]);
+	}
+	pddgpu_kunit_now = 1000;
+	for (i = 0; i < 4; i++)
+		fence_test_emit_for(test, &time, 100);
+	pddgpu_kunit_now = 1500;
+	/* Nothing is over, and rubbish is not either */
+	pddgpu_timeline_signal(&ft->timeline, 0);
+	pddgpu_timeline_signal(&ft->timeline, 77);
+	fence_test_expect_ns(test, &time, 0, 0);
+	/* What it is at */
+	pddgpu_timeline_tick(&ft->timeline);
+	fence_test_expect_ns(test, &time, 500, 0);
+	pddgpu_kunit_now = 1600;
+	pddgpu_timeline_signal(&ft->timeline, 1);
+	fence_test_expect_ns(test, &time, 600, 0);
+	/* From then on it was at the next; and the one after that is nobody's */
+	pddgpu_kunit_now = 1700;
+	pddgpu_timeline_signal(&ft->timeline, 2);
+	pddgpu_kunit_now = 1900;
+	pddgpu_timeline_signal(&ft->timeline, 3);
+	pddgpu_timeline_tick(&ft->timeline);
+	fence_test_expect_ns(test, &time, 600, 100);
+	pddgpu_timeline_signal(&ft->timeline, 4);
+	fence_test_expect_ns(test, &time, 600, 100);
+	/* Idle time is nobody's */
+	pddgpu_kunit_now = 5000;
+	pddgpu_timeline_tick(&ft->timeline);
+	pddgpu_timeline_signal(&ft->timeline, 4);
+	time.emitted = 6;
+	fence_test_emit_for(test, &time, 3);
+	fence_test_emit_for(test, &time, 1);
+	pddgpu_kunit_now = 5400;
+	/* Seen at once: by what they had to do */
+	pddgpu_timeline_signal(&ft->timeline, 6);
+	fence_test_expect_ns(test, &time, 900, 200);
+	/* An engine that fails has worked too */
+	time.emitted = 9;
+	fence_test_emit_for(test, &time, 1);
+	pddgpu_kunit_now = 5450;
+	pddgpu_timeline_fail(&ft->timeline, -EIO);
+	fence_test_expect_ns(test, &time, 950, 200);
+}
+
 static struct kunit_case fence_test_cases[] = {
 	KUNIT_CASE(fence_test_numbers),
 	KUNIT_CASE(fence_test_in_order),
@@ -207,6 +289,7 @@ static struct kunit_case fence_test_cases[] = {
 	KUNIT_CASE(fence_test_large_numbers),
 	KUNIT_CASE(fence_test_fail),
 	KUNIT_CASE(fence_test_fail_with_error),
+	KUNIT_CASE(fence_test_time_of_clients),
 	{}
 };
 

@@ -11,6 +11,7 @@
 #include "kunit_clock.h"
 #include "kunit_device.h"
 
+#include "pddgpu_account.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_leak.h"
@@ -40,12 +41,12 @@ static void room_test_results(struct kunit *test)
 	struct pddgpu_room room, other;
 	size_t i;
 
-	pddgpu_room_init(&room, true);
-	pddgpu_room_init(&other, true);
+	pddgpu_room_init(&room, NULL, true);
+	pddgpu_room_init(&other, NULL, true);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 	pddgpu_room_search(pdev, &other);
 	for (i = 0; i < ARRAY_SIZE(results); i++) {
-		pddgpu_room_init(&room, true);
+		pddgpu_room_init(&room, NULL, true);
 		KUNIT_EXPECT_EQ(test, results[i], pddgpu_room_retry(pdev, &room, ROOM_VRAM,
 								    results[i]));
 		KUNIT_EXPECT_EQ(test, room.attempts, 0);
@@ -60,7 +61,7 @@ static void room_test_counts(struct kunit *test)
 	struct pddgpu_room room, other;
 	u32 domains, count, n;
 
-	pddgpu_room_init(&other, true);
+	pddgpu_room_init(&other, NULL, true);
 	pddgpu_room_search(pdev, &other);
 	for (domains = ROOM_GTT; domains <= ROOM_VRAM; domains <<= 1) {
 		struct pddgpu_retry *retry = domains == ROOM_VRAM ?
@@ -68,7 +69,7 @@ static void room_test_counts(struct kunit *test)
 
 		for (count = 0; count <= 5; count++) {
 			retry->count = count;
-			pddgpu_room_init(&room, true);
+			pddgpu_room_init(&room, NULL, true);
 			for (n = 0; n < count; n++)
 				KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, domains,
 									   -ENOMEM));
@@ -79,7 +80,7 @@ static void room_test_counts(struct kunit *test)
 	}
 	/* Either domain: VRAM's setting counts */
 	pddgpu_vram_mgr_retry(pdev->vram_mgr)->count = 1;
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, ROOM_VRAM | ROOM_GTT, -ENOMEM));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_VRAM | ROOM_GTT,
 							 -ENOMEM));
@@ -93,9 +94,9 @@ static void room_test_delay(struct kunit *test)
 	unsigned long begin = jiffies;
 
 	pddgpu_vram_mgr_retry(pdev->vram_mgr)->delay_ms = 300;
-	pddgpu_room_init(&other, true);
+	pddgpu_room_init(&other, NULL, true);
 	pddgpu_room_search(pdev, &other);
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, begin + msecs_to_jiffies(300)));
 	pddgpu_room_found(pdev, &other);
@@ -110,10 +111,10 @@ static void room_test_zombie(struct kunit *test)
 	struct pddgpu_room room;
 
 	pddgpu_leak_track(pdev->leaks, &node, &birth);
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_GTT, -ENOMEM));
 	pddgpu_leak_zombie(pdev->leaks, &node);
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, ROOM_GTT, -ENOMEM));
 	pddgpu_leak_untrack(pdev->leaks, &node);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_GTT, -ENOMEM));
@@ -129,11 +130,11 @@ static void room_test_evictions(struct kunit *test)
 	struct pddgpu_room room, other;
 	u32 i;
 
-	pddgpu_room_init(&other, true);
+	pddgpu_room_init(&other, NULL, true);
 	pddgpu_room_search(pdev, &other);
 	pddgpu_room_evicts(pdev);
 	KUNIT_EXPECT_TRUE(test, other.evicting);
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	for (i = 0; i < 50; i++)
 		KUNIT_EXPECT_EQ(test, 0, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 	KUNIT_EXPECT_EQ(test, room.attempts, 0);
@@ -144,7 +145,7 @@ static void room_test_evictions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 
 	pddgpu_vram_mgr_retry(pdev->vram_mgr)->count = 0;
-	pddgpu_room_init(&room, true);
+	pddgpu_room_init(&room, NULL, true);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, pddgpu_room_retry(pdev, &room, ROOM_VRAM, -ENOMEM));
 	/* The next attempt has no victim yet */
 	pddgpu_room_found(pdev, &other);
@@ -161,6 +162,8 @@ struct room_test {
 	struct pddgpu_device *pdev;
 	/** @room: its request */
 	struct pddgpu_room room;
+	/** @client: for whom */
+	struct pddgpu_account_client client;
 	/** @began: it is looking */
 	struct completion began;
 };
@@ -169,7 +172,7 @@ static int room_thread(void *data)
 {
 	struct room_test *rt = data;
 
-	pddgpu_room_init(&rt->room, true);
+	pddgpu_room_init(&rt->room, &rt->client, true);
 	pddgpu_room_search(rt->pdev, &rt->room);
 	complete(&rt->began);
 	while (!kthread_should_stop())
@@ -183,6 +186,7 @@ static void room_test_threads(struct kunit *test)
 {
 	struct pddgpu_device *pdev = test->priv;
 	struct room_test *rt = kunit_kzalloc(test, sizeof(*rt), GFP_KERNEL);
+	struct pddgpu_account_client client = {};
 	struct task_struct *thread;
 	struct pddgpu_room room;
 
@@ -198,8 +202,10 @@ static void room_test_threads(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pddgpu_room_grows(pdev));
 	pddgpu_room_evicts(pdev);
 	KUNIT_EXPECT_FALSE(test, rt->room.evicting);
-	pddgpu_room_init(&room, false);
+	KUNIT_EXPECT_NULL(test, pddgpu_room_client(pdev));
+	pddgpu_room_init(&room, &client, false);
 	pddgpu_room_search(pdev, &room);
+	KUNIT_EXPECT_PTR_EQ(test, &client, pddgpu_room_client(pdev));
 	KUNIT_EXPECT_FALSE(test, pddgpu_room_grows(pdev));
 	pddgpu_room_evicts(pdev);
 	KUNIT_EXPECT_TRUE(test, room.evicting);

@@ -257,6 +257,46 @@ int pdt_page_out(const char *segment, uint64_t bytes, uint64_t *moved);
 int pdt_listed(const char *segment, const char *list, uint64_t *sizes, int max);
 uint64_t pdt_residency_sum(const char *name);
 
+/* fdinfo.c */
+enum pdt_fdinfo_region {
+	PDT_FDINFO_VRAM,
+	PDT_FDINFO_GTT,
+	PDT_FDINFO_MEMORY,
+	PDT_FDINFO_REGIONS,
+};
+
+/**
+ * struct pdt_fdinfo - what fdinfo says of a client; bytes
+ */
+struct pdt_fdinfo {
+	/** @driver: its name */
+	char driver[32];
+	/** @pdev: the card's on the PCI bus */
+	char pdev[32];
+	/** @client_id: no other open file has it */
+	uint64_t client_id;
+	/** @copy_ns: time of the users' engine */
+	uint64_t copy_ns;
+	/** @paging_ns: time of the paging engine */
+	uint64_t paging_ns;
+	/** @evictions: of its buffers */
+	uint64_t evictions;
+	/** @total: by preferred region */
+	uint64_t total[PDT_FDINFO_REGIONS];
+	/** @shared: of that */
+	uint64_t shared[PDT_FDINFO_REGIONS];
+	/** @resident: by the region where it is */
+	uint64_t resident[PDT_FDINFO_REGIONS];
+	/** @active: of that */
+	uint64_t active[PDT_FDINFO_REGIONS];
+	/** @purgeable: of that */
+	uint64_t purgeable[PDT_FDINFO_REGIONS];
+};
+
+int pdt_fdinfo(int fd, struct pdt_fdinfo *info);
+int pdt_fdinfo_of(pid_t pid, int fd, struct pdt_fdinfo *info);
+bool pdt_fdinfo_is_empty(const struct pdt_fdinfo *info);
+
 /* control.c */
 int pdt_control(const char *command, char *answer, size_t room);
 int pdt_control_stat(const char *name, uint64_t *value);
