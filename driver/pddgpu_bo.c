@@ -281,6 +281,7 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	pddgpu_loss_fini(bo);
 	/* A listed node is always valid memory */
 	pddgpu_leak_untrack(pdev->leaks, &bo->leak);
+	kfree(bo->named.label);
 
 	if (bo->import)
 		pddgpu_import_leave(bo);

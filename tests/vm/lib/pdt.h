@@ -257,6 +257,49 @@ int pdt_page_out(const char *segment, uint64_t bytes, uint64_t *moved);
 int pdt_listed(const char *segment, const char *list, uint64_t *sizes, int max);
 uint64_t pdt_residency_sum(const char *name);
 
+/* owners.c */
+
+/**
+ * struct pdt_owner - a line of owners
+ */
+struct pdt_owner {
+	/** @client: DRM client */
+	uint64_t client;
+	/** @pid: process */
+	int pid;
+	/** @comm: its name, as it is printed */
+	char comm[68];
+	/** @bytes: by VRAM, GTT, CPU; then by LIVE, ORPHAN, ZOMBIE */
+	uint64_t bytes[3][3];
+	/** @objects: by LIVE, ORPHAN, ZOMBIE */
+	uint64_t objects[3];
+};
+
+/**
+ * struct pdt_block - a line of vram_blocks or gtt_blocks
+ */
+struct pdt_block {
+	/** @offset: in the segment */
+	uint64_t offset;
+	/** @size: bytes */
+	uint64_t size;
+	/** @state: a word */
+	char state[12];
+	/** @client: DRM client */
+	unsigned long long client;
+	/** @pid: process */
+	int pid;
+	/** @comm: its name, as it is printed */
+	char comm[68];
+};
+
+int pdt_ownership(int fd, struct drm_pddgpu_ownership out[3]);
+int pdt_set_label(int fd, uint32_t handle, const char *label);
+struct pdt_owner *pdt_owners(size_t *count);
+struct pdt_block *pdt_blocks(const char *file, size_t *count);
+bool pdt_blocks_whole(const struct pdt_block *blocks, size_t count, uint64_t size);
+uint64_t pdt_blocks_sum(const struct pdt_block *blocks, size_t count, const char *state);
+
 /* control.c */
 int pdt_control(const char *command, char *answer, size_t room);
 int pdt_control_stat(const char *name, uint64_t *value);
