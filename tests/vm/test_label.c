@@ -185,6 +185,37 @@ static void refused(void **state)
 	munmap(edge, PDT_PAGE);
 }
 
+/* No memory for it, once for each allocation: it is called as before. */
+static void without_memory(void **state)
+{
+	struct pdt_state *s = *state;
+	uint64_t size = 41 * PDT_PAGE;
+	unsigned int n = 0;
+	uint32_t handle;
+	bool failed;
+	int rc;
+
+	pdt_need_injection();
+	assert_ok(pdt_create(s->fd, size, PDT_VRAM, 0, &handle));
+	assert_ok(pdt_set_label(s->fd, handle, "before"));
+	do {
+		assert_ok(pdt_fail_nth(++n));
+		rc = pdt_set_label(s->fd, handle, "after");
+		failed = pdt_failed_one();
+		assert_ok(pdt_fail_nth(0));
+		assert_true(!rc || (failed && (rc == -ENOMEM || rc == -EFAULT)));
+		assert_label(size, rc ? "before" : "after");
+		assert_true(!rc || n < 100);
+	} while (failed);
+	assert_true(n > 1);
+	/* To take it away needs none */
+	assert_ok(pdt_fail_nth(1));
+	rc = pdt_set_label(s->fd, handle, NULL);
+	pdt_failed_one();
+	assert_ok(pdt_fail_nth(0));
+	assert_true(!rc || rc == -EFAULT);
+}
+
 /* The buffer's, not the handle's: whoever shares it, sets it */
 static void shared(void **state)
 {
@@ -373,6 +404,7 @@ int main(void)
 		pdt_test(set_and_shown),
 		pdt_test(hostile_bytes),
 		pdt_test(refused),
+		pdt_test(without_memory),
 		pdt_test(shared),
 		pdt_test(outlives_its_process),
 		pdt_test(set_by_two_and_read),
