@@ -482,10 +482,9 @@ struct drm_pddgpu_ownership {
 	/** @zombie: bytes of buffers freed by their users, waiting for a fence */
 	__u64 zombie;
 	/**
-	 * @kernel: bytes of no buffer: the driver's own, and what a buffer that has
-	 * moved, or is about to be made, has still or already. With nobody at work
-	 * it is kernel_bytes of struct drm_pddgpu_memory_stats for VRAM, and 0 for
-	 * the others.
+	 * @kernel: bytes of no buffer: the driver's own, and what a buffer that moves
+	 * or is made has still or already. With nobody at work it is kernel_bytes of
+	 * struct drm_pddgpu_memory_stats for VRAM, and 0 for the others.
 	 */
 	__u64 kernel;
 	/** @live_objects: how many buffers @live are */

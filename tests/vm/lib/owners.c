@@ -40,9 +40,12 @@ static bool parse_owner(const char *line, struct pdt_owner *o)
 	unsigned long long client, n[12];
 	int pid, used = 0;
 
-	if (sscanf(line, "%llu %d %67s %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu%n",
-		   &client, &pid, o->comm, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7],
-		   &n[8], &n[9], &n[10], &n[11], &used) != 15 || line[used] != '\n')
+	if (sscanf(line, "%llu %d %67s%n", &client, &pid, o->comm, &used) != 3)
+		return false;
+	line += used;
+	for (size_t i = 0; i < 12; i++)
+		n[i] = strtoull(line, (char **)&line, 10);
+	if (*line != '\n')
 		return false;
 	o->client = client;
 	o->pid = pid;
