@@ -5,7 +5,9 @@
 #include <linux/debugfs.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
 
 #include <drm/pddgpu_drm.h>
 
@@ -128,6 +130,9 @@ static const struct file_operations owners_fops = {
 	.release = owners_release,
 };
 
+/* A state, two numbers, and a name in which each byte may be four */
+#define BLOCKS_TAIL_MAX	(16 + 2 * 21 + 4 * TASK_COMM_LEN)
+
 /**
  * struct blocks_reader - an open vram_blocks or gtt_blocks
  */
@@ -136,6 +141,12 @@ struct blocks_reader {
 	struct pddgpu_map *map;
 	/** @block: the one to show next; NULL at the end */
 	const struct pddgpu_map_block *block;
+	/** @holder: whose block was shown last that was somebody's */
+	struct pddgpu_leak_holder holder;
+	/** @tail: what was printed of that one */
+	char tail[BLOCKS_TAIL_MAX];
+	/** @tail_len: bytes of it; 0: there was none */
+	unsigned int tail_len;
 };
 
 static const char *const blocks_columns[] = {
@@ -166,9 +177,27 @@ static void blocks_stop(struct seq_file *m, void *v)
 {
 }
 
+/* Neighbours are often of one owner: his numbers and name are printed once */
+static void blocks_tail(struct blocks_reader *reader, const struct pddgpu_map_block *block)
+{
+	if (reader->tail_len && block->holder.state == reader->holder.state &&
+	    block->holder.client_id == reader->holder.client_id &&
+	    block->holder.pid == reader->holder.pid &&
+	    !memcmp(block->holder.comm, reader->holder.comm, TASK_COMM_LEN))
+		return;
+	reader->holder = block->holder;
+	reader->tail_len = scnprintf(reader->tail, sizeof(reader->tail), " %s %llu %d ",
+				     pddgpu_debugfs_states[block->state],
+				     block->holder.client_id, block->holder.pid);
+	reader->tail_len += pddgpu_debugfs_escape(block->holder.comm,
+						  reader->tail + reader->tail_len,
+						  sizeof(reader->tail) - reader->tail_len);
+}
+
 /* There may be a hundred thousand of them: no format is interpreted */
 static int blocks_show(struct seq_file *m, void *v)
 {
+	struct blocks_reader *reader = m->private;
 	const struct pddgpu_map_block *block = v;
 
 	if (v == SEQ_START_TOKEN) {
@@ -178,13 +207,15 @@ static int blocks_show(struct seq_file *m, void *v)
 
 	seq_put_decimal_ull(m, "", block->offset);
 	seq_put_decimal_ull(m, " ", block->size);
-	seq_putc(m, ' ');
-	seq_puts(m, pddgpu_debugfs_states[block->state]);
-	seq_put_decimal_ull(m, " ", block->holder.client_id);
-	seq_put_decimal_ull(m, " ", block->holder.pid);
-	seq_putc(m, ' ');
-	pddgpu_debugfs_name(m, block->holder.comm);
-	seq_putc(m, '\n');
+	if (block->state < PDDGPU_MAP_KERNEL) {
+		blocks_tail(reader, block);
+		seq_write(m, reader->tail, reader->tail_len);
+		seq_putc(m, '\n');
+	} else {
+		seq_putc(m, ' ');
+		seq_puts(m, pddgpu_debugfs_states[block->state]);
+		seq_puts(m, " 0 0 -\n");
+	}
 	return 0;
 }
 

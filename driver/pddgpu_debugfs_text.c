@@ -41,19 +41,36 @@ const char *pddgpu_debugfs_domain(u32 domain)
 }
 
 /**
+ * pddgpu_debugfs_escape() - what a process or a buffer is called, as one word
+ * @name: any bytes; empty becomes "-", and "-" what is no mark but a name
+ * @to: out; without a NUL
+ * @room: bytes of it; four for each byte of @name are enough, and no less than four
+ *
+ * Return: bytes of the word.
+ */
+size_t pddgpu_debugfs_escape(const char *name, char *to, size_t room)
+{
+	const char *word = !name[0] ? "-" : !strcmp(name, "-") ? "\\055" : NULL;
+
+	if (word) {
+		memcpy(to, word, strlen(word));
+		return strlen(word);
+	}
+	/* It can hold anything, a newline too */
+	return string_escape_mem(name, strlen(name), to, room,
+				 ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\");
+}
+
+/**
  * pddgpu_debugfs_name() - print what a process or a buffer is called, as one word
  * @m: where to
- * @name: any bytes; empty is printed as "-", and "-" as what is no mark but a name
+ * @name: as pddgpu_debugfs_escape(); up to PDDGPU_LEAK_LABEL bytes with its NUL
  */
 void pddgpu_debugfs_name(struct seq_file *m, const char *name)
 {
-	if (!name[0])
-		seq_putc(m, '-');
-	else if (!strcmp(name, "-"))
-		seq_puts(m, "\\055");
-	else
-		/* It can hold anything, a newline too */
-		seq_escape_str(m, name, ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\");
+	char word[4 * PDDGPU_LEAK_LABEL];
+
+	seq_write(m, word, pddgpu_debugfs_escape(name, word, sizeof(word)));
 }
 
 /**
