@@ -512,7 +512,8 @@ static void leak_test_label(struct kunit *test)
 	const struct pddgpu_leak_birth birth = { .size = SZ_4K, .domain = 4 };
 	struct pddgpu_leak_named named = {};
 	struct pddgpu_leak_record record;
-	char first[] = "first", second[] = "second";
+	char texts[2][8] = { "first", "second" };
+	char *first = texts[0], *second = texts[1];
 
 	/* One that is not tracked has a label all the same */
 	KUNIT_EXPECT_NULL(test, pddgpu_leak_set_label(leaks, &named, first));
