@@ -315,12 +315,13 @@ static bool vmodel_has(struct ttm_resource *res, u64 at)
 static bool vmodel_tour_fn(const struct pddgpu_extent *extent, void *data)
 {
 	bool nobodys = extent->kind == PDDGPU_EXTENT_FREE;
+	bool held = extent->kind == PDDGPU_EXTENT_RESOURCE;
 	struct vmodel_tour *tour = data;
 	struct vmodel *model = tour->test->priv;
 	u64 page;
 
 	if (extent->start != tour->at || extent->end <= extent->start ||
-	    !extent->res != (extent->kind != PDDGPU_EXTENT_RESOURCE)) {
+	    !extent->res == held) {
 		KUNIT_FAIL(tour->test, "%#llx to %#llx after %#llx, kind %u", extent->start,
 			   extent->end, tour->at, extent->kind);
 		return false;
