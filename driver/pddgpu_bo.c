@@ -281,7 +281,6 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 	pddgpu_loss_fini(bo);
 	/* A listed node is always valid memory */
 	pddgpu_leak_untrack(pdev->leaks, &bo->leak);
-	kfree(bo->named.label);
 
 	if (bo->import)
 		pddgpu_import_leave(bo);
@@ -292,6 +291,7 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 		__free_page(bo->unplugged_page);
 	if (bo->created)
 		pddgpu_memory_stats_free_end(pdev->stats, bo->free_start);
+	kfree(bo->named.label);
 	kfree(bo);
 }
 

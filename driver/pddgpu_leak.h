@@ -318,10 +318,6 @@ void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter);
 const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *iter);
 void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u8 stack);
 
-unsigned int pddgpu_leak_read_stack(struct pddgpu_leak_tracker *tracker, u8 stack,
-				    unsigned long *frames);
-bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
-			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);
 bool pddgpu_leak_read_holder(struct pddgpu_leak_tracker *tracker,
 			     const struct pddgpu_leak_node *node,
 			     struct pddgpu_leak_holder *holder);
@@ -330,7 +326,10 @@ void pddgpu_leak_read_named(struct pddgpu_leak_tracker *tracker,
 			    struct pddgpu_leak_record *record);
 char *pddgpu_leak_set_label(struct pddgpu_leak_tracker *tracker,
 			    struct pddgpu_leak_named *named, char *label);
-
+unsigned int pddgpu_leak_read_stack(struct pddgpu_leak_tracker *tracker, u8 stack,
+				    unsigned long *frames);
+bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
+			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);
 unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
 					struct pddgpu_leak_owner_record *out, unsigned int max);
 struct pddgpu_leak_owner_iter *pddgpu_leak_owner_iter_create(struct pddgpu_leak_tracker *tracker);

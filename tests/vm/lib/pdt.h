@@ -257,6 +257,15 @@ int pdt_page_out(const char *segment, uint64_t bytes, uint64_t *moved);
 int pdt_listed(const char *segment, const char *list, uint64_t *sizes, int max);
 uint64_t pdt_residency_sum(const char *name);
 
+/* control.c */
+int pdt_control(const char *command, char *answer, size_t room);
+int pdt_control_stat(const char *name, uint64_t *value);
+int pdt_control_peek(uint64_t addr, void *data, size_t bytes);
+
+/* sleep.c */
+int pdt_sleep(const char *how);
+int pdt_pm_number(const char *name, int64_t *value);
+
 /* owners.c */
 
 /**
@@ -299,15 +308,6 @@ struct pdt_owner *pdt_owners(size_t *count);
 struct pdt_block *pdt_blocks(const char *file, size_t *count);
 bool pdt_blocks_whole(const struct pdt_block *blocks, size_t count, uint64_t size);
 uint64_t pdt_blocks_sum(const struct pdt_block *blocks, size_t count, const char *state);
-
-/* control.c */
-int pdt_control(const char *command, char *answer, size_t room);
-int pdt_control_stat(const char *name, uint64_t *value);
-int pdt_control_peek(uint64_t addr, void *data, size_t bytes);
-
-/* sleep.c */
-int pdt_sleep(const char *how);
-int pdt_pm_number(const char *name, int64_t *value);
 
 /* vgem.c */
 int pdt_vgem_open(void);
