@@ -174,7 +174,7 @@ static int churn(void *arg, unsigned int index)
 	uint64_t random = pdt_seed(77) + index;
 	uint32_t handles[64] = { 0 };
 
-	for (unsigned int i = 0; index == 0 && i < 60; i++) {
+	for (unsigned int i = 0; index == 0 && i < 30; i++) {
 		size_t count;
 		struct pdt_block *blocks = pdt_blocks(segments[i % 2].file, &count);
 
