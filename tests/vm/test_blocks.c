@@ -193,8 +193,8 @@ static int churn(void *arg, unsigned int index)
 						PDT_BOTH | PDT_CPU, 0, handle));
 		} else if (r & 1 << 20) {
 			child_check(!pdt_set_domain(churn->fd, *handle,
-						    r & 1 << 21 ? PDT_VRAM | PDT_CPU :
-						    PDT_GTT | PDT_CPU, NULL));
+						    (r & 1 << 21 ? PDT_VRAM : PDT_GTT) |
+						    PDT_CPU, NULL));
 		} else {
 			child_check(!pdt_destroy(churn->fd, *handle));
 			*handle = 0;

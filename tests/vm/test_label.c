@@ -217,7 +217,7 @@ static void without_memory(void **state)
 }
 
 /* The buffer's, not the handle's: whoever shares it, sets it */
-static void shared(void **state)
+static void shared_by_two(void **state)
 {
 	struct pdt_state *s = *state;
 	uint64_t size = 37 * PDT_PAGE;
@@ -405,7 +405,7 @@ int main(void)
 		pdt_test(hostile_bytes),
 		pdt_test(refused),
 		pdt_test(without_memory),
-		pdt_test(shared),
+		pdt_test(shared_by_two),
 		pdt_test(outlives_its_process),
 		pdt_test(set_by_two_and_read),
 		pdt_test(by_client),
