@@ -321,6 +321,7 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 		__free_page(bo->unplugged_page);
 	if (bo->created)
 		pddgpu_memory_stats_free_end(pdev->stats, bo->free_start);
+	kfree(bo->named.label);
 	kfree(bo);
 }
 

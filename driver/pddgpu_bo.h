@@ -77,8 +77,12 @@ struct pddgpu_bo {
 	struct dma_fence_cb left;
 	/** @leaving_fence: that of the move, with a reference; or NULL */
 	struct dma_fence *leaving_fence;
-	/** @leak: its entry in the leak tracker */
-	struct pddgpu_leak_node leak;
+	union {
+		/** @leak: its entry in the leak tracker */
+		struct pddgpu_leak_node leak;
+		/** @named: the same, with its label */
+		struct pddgpu_leak_named named;
+	};
 	/** @account: its entry in clients' accounts */
 	struct pddgpu_account_node account;
 };

@@ -66,8 +66,14 @@ static int pddgpu_buddy_take(struct gpu_buddy *mm, struct gpu_buddy_block *whole
 	return 0;
 }
 
-/* The smallest block there is that has an address, free or not */
-static struct gpu_buddy_block *pddgpu_buddy_leaf(struct gpu_buddy *mm, u64 at)
+/**
+ * pddgpu_buddy_leaf() - the smallest block there is that has an address
+ * @mm: the allocator, locked
+ * @at: the address, below its size
+ *
+ * Return: the block, free or not.
+ */
+struct gpu_buddy_block *pddgpu_buddy_leaf(struct gpu_buddy *mm, u64 at)
 {
 	struct gpu_buddy_block *block;
 	unsigned int i = 0;
@@ -78,6 +84,30 @@ static struct gpu_buddy_block *pddgpu_buddy_leaf(struct gpu_buddy *mm, u64 at)
 	while (gpu_buddy_block_is_split(block))
 		block = at < gpu_buddy_block_offset(block->right) ? block->left
 								  : block->right;
+	return block;
+}
+
+/**
+ * pddgpu_buddy_next_leaf() - the block behind another
+ * @mm: the allocator, locked
+ * @block: a block that is free or taken, and not split
+ *
+ * All blocks take as many steps as there are, and twice that on the way.
+ *
+ * Return: the block, free or not; NULL at the end.
+ */
+struct gpu_buddy_block *pddgpu_buddy_next_leaf(struct gpu_buddy *mm,
+					       struct gpu_buddy_block *block)
+{
+	u64 end = pddgpu_buddy_block_end(mm, block);
+
+	while (block->parent && block->parent->right == block)
+		block = block->parent;
+	if (!block->parent)
+		return end < mm->size ? pddgpu_buddy_leaf(mm, end) : NULL;
+	block = block->parent->right;
+	while (gpu_buddy_block_is_split(block))
+		block = block->left;
 	return block;
 }
 

@@ -14,7 +14,6 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/string_helpers.h>
 #include <linux/uaccess.h>
 
 #include <drm/drm_managed.h>
@@ -22,7 +21,10 @@
 #include <drm/ttm/ttm_resource.h>
 
 #include "pddgpu_debugfs.h"
+#include "pddgpu_debugfs_gem.h"
 #include "pddgpu_debugfs_health.h"
+#include "pddgpu_debugfs_leak.h"
+#include "pddgpu_debugfs_owners.h"
 #include "pddgpu_debugfs_pm.h"
 #include "pddgpu_debugfs_residency.h"
 #include "pddgpu_debugfs_reset.h"
@@ -47,8 +49,6 @@
 struct pddgpu_debugfs_file {
 	/** @name: its name */
 	const char *name;
-	/** @fops: a file of its own kind, only to be read; or NULL */
-	const struct file_operations *fops;
 	/** @show: prints a text; or NULL */
 	int (*show)(struct seq_file *m, struct pddgpu_device *pdev);
 	/** @get: the number to print; or NULL */
@@ -195,150 +195,8 @@ static int gtt_retry_delay_set(struct pddgpu_device *pdev, u64 ms)
 			 PDDGPU_RETRY_DELAY_MAX_MS);
 }
 
-/**
- * struct leak_objects_reader - an open leak_objects
- */
-struct leak_objects_reader {
-	/** @iter: the place in the tracker */
-	struct pddgpu_leak_iter *iter;
-	/** @record: the one to show next; NULL at the end */
-	const struct pddgpu_leak_record *record;
-};
-
-static void *leak_objects_start(struct seq_file *m, loff_t *pos)
-{
-	struct leak_objects_reader *reader = m->private;
-
-	/* seq_file goes on where it was, or begins anew and walks there */
-	if (*pos)
-		return (void *)reader->record;
-
-	pddgpu_leak_iter_rewind(reader->iter);
-	return SEQ_START_TOKEN;
-}
-
-static void *leak_objects_next(struct seq_file *m, void *v, loff_t *pos)
-{
-	struct leak_objects_reader *reader = m->private;
-
-	(*pos)++;
-	reader->record = pddgpu_leak_iter_next(reader->iter);
-	return (void *)reader->record;
-}
-
-static void leak_objects_stop(struct seq_file *m, void *v)
-{
-}
-
-static const char *domain_name(u8 domain)
-{
-	switch (domain) {
-	case PDDGPU_GEM_DOMAIN_VRAM:
-		return "VRAM";
-	case PDDGPU_GEM_DOMAIN_GTT:
-		return "GTT";
-	default:
-		return "CPU";
-	}
-}
-
-static const char *const state_names[] = {
-	[PDDGPU_LEAK_LIVE] = "LIVE",
-	[PDDGPU_LEAK_ORPHAN] = "ORPHAN",
-	[PDDGPU_LEAK_ZOMBIE] = "ZOMBIE",
-};
-
-static_assert(ARRAY_SIZE(state_names) == PDDGPU_LEAK_STATES);
-
-static const char *const class_names[] = {
-	[PDDGPU_LEAK_YOUNG] = "young",
-	[PDDGPU_LEAK_SUSPICIOUS] = "suspicious",
-	[PDDGPU_LEAK_CONFIRMED] = "confirmed",
-};
-
-static_assert(ARRAY_SIZE(class_names) == PDDGPU_LEAK_CLASSES);
-
-static const char *record_label(const struct pddgpu_leak_record *record)
-{
-	if (!record->foreign)
-		return "-";
-	return record->owned ? "imported" : "kernel";
-}
-
-static int leak_objects_show(struct seq_file *m, void *v)
-{
-	struct leak_objects_reader *reader = m->private;
-	const struct pddgpu_leak_record *record = v;
-	char state[32];
-
-	if (v == SEQ_START_TOKEN) {
-		seq_printf(m, "%-10s %-12s %-6s %-18s %-8s %-16s %-8s %s\n", "age_ms", "size",
-			   "domain", "state", "pid", "comm", "label", "stack");
-		return 0;
-	}
-
-	snprintf(state, sizeof(state), "%s,%s", state_names[record->state],
-		 class_names[record->class]);
-	seq_printf(m, "%-10llu %-12llu %-6s %-18s %-8d ", record->age_ms, record->size,
-		   domain_name(record->domain), state, record->pid);
-
-	seq_setwidth(m, TASK_COMM_LEN);
-	if (record->comm[0])
-		/* A name can hold anything, a newline too */
-		seq_escape_str(m, record->comm, ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\");
-	else
-		seq_putc(m, '-');
-	seq_pad(m, ' ');
-
-	seq_printf(m, "%-8s ", record_label(record));
-	pddgpu_leak_iter_show_stack(reader->iter, m, record->stack);
-	seq_putc(m, '\n');
-	return 0;
-}
-
-static const struct seq_operations leak_objects_ops = {
-	.start = leak_objects_start,
-	.next = leak_objects_next,
-	.stop = leak_objects_stop,
-	.show = leak_objects_show,
-};
-
-static int leak_objects_open(struct inode *inode, struct file *file)
-{
-	struct pddgpu_debugfs_inode *di = inode->i_private;
-	struct leak_objects_reader *reader;
-
-	reader = __seq_open_private(file, &leak_objects_ops, sizeof(*reader));
-	if (!reader)
-		return -ENOMEM;
-
-	reader->iter = pddgpu_leak_iter_create(di->pdev->leaks);
-	if (!reader->iter) {
-		seq_release_private(inode, file);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-static int leak_objects_release(struct inode *inode, struct file *file)
-{
-	struct leak_objects_reader *reader = ((struct seq_file *)file->private_data)->private;
-
-	pddgpu_leak_iter_destroy(reader->iter);
-	return seq_release_private(inode, file);
-}
-
-static const struct file_operations leak_objects_fops = {
-	.owner = THIS_MODULE,
-	.open = leak_objects_open,
-	.read = seq_read,
-	.llseek = seq_lseek,
-	.release = leak_objects_release,
-};
-
 static const struct pddgpu_debugfs_file debugfs_files[] = {
 	{ "memory_stats", .show = memory_stats_show },
-	{ "leak_objects", .fops = &leak_objects_fops },
 	{ "trigger_leak_check", .set = trigger_leak_check_set },
 	{ "leak_check_interval", .get = pddgpu_memory_stats_get_leak_check_interval,
 	  .set = pddgpu_memory_stats_set_leak_check_interval },
@@ -365,7 +223,7 @@ static const struct pddgpu_debugfs_file debugfs_files[] = {
 
 static bool debugfs_readable(const struct pddgpu_debugfs_file *file)
 {
-	return file->fops || file->show || file->get;
+	return file->show || file->get;
 }
 
 static int debugfs_show(struct seq_file *m, void *data)
@@ -436,6 +294,9 @@ void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
 	if (!inodes)
 		return;
 
+	pddgpu_debugfs_leak_init(pdev, root);
+	pddgpu_debugfs_gem_init(pdev, root);
+	pddgpu_debugfs_owners_init(pdev, root);
 	pddgpu_debugfs_residency_init(pdev, root);
 	pddgpu_debugfs_health_init(pdev, root);
 	pddgpu_debugfs_pm_init(pdev, root);
@@ -446,8 +307,7 @@ void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
 
 		inodes[i].pdev = pdev;
 		inodes[i].file = file;
-		debugfs_create_file(file->name, mode, root, &inodes[i],
-				    file->fops ?: &debugfs_fops);
+		debugfs_create_file(file->name, mode, root, &inodes[i], &debugfs_fops);
 	}
 }
 

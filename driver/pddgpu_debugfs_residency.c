@@ -12,10 +12,10 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/string_helpers.h>
 #include <linux/uaccess.h>
 
 #include "pddgpu_debugfs_residency.h"
+#include "pddgpu_debugfs_text.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_residency.h"
@@ -180,12 +180,7 @@ static int residency_show(struct seq_file *m, void *v)
 		   why_names[record->why], record->size);
 	residency_show_domains(m, record->domains);
 	seq_printf(m, "%-8d ", record->pid);
-	if (record->comm[0])
-		/* A name can hold anything, a newline too */
-		seq_escape_str(m, record->comm, ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND,
-			       " \\");
-	else
-		seq_putc(m, '-');
+	pddgpu_debugfs_name(m, record->comm);
 	seq_putc(m, '\n');
 	return 0;
 }

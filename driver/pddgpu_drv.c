@@ -37,6 +37,7 @@ static const struct drm_ioctl_desc pddgpu_ioctls[] = {
 	PDDGPU_IOCTL(GEM_SET_DOMAIN, pddgpu_gem_set_domain_ioctl),
 	PDDGPU_IOCTL(SUBMIT, pddgpu_submit_ioctl),
 	PDDGPU_IOCTL(QUERY, pddgpu_query_ioctl),
+	PDDGPU_IOCTL(GEM_SET_LABEL, pddgpu_gem_set_label_ioctl),
 };
 
 /* May it wait as long as its user likes, for what may never come? */

@@ -25,5 +25,6 @@ int pddgpu_gem_destroy_ioctl(struct drm_device *drm, void *data,
 int pddgpu_gem_set_domain_ioctl(struct drm_device *drm, void *data,
 				struct drm_file *file);
 int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int pddgpu_gem_set_label_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* PDDGPU_GEM_H */

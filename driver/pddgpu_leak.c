@@ -3,8 +3,8 @@
  * The leak tracker: knows every buffer that exists, its age and its owner.
  *
  * A node in each buffer stands in a list, in order of birth; pddgpu_leak_age.c
- * has it by age. All totals are kept as objects come, change and go, so reading
- * them walks nothing.
+ * has it by age. All totals, of all objects and of each owner, by region and by
+ * state, are kept as objects come, change and go, so reading them walks nothing.
  *
  * A buffer that comes with a handle and goes with it takes the lock twice: to
  * get into the list and out of it. Its first handle is counted in advance, and
@@ -15,9 +15,10 @@
  * -----
  *
  * - tracker->lock (spinlock): guards the cohorts, the lists of nodes in them with
- *   every member of every node but @handles, the edges and other marks, the
- *   ages, the totals, the owner of every client, the list of owners with @link,
- *   @seq, @users and @has of each owner, and the filling of stack slots. A leaf:
+ *   every member of every node but @handles, labels, the edges and other marks,
+ *   the ages, the baseline, the totals, the owner of every client, the list of
+ *   owners with @link, @seq, @users and @has of each owner, and the filling of
+ *   stack slots. A leaf:
  *   nothing is called under it that takes another lock. Taken in process and
  *   workqueue context only. Held for a constant time by a buffer's life cycle,
  *   but for PDDGPU_LEAK_SPARSE objects now and then; for at most
@@ -79,9 +80,9 @@ MODULE_PARM_DESC(tracking, "Track every buffer, for the leak monitor (default: t
 static void leak_tracker_release(struct drm_device *drm, void *data)
 {
 	struct pddgpu_leak_tracker *tracker = data;
+	u64 objects = pddgpu_leak_objects(&tracker->has);
 
-	drm_WARN(drm, tracker->total.objects, "PDDGPU: %llu buffers outlive the device\n",
-		 tracker->total.objects);
+	drm_WARN(drm, objects, "PDDGPU: %llu buffers outlive the device\n", objects);
 	pddgpu_leak_cohorts_fini(tracker);
 }
 
@@ -103,6 +104,7 @@ struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm)
 	tracker->drm = drm;
 	spin_lock_init(&tracker->lock);
 	INIT_LIST_HEAD(&tracker->owners);
+	tracker->nobody.users = 1;
 	ret = pddgpu_leak_cohorts_init(tracker);
 	if (ret)
 		return ERR_PTR(ret);
@@ -144,7 +146,7 @@ static __always_inline bool owner_is_current(const struct pddgpu_leak_owner *own
 /* Is an owner to be freed, after the lock is released? It is unlisted then. */
 static bool owner_ends(struct pddgpu_leak_owner *owner)
 {
-	if (owner->users || owner->has.objects)
+	if (owner->users || pddgpu_leak_objects(&owner->has))
 		return false;
 	list_del(&owner->link);
 	return true;
@@ -184,7 +186,7 @@ void pddgpu_leak_client_fini(struct pddgpu_leak_tracker *tracker,
 }
 
 /*
- * The owner for the current process; NULL when there is no memory for one: the
+ * The owner for the current process; nobody when there is no memory for one: the
  * buffer is made all the same, only without a name. The lock is held, but may be
  * let go meanwhile; @unused is to be freed after it is.
  */
@@ -197,7 +199,7 @@ static struct pddgpu_leak_owner *client_owner(struct pddgpu_leak_tracker *tracke
 	lockdep_assert_held(&tracker->lock);
 
 	if (!client)
-		return NULL;
+		return &tracker->nobody;
 	if (likely(owner_is_current(client->owner)))
 		return client->owner;
 
@@ -210,11 +212,51 @@ static struct pddgpu_leak_owner *client_owner(struct pddgpu_leak_tracker *tracke
 		return client->owner;
 	}
 	if (!owner)
-		return NULL;
+		return &tracker->nobody;
 	owner->seq = ++tracker->owner_seq;
 	list_add_tail(&owner->link, &tracker->owners);
 	*unused = client_set(client, owner);
 	return owner;
+}
+
+/* An object is counted where it is, or no longer; it is not freed */
+static void leak_count(struct pddgpu_leak_counts *has, const struct pddgpu_leak_node *node)
+{
+	enum pddgpu_leak_region region = pddgpu_leak_node_region(node);
+
+	pddgpu_leak_count_add(&has->all[region], 1, node->size);
+	if (node->is.orphan)
+		pddgpu_leak_count_add(&has->orphans[region], 1, node->size);
+}
+
+static void leak_uncount(struct pddgpu_leak_counts *has, const struct pddgpu_leak_node *node)
+{
+	enum pddgpu_leak_region region = pddgpu_leak_node_region(node);
+
+	pddgpu_leak_count_sub(&has->all[region], 1, node->size);
+	if (node->is.orphan)
+		pddgpu_leak_count_sub(&has->orphans[region], 1, node->size);
+}
+
+/* The same among the freed; the only sum that may grow without the lock */
+static void leak_count_zombie(struct pddgpu_leak_tracker *tracker,
+			      const struct pddgpu_leak_node *node, bool is)
+{
+	s64 packed = is ? pddgpu_leak_packed(node->size) : -pddgpu_leak_packed(node->size);
+	enum pddgpu_leak_region region = pddgpu_leak_node_region(node);
+
+	atomic64_add(packed, &tracker->has.zombies[region]);
+	atomic64_add(packed, &node->owner->has.zombies[region]);
+}
+
+static void leak_set_orphan(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
+			    bool orphan)
+{
+	leak_uncount(&tracker->has, node);
+	leak_uncount(&node->owner->has, node);
+	node->is.orphan = orphan;
+	leak_count(&tracker->has, node);
+	leak_count(&node->owner->has, node);
 }
 
 /* Put a node behind all others */
@@ -249,7 +291,6 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
 		       const struct pddgpu_leak_birth *birth)
 {
 	struct pddgpu_leak_owner *unused = NULL;
-	u64 size = birth->size;
 	u64 now;
 
 	if (!static_branch_likely(&tracking_key))
@@ -257,12 +298,13 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
 	if (drm_WARN_ON_ONCE(tracker->drm, node->birth))
 		return;
 
-	node->size = size;
+	node->size = birth->size;
 	node->flags = birth->flags;
 	node->is = (typeof(node->is)) {
 		.domain = birth->domain,
 		.orphan = !birth->has_handle,
 		.foreign = !birth->has_handle,
+		.named = node->is.named,
 	};
 	atomic_set(&node->handles, birth->has_handle ? PDDGPU_LEAK_PROMISED + 1 : 0);
 	node->stack = pddgpu_leak_stack_note(tracker);
@@ -273,11 +315,8 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
 	if (!node->stack)
 		node->stack = pddgpu_leak_stack_caller(tracker, birth->caller);
 	leak_bear(tracker, node, now);
-	pddgpu_leak_count_add(&tracker->total, 1, size);
-	if (node->is.orphan)
-		pddgpu_leak_count_add(&tracker->orphans, 1, size);
-	if (node->owner)
-		pddgpu_leak_count_add(&node->owner->has, 1, size);
+	leak_count(&tracker->has, node);
+	leak_count(&node->owner->has, node);
 	spin_unlock(&tracker->lock);
 
 	if (unlikely(unused))
@@ -312,11 +351,8 @@ void pddgpu_leak_settle(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_
 
 	spin_lock(&tracker->lock);
 	orphan = !atomic_read(&node->handles);
-	if (orphan && !node->is.orphan)
-		pddgpu_leak_count_add(&tracker->orphans, 1, node->size);
-	else if (!orphan && node->is.orphan)
-		pddgpu_leak_count_sub(&tracker->orphans, 1, node->size);
-	node->is.orphan = orphan;
+	if (orphan != node->is.orphan)
+		leak_set_orphan(tracker, node, orphan);
 	spin_unlock(&tracker->lock);
 }
 
@@ -383,7 +419,8 @@ void pddgpu_leak_mapped(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_
 /**
  * pddgpu_leak_set_domain() - a buffer is in another domain now
  * @tracker: the tracker
- * @node: the buffer's node
+ * @node: the buffer's node; it is not freed, and not about to be: the caller has a
+ *        reference to the buffer
  * @domain: the domain
  */
 void pddgpu_leak_set_domain(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
@@ -393,7 +430,11 @@ void pddgpu_leak_set_domain(struct pddgpu_leak_tracker *tracker, struct pddgpu_l
 		return;
 
 	spin_lock(&tracker->lock);
+	leak_uncount(&tracker->has, node);
+	leak_uncount(&node->owner->has, node);
 	node->is.domain = domain;
+	leak_count(&tracker->has, node);
+	leak_count(&node->owner->has, node);
 	spin_unlock(&tracker->lock);
 }
 
@@ -409,14 +450,13 @@ void pddgpu_leak_zombie(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_
 
 	atomic_set(&node->handles, PDDGPU_LEAK_FREED);
 	if (!node->is.orphan) {
-		atomic64_add(pddgpu_leak_packed(node->size), &tracker->zombies);
+		leak_count_zombie(tracker, node, true);
 		return;
 	}
 
 	spin_lock(&tracker->lock);
-	node->is.orphan = false;
-	pddgpu_leak_count_sub(&tracker->orphans, 1, node->size);
-	atomic64_add(pddgpu_leak_packed(node->size), &tracker->zombies);
+	leak_set_orphan(tracker, node, false);
+	leak_count_zombie(tracker, node, true);
 	spin_unlock(&tracker->lock);
 }
 
@@ -429,6 +469,8 @@ static void leak_bury(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_no
 	list_del(&node->link);
 	for (class = pddgpu_leak_class_of(tracker, node->birth); class > PDDGPU_LEAK_YOUNG; class--)
 		pddgpu_leak_count_sub(&tracker->edge[class].past, 1, node->size);
+	if (node->birth <= tracker->baseline)
+		pddgpu_leak_count_sub(&tracker->forgiven, 1, node->size);
 	cohort->bytes -= node->size;
 	cohort->objects--;
 	if (cohort != tracker->youngest && cohort->objects <= PDDGPU_LEAK_SPARSE)
@@ -444,6 +486,7 @@ static void leak_bury(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_no
  */
 void pddgpu_leak_untrack(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
 {
+	struct pddgpu_leak_owner *owner = node->owner;
 	struct pddgpu_leak_owner *unused = NULL;
 
 	if (!leak_tracked(node))
@@ -451,16 +494,12 @@ void pddgpu_leak_untrack(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak
 
 	spin_lock(&tracker->lock);
 	leak_bury(tracker, node);
-	pddgpu_leak_count_sub(&tracker->total, 1, node->size);
-	if (node->is.orphan)
-		pddgpu_leak_count_sub(&tracker->orphans, 1, node->size);
 	if (atomic_read(&node->handles) & PDDGPU_LEAK_FREED)
-		atomic64_sub(pddgpu_leak_packed(node->size), &tracker->zombies);
-	if (node->owner) {
-		pddgpu_leak_count_sub(&node->owner->has, 1, node->size);
-		if (owner_ends(node->owner))
-			unused = node->owner;
-	}
+		leak_count_zombie(tracker, node, false);
+	leak_uncount(&tracker->has, node);
+	leak_uncount(&owner->has, node);
+	if (owner_ends(owner))
+		unused = owner;
 	spin_unlock(&tracker->lock);
 
 	node->birth = 0;

@@ -12,6 +12,7 @@ struct drm_device;
 struct pddgpu_leak_cohort;
 struct pddgpu_leak_iter;
 struct pddgpu_leak_owner;
+struct pddgpu_leak_owner_iter;
 struct pddgpu_leak_tracker;
 struct seq_file;
 
@@ -34,6 +35,37 @@ enum pddgpu_leak_state {
 	/** @PDDGPU_LEAK_STATES: how many there are */
 	PDDGPU_LEAK_STATES,
 };
+
+/* Frames of a call stack that are kept */
+#define PDDGPU_LEAK_FRAMES	8
+
+/* Bytes of a label with its NUL; as in the uapi, which is not known here */
+#define PDDGPU_LEAK_LABEL	64
+
+/**
+ * enum pddgpu_leak_region - a domain, as an index
+ */
+enum pddgpu_leak_region {
+	/** @PDDGPU_LEAK_CPU: system pages without an address */
+	PDDGPU_LEAK_CPU,
+	/** @PDDGPU_LEAK_GTT: system pages in the aperture */
+	PDDGPU_LEAK_GTT,
+	/** @PDDGPU_LEAK_VRAM: the card's own memory */
+	PDDGPU_LEAK_VRAM,
+	/** @PDDGPU_LEAK_REGIONS: how many there are */
+	PDDGPU_LEAK_REGIONS,
+};
+
+/**
+ * pddgpu_leak_region_of() - the region that a domain is
+ * @domain: one PDDGPU_GEM_DOMAIN_*, which are 1, 2 and 4
+ *
+ * Return: enum pddgpu_leak_region.
+ */
+static inline enum pddgpu_leak_region pddgpu_leak_region_of(u32 domain)
+{
+	return domain >> 1;
+}
 
 /**
  * enum pddgpu_leak_class - what an object's age makes of it
@@ -82,14 +114,26 @@ struct pddgpu_leak_node {
 	/** @is: what it is now */
 	struct {
 		/** @is.domain: the domain it is in */
-		u8 domain : 4;
+		u8 domain : 3;
 		/** @is.orphan: counted as an ORPHAN */
 		u8 orphan : 1;
 		/** @is.foreign: it did not come with a handle: imported, or the kernel's */
 		u8 foreign : 1;
 		/** @is.mark: no object at all, it only keeps a place in the list */
 		u8 mark : 1;
+		/** @is.named: it is the node of a struct pddgpu_leak_named with a label */
+		u8 named : 1;
 	} is;
+};
+
+/**
+ * struct pddgpu_leak_named - a node that can have a label
+ */
+struct pddgpu_leak_named {
+	/** @node: the node */
+	struct pddgpu_leak_node node;
+	/** @label: up to PDDGPU_LEAK_LABEL bytes, kmalloc(); or NULL. Under the tracker's lock */
+	char *label;
 };
 
 /**
@@ -103,16 +147,27 @@ struct pddgpu_leak_count {
 };
 
 /**
+ * struct pddgpu_leak_held - what there is of each state in each region
+ */
+struct pddgpu_leak_held {
+	/** @in: by region and state; bytes and objects of each belong together */
+	struct pddgpu_leak_count in[PDDGPU_LEAK_REGIONS][PDDGPU_LEAK_STATES];
+};
+
+/**
  * struct pddgpu_leak_summary - the tracker's totals at one moment
  *
- * They are read in one go: the states add up to @total, and so do the classes.
+ * They are read in one go: the states add up to @total, and so do the classes with
+ * @baseline.
  */
 struct pddgpu_leak_summary {
 	/** @total: everything tracked */
 	struct pddgpu_leak_count total;
 	/** @state: of it, by state */
 	struct pddgpu_leak_count state[PDDGPU_LEAK_STATES];
-	/** @class: of it, by class */
+	/** @baseline: of it, what is from before the last baseline and so of no class */
+	struct pddgpu_leak_count baseline;
+	/** @class: of the rest, by class */
 	struct pddgpu_leak_count class[PDDGPU_LEAK_CLASSES];
 	/**
 	 * @entered: what has ever entered a class by growing older. It only
@@ -149,6 +204,22 @@ struct pddgpu_leak_record {
 	bool foreign;
 	/** @comm: name of the process at that time; may hold any byte */
 	char comm[TASK_COMM_LEN];
+	/** @label: what a client has called it; empty: nothing. May hold any byte */
+	char label[PDDGPU_LEAK_LABEL];
+};
+
+/**
+ * struct pddgpu_leak_holder - whose an object is, and what it is
+ */
+struct pddgpu_leak_holder {
+	/** @client_id: the DRM client that allocated it; 0 when not known */
+	u64 client_id;
+	/** @pid: its process in the initial namespace; 0 when not known */
+	pid_t pid;
+	/** @state: enum pddgpu_leak_state */
+	enum pddgpu_leak_state state;
+	/** @comm: name of the process at that time; may hold any byte */
+	char comm[TASK_COMM_LEN];
 };
 
 /**
@@ -160,6 +231,20 @@ struct pddgpu_leak_owner_record {
 	/** @client_id: the DRM client */
 	u64 client_id;
 	/** @pid: the process in the initial namespace */
+	pid_t pid;
+	/** @comm: name of the process; may hold any byte */
+	char comm[TASK_COMM_LEN];
+};
+
+/**
+ * struct pddgpu_leak_owner_held - a copy of all that an owner has
+ */
+struct pddgpu_leak_owner_held {
+	/** @held: by region and state */
+	struct pddgpu_leak_held held;
+	/** @client_id: the DRM client; 0 for what is nobody's */
+	u64 client_id;
+	/** @pid: the process in the initial namespace; 0 for what is nobody's */
 	pid_t pid;
 	/** @comm: name of the process; may hold any byte */
 	char comm[TASK_COMM_LEN];
@@ -224,6 +309,8 @@ u64 pddgpu_leak_get_age(struct pddgpu_leak_tracker *tracker, enum pddgpu_leak_cl
 int pddgpu_leak_set_age(struct pddgpu_leak_tracker *tracker, enum pddgpu_leak_class class,
 			u64 ms);
 void pddgpu_leak_check(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_summary *out);
+void pddgpu_leak_set_baseline(struct pddgpu_leak_tracker *tracker);
+void pddgpu_leak_get_held(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_held *held);
 
 struct pddgpu_leak_iter *pddgpu_leak_iter_create(struct pddgpu_leak_tracker *tracker);
 void pddgpu_leak_iter_destroy(struct pddgpu_leak_iter *iter);
@@ -231,9 +318,24 @@ void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter);
 const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *iter);
 void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u8 stack);
 
+bool pddgpu_leak_read_holder(struct pddgpu_leak_tracker *tracker,
+			     const struct pddgpu_leak_node *node,
+			     struct pddgpu_leak_holder *holder);
+void pddgpu_leak_read_named(struct pddgpu_leak_tracker *tracker,
+			    const struct pddgpu_leak_named *named,
+			    struct pddgpu_leak_record *record);
+char *pddgpu_leak_set_label(struct pddgpu_leak_tracker *tracker,
+			    struct pddgpu_leak_named *named, char *label);
+unsigned int pddgpu_leak_read_stack(struct pddgpu_leak_tracker *tracker, u8 stack,
+				    unsigned long *frames);
 bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
 			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);
 unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
 					struct pddgpu_leak_owner_record *out, unsigned int max);
+struct pddgpu_leak_owner_iter *pddgpu_leak_owner_iter_create(struct pddgpu_leak_tracker *tracker);
+void pddgpu_leak_owner_iter_destroy(struct pddgpu_leak_owner_iter *iter);
+void pddgpu_leak_owner_iter_rewind(struct pddgpu_leak_owner_iter *iter);
+const struct pddgpu_leak_owner_held *
+pddgpu_leak_owner_iter_next(struct pddgpu_leak_owner_iter *iter);
 
 #endif /* PDDGPU_LEAK_H */

@@ -260,11 +260,35 @@ static u64 edge_target(const struct pddgpu_leak_tracker *tracker, enum pddgpu_le
 	return tracker->checked - min(tracker->checked, ms * NSEC_PER_MSEC);
 }
 
-static void edge_pass(struct pddgpu_leak_edge *edge, u64 objects, u64 bytes, u64 limit)
+/*
+ * What is past an edge and not forgiven. All that is forgiven is older than all
+ * that is not: so until the edge has come beyond the baseline it is past nothing
+ * else, and afterwards past all of it.
+ */
+static struct pddgpu_leak_count edge_counts(const struct pddgpu_leak_tracker *tracker,
+					    const struct pddgpu_leak_edge *edge)
 {
+	struct pddgpu_leak_count count = {};
+
+	if (edge->limit > tracker->baseline) {
+		count = edge->past;
+		pddgpu_leak_count_sub(&count, tracker->forgiven.objects,
+				      tracker->forgiven.bytes);
+	}
+	return count;
+}
+
+static void edge_pass(const struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_edge *edge,
+		      u64 objects, u64 bytes, u64 limit)
+{
+	struct pddgpu_leak_count before = edge_counts(tracker, edge), after;
+
 	pddgpu_leak_count_add(&edge->past, objects, bytes);
-	pddgpu_leak_count_add(&edge->entered, objects, bytes);
 	edge->limit = limit;
+	/* A cohort may be forgiven in part */
+	after = edge_counts(tracker, edge);
+	pddgpu_leak_count_add(&edge->entered, after.objects - before.objects,
+			      after.bytes - before.bytes);
 }
 
 static void edge_unpass(struct pddgpu_leak_edge *edge, u64 objects, u64 bytes, u64 limit)
@@ -289,7 +313,7 @@ static unsigned int edge_advance(struct pddgpu_leak_tracker *tracker,
 
 	while (budget) {
 		if (at == &cohort->nodes && cohort->objects && cohort->last <= target) {
-			edge_pass(edge, cohort->objects, cohort->bytes, cohort->last);
+			edge_pass(tracker, edge, cohort->objects, cohort->bytes, cohort->last);
 			budget--;
 			/* Not one of its nodes is looked at: each is a cache line */
 			if (cohort == tracker->youngest) {
@@ -309,7 +333,7 @@ static unsigned int edge_advance(struct pddgpu_leak_tracker *tracker,
 			if (!node->is.mark) {
 				if (node->birth > target)
 					break;
-				edge_pass(edge, 1, node->size, node->birth);
+				edge_pass(tracker, edge, 1, node->size, node->birth);
 				budget--;
 			}
 			at = &node->link;
@@ -370,31 +394,39 @@ static unsigned int edge_retreat(struct pddgpu_leak_tracker *tracker,
 	return budget;
 }
 
+static void check_states(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_summary *out)
+{
+	struct pddgpu_leak_held held;
+	int region, state;
+
+	pddgpu_leak_held(&tracker->has, &held);
+	for (region = 0; region < PDDGPU_LEAK_REGIONS; region++) {
+		for (state = 0; state < PDDGPU_LEAK_STATES; state++)
+			pddgpu_leak_count_add(&out->state[state], held.in[region][state].objects,
+					      held.in[region][state].bytes);
+	}
+}
+
 static void check_summary(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_summary *out)
 {
-	const struct pddgpu_leak_count *suspicious =
-		&tracker->edge[PDDGPU_LEAK_SUSPICIOUS].past;
-	const struct pddgpu_leak_count *confirmed = &tracker->edge[PDDGPU_LEAK_CONFIRMED].past;
-	struct pddgpu_leak_count *live = &out->state[PDDGPU_LEAK_LIVE];
+	struct pddgpu_leak_count suspicious, confirmed;
 	int class;
 
 	memset(out, 0, sizeof(*out));
-	out->total = tracker->total;
+	out->total = pddgpu_leak_total(&tracker->has);
+	check_states(tracker, out);
 
-	out->state[PDDGPU_LEAK_ORPHAN] = tracker->orphans;
-	out->state[PDDGPU_LEAK_ZOMBIE] = pddgpu_leak_zombies(tracker);
-	*live = out->total;
-	pddgpu_leak_count_sub(live, tracker->orphans.objects, tracker->orphans.bytes);
-	pddgpu_leak_count_sub(live, out->state[PDDGPU_LEAK_ZOMBIE].objects,
-			      out->state[PDDGPU_LEAK_ZOMBIE].bytes);
-
+	suspicious = edge_counts(tracker, &tracker->edge[PDDGPU_LEAK_SUSPICIOUS]);
+	confirmed = edge_counts(tracker, &tracker->edge[PDDGPU_LEAK_CONFIRMED]);
+	out->baseline = tracker->forgiven;
 	out->class[PDDGPU_LEAK_YOUNG] = out->total;
-	pddgpu_leak_count_sub(&out->class[PDDGPU_LEAK_YOUNG], suspicious->objects,
-			      suspicious->bytes);
-	out->class[PDDGPU_LEAK_SUSPICIOUS] = *suspicious;
-	pddgpu_leak_count_sub(&out->class[PDDGPU_LEAK_SUSPICIOUS], confirmed->objects,
-			      confirmed->bytes);
-	out->class[PDDGPU_LEAK_CONFIRMED] = *confirmed;
+	pddgpu_leak_count_sub(&out->class[PDDGPU_LEAK_YOUNG],
+			      tracker->forgiven.objects + suspicious.objects,
+			      tracker->forgiven.bytes + suspicious.bytes);
+	out->class[PDDGPU_LEAK_SUSPICIOUS] = suspicious;
+	pddgpu_leak_count_sub(&out->class[PDDGPU_LEAK_SUSPICIOUS], confirmed.objects,
+			      confirmed.bytes);
+	out->class[PDDGPU_LEAK_CONFIRMED] = confirmed;
 	for (class = PDDGPU_LEAK_SUSPICIOUS; class < PDDGPU_LEAK_CLASSES; class++)
 		out->entered[class] = tracker->edge[class].entered;
 }
@@ -439,6 +471,22 @@ void pddgpu_leak_check(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_s
 
 	if (READ_ONCE(tracker->spares) > 1)
 		pddgpu_leak_cohorts_stock(tracker);
+}
+
+/**
+ * pddgpu_leak_set_baseline() - forgive all that exists
+ * @tracker: the tracker
+ *
+ * What exists now is of no class from now on, however old it grows, and readers of
+ * objects pass it by. It still counts in the totals, by state and by owner. What
+ * has ever entered a class stays so.
+ */
+void pddgpu_leak_set_baseline(struct pddgpu_leak_tracker *tracker)
+{
+	spin_lock(&tracker->lock);
+	tracker->baseline = tracker->born;
+	tracker->forgiven = pddgpu_leak_total(&tracker->has);
+	spin_unlock(&tracker->lock);
 }
 
 /**

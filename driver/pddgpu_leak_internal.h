@@ -28,7 +28,6 @@
 #define PDDGPU_LEAK_FREED	0x20000000	/* nobody has it any more: a ZOMBIE */
 
 #define PDDGPU_LEAK_STACKS	128
-#define PDDGPU_LEAK_FRAMES	8
 
 static_assert(PDDGPU_LEAK_STACKS <= U8_MAX);
 
@@ -89,6 +88,21 @@ struct pddgpu_leak_stack {
 };
 
 /**
+ * struct pddgpu_leak_counts - objects by region, and by what is not LIVE of them
+ */
+struct pddgpu_leak_counts {
+	/** @all: all of them; under the tracker's lock */
+	struct pddgpu_leak_count all[PDDGPU_LEAK_REGIONS];
+	/** @orphans: of them, those that are marked so; under the tracker's lock */
+	struct pddgpu_leak_count orphans[PDDGPU_LEAK_REGIONS];
+	/**
+	 * @zombies: of them, those that are freed; see pddgpu_leak_zombies(). It may
+	 * grow without the lock. What is neither is LIVE.
+	 */
+	atomic64_t zombies[PDDGPU_LEAK_REGIONS];
+};
+
+/**
  * struct pddgpu_leak_owner - a process that allocates through a DRM client
  *
  * Owners of one tracker only; never shared by two. It ends when it has neither
@@ -107,8 +121,8 @@ struct pddgpu_leak_owner {
 	struct list_head link;
 	/** @seq: grows along that list; constant */
 	u64 seq;
-	/** @has: what it has; under the tracker's lock */
-	struct pddgpu_leak_count has;
+	/** @has: what it has */
+	struct pddgpu_leak_counts has;
 };
 
 /**
@@ -123,15 +137,12 @@ struct pddgpu_leak_tracker {
 	struct pddgpu_leak_cohort *youngest;
 	/** @born: the latest time of birth, and no edge's limit is later; ns */
 	u64 born;
-	/** @total: all objects */
-	struct pddgpu_leak_count total;
-	/** @orphans: of them, those that are marked so */
-	struct pddgpu_leak_count orphans;
-	/**
-	 * @zombies: of them, those that are freed; see pddgpu_leak_zombies().
-	 * It may grow without the lock. What is neither is LIVE.
-	 */
-	atomic64_t zombies;
+	/** @has: all objects */
+	struct pddgpu_leak_counts has;
+	/** @baseline: the latest time of birth that makes no leak any more; ns, 0 none */
+	u64 baseline;
+	/** @forgiven: the objects born up to then */
+	struct pddgpu_leak_count forgiven;
 	/** @edge: of each class; edge[0] is not used */
 	struct pddgpu_leak_edge edge[PDDGPU_LEAK_CLASSES];
 	/** @age_ms: at which a class begins; age_ms[0] is 0 */
@@ -146,6 +157,8 @@ struct pddgpu_leak_tracker {
 	unsigned int spares;
 	/** @owners: all owners, in order of their seq, and marks that have nothing */
 	struct list_head owners;
+	/** @nobody: who has what has no owner; not listed, and never ends */
+	struct pddgpu_leak_owner nobody;
 	/** @owner_seq: the last one given out */
 	u64 owner_seq;
 	/** @last_caller: the last single frame that was looked for in @stacks */
@@ -176,10 +189,10 @@ static inline s64 pddgpu_leak_packed(u64 bytes)
 	return ((bytes >> PAGE_SHIFT) << PDDGPU_LEAK_PACKED_BITS) + 1;
 }
 
-static inline struct pddgpu_leak_count
-pddgpu_leak_zombies(const struct pddgpu_leak_tracker *tracker)
+/* One read, so that number and bytes belong together */
+static inline struct pddgpu_leak_count pddgpu_leak_zombies(const atomic64_t *zombies)
 {
-	u64 packed = atomic64_read(&tracker->zombies);
+	u64 packed = atomic64_read(zombies);
 
 	return (struct pddgpu_leak_count) {
 		.objects = packed & (BIT_ULL(PDDGPU_LEAK_PACKED_BITS) - 1),
@@ -197,6 +210,23 @@ static inline enum pddgpu_leak_class pddgpu_leak_class_of(const struct pddgpu_le
 		return PDDGPU_LEAK_SUSPICIOUS;
 	return PDDGPU_LEAK_CONFIRMED;
 }
+
+static inline u64 pddgpu_leak_objects(const struct pddgpu_leak_counts *has)
+{
+	return has->all[PDDGPU_LEAK_CPU].objects + has->all[PDDGPU_LEAK_GTT].objects +
+	       has->all[PDDGPU_LEAK_VRAM].objects;
+}
+
+static inline enum pddgpu_leak_region pddgpu_leak_node_region(const struct pddgpu_leak_node *node)
+{
+	return pddgpu_leak_region_of(node->is.domain);
+}
+
+void pddgpu_leak_held(const struct pddgpu_leak_counts *has, struct pddgpu_leak_held *held);
+struct pddgpu_leak_count pddgpu_leak_total(const struct pddgpu_leak_counts *has);
+void pddgpu_leak_record_fill(struct pddgpu_leak_record *record,
+			     const struct pddgpu_leak_tracker *tracker,
+			     const struct pddgpu_leak_node *node, u64 now);
 
 int pddgpu_leak_cohorts_init(struct pddgpu_leak_tracker *tracker);
 void pddgpu_leak_cohorts_fini(struct pddgpu_leak_tracker *tracker);

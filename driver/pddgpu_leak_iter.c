@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading the leak tracker: the objects past an age, one by one, and the owners
- * that have most. Records are copied in batches under the tracker's lock and
- * looked at without it; a mark in the list keeps the reader's place meanwhile.
+ * Reading the leak tracker: the objects past an age, one by one. Records are
+ * copied in batches under the tracker's lock and looked at without it; a mark in
+ * the list keeps the reader's place meanwhile.
  */
 #include <linux/kallsyms.h>
 #include <linux/math64.h>
@@ -109,64 +109,11 @@ void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter)
 	iter->pos = 0;
 }
 
-static enum pddgpu_leak_state record_state(const struct pddgpu_leak_node *node)
-{
-	if (atomic_read(&node->handles) & PDDGPU_LEAK_FREED)
-		return PDDGPU_LEAK_ZOMBIE;
-	return node->is.orphan ? PDDGPU_LEAK_ORPHAN : PDDGPU_LEAK_LIVE;
-}
-
-static void record_fill(struct pddgpu_leak_record *record, const struct pddgpu_leak_node *node,
-			enum pddgpu_leak_class class, u64 now)
-{
-	const struct pddgpu_leak_owner *owner = node->owner;
-
-	record->age_ms = div_u64(now - node->birth, NSEC_PER_MSEC);
-	record->size = node->size;
-	record->flags = node->flags;
-	record->state = record_state(node);
-	record->class = class;
-	record->stack = node->stack;
-	record->domain = node->is.domain;
-	record->foreign = node->is.foreign;
-	record->owned = owner;
-	record->client_id = owner ? owner->client_id : 0;
-	record->pid = owner ? owner->pid : 0;
-	if (owner)
-		memcpy(record->comm, owner->comm, sizeof(record->comm));
-	else
-		record->comm[0] = '\0';
-}
-
-/**
- * pddgpu_leak_read_owner() - who allocated an object?
- * @tracker: the tracker
- * @node: the object's node, which stays valid memory meanwhile
- * @pid: out: the process in the initial namespace
- * @comm: out: its name, TASK_COMM_LEN bytes
- *
- * Context: any that may take a spinlock.
- * Return: false when it is not tracked, or not known.
- */
-bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
-			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm)
-{
-	bool known;
-
-	spin_lock(&tracker->lock);
-	known = node->birth && node->owner;
-	if (known) {
-		*pid = node->owner->pid;
-		memcpy(comm, node->owner->comm, TASK_COMM_LEN);
-	}
-	spin_unlock(&tracker->lock);
-	return known;
-}
-
 static void iter_fetch(struct pddgpu_leak_iter *iter)
 {
 	struct pddgpu_leak_tracker *tracker = iter->tracker;
-	struct list_head *at = &iter->mark.link;	/* the last that was copied */
+	struct list_head *at = &iter->mark.link;	/* the last that was looked at */
+	unsigned int budget = PDDGPU_LEAK_AGE_BATCH;
 	struct pddgpu_leak_cohort *cohort;
 
 	iter->nr = 0;
@@ -174,11 +121,12 @@ static void iter_fetch(struct pddgpu_leak_iter *iter)
 
 	spin_lock(&tracker->lock);
 	cohort = iter->mark.cohort;
-	while (iter->nr < ARRAY_SIZE(iter->records)) {
+	while (iter->nr < ARRAY_SIZE(iter->records) && budget--) {
 		struct pddgpu_leak_node *node;
 		enum pddgpu_leak_class class;
 
-		if (at->next == &cohort->nodes) {
+		/* What is forgiven goes by cohorts */
+		if (at->next == &cohort->nodes || cohort->last <= tracker->baseline) {
 			iter->done = cohort == tracker->youngest;
 			if (iter->done)
 				break;
@@ -194,7 +142,9 @@ static void iter_fetch(struct pddgpu_leak_iter *iter)
 		iter->done = class == PDDGPU_LEAK_YOUNG || node->birth > iter->start;
 		if (iter->done)
 			break;
-		record_fill(&iter->records[iter->nr++], node, class, iter->start);
+		if (node->birth > tracker->baseline)
+			pddgpu_leak_record_fill(&iter->records[iter->nr++], tracker, node,
+						iter->start);
 	}
 	if (iter->done)
 		pddgpu_leak_mark_remove(tracker, &iter->mark);
@@ -208,14 +158,18 @@ static void iter_fetch(struct pddgpu_leak_iter *iter)
  * @iter: the reader
  *
  * Objects come from the oldest to the youngest, each at most once. One that
- * goes while the reading lasts may be missing; one that comes is.
+ * goes while the reading lasts may be missing; one that comes is. What is from
+ * before the baseline is passed by.
  *
+ * Context: may sleep.
  * Return: a record, good until the next call, or NULL at the end.
  */
 const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *iter)
 {
-	if (iter->pos == iter->nr && !iter->done)
+	while (iter->pos == iter->nr && !iter->done) {
 		iter_fetch(iter);
+		cond_resched();
+	}
 	if (iter->pos == iter->nr)
 		return NULL;
 	return &iter->records[iter->pos++];
@@ -256,73 +210,4 @@ void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file 
 		else
 			seq_puts(m, iter->symbol);
 	}
-}
-
-/* Put an owner into a list of the largest so far, if it is one of them */
-static unsigned int owner_rank(const struct pddgpu_leak_owner *owner,
-			       struct pddgpu_leak_owner_record *out, unsigned int nr,
-			       unsigned int max)
-{
-	unsigned int i = nr;
-
-	while (i && out[i - 1].has.bytes < owner->has.bytes)
-		i--;
-	if (i == max)
-		return nr;
-
-	if (nr < max)
-		nr++;
-	memmove(&out[i + 1], &out[i], (nr - i - 1) * sizeof(*out));
-	out[i].has = owner->has;
-	out[i].client_id = owner->client_id;
-	out[i].pid = owner->pid;
-	memcpy(out[i].comm, owner->comm, sizeof(out[i].comm));
-	return nr;
-}
-
-/**
- * pddgpu_leak_largest_owners() - who has most
- * @tracker: the tracker
- * @out: gets their records, the largest first
- * @max: how many there is room for; a few
- *
- * Each owner is looked at once, and not all at the same moment.
- *
- * Context: may sleep.
- * Return: the number of records.
- */
-unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
-					struct pddgpu_leak_owner_record *out, unsigned int max)
-{
-	struct pddgpu_leak_owner mark = {};
-	struct pddgpu_leak_owner *pos;
-	unsigned int budget, nr = 0;
-	bool done = false;
-	u64 last;
-
-	spin_lock(&tracker->lock);
-	/* Owners that come, or come back, stand behind this one */
-	last = tracker->owner_seq;
-	list_add(&mark.link, &tracker->owners);
-	while (!done) {
-		budget = PDDGPU_LEAK_READ_BATCH;
-		pos = &mark;
-		list_for_each_entry_continue(pos, &tracker->owners, link) {
-			if (pos->seq > last || !budget--)
-				break;
-			if (!pos->has.objects)
-				continue;
-			nr = owner_rank(pos, out, nr, max);
-		}
-		done = list_entry_is_head(pos, &tracker->owners, link) || pos->seq > last;
-		list_move_tail(&mark.link, &pos->link);
-		if (done)
-			break;
-		spin_unlock(&tracker->lock);
-		cond_resched();
-		spin_lock(&tracker->lock);
-	}
-	list_del(&mark.link);
-	spin_unlock(&tracker->lock);
-	return nr;
 }

@@ -115,3 +115,23 @@ u8 pddgpu_leak_stack_find(struct pddgpu_leak_tracker *tracker, unsigned long cal
 	tracker->last_stack = stack_store(tracker, &stack);
 	return tracker->last_stack;
 }
+
+/**
+ * pddgpu_leak_read_stack() - where an object was allocated
+ * @tracker: the tracker
+ * @stack: from the object's record
+ * @frames: out: return addresses, innermost first; PDDGPU_LEAK_FRAMES of them
+ *
+ * Return: how many there are; 0 when it is not known.
+ */
+unsigned int pddgpu_leak_read_stack(struct pddgpu_leak_tracker *tracker, u8 stack,
+				    unsigned long *frames)
+{
+	const struct pddgpu_leak_stack *slot;
+
+	if (!stack || stack > PDDGPU_LEAK_STACKS)
+		return 0;
+	slot = &tracker->stacks[stack - 1];
+	memcpy(frames, slot->frames, slot->nr * sizeof(*frames));
+	return slot->nr;
+}

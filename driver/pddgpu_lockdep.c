@@ -11,6 +11,8 @@
  *       the driver's queue		allocates
  *      the VRAM manager		allocates
  *      the GART, the GTT manager	allocate nothing
+ *       TTM's lists
+ *        the leak tracker
  *
  * Reclaim may wait for a fence, since other drivers' shrinkers and MMU notifiers
  * do. So what a fence waits for, which is the scheduler's run_job and timedout_job
@@ -61,6 +63,7 @@ static int pddgpu_lockdep_reserved(struct pddgpu_device *pdev)
 		.puts = pddgpu_lockdep_puts,
 	};
 	struct pddgpu_leak_summary summary;
+	struct pddgpu_leak_held held;
 	struct ttm_resource nothing = {};
 	struct pddgpu_batch batch;
 	int ret;
@@ -74,6 +77,10 @@ static int pddgpu_lockdep_reserved(struct pddgpu_device *pdev)
 	ttm_resource_manager_debug(pddgpu_vram_mgr_to_ttm(pdev->vram_mgr), &nowhere);
 	ttm_resource_manager_debug(pddgpu_gtt_mgr_to_ttm(pdev->gtt_mgr), &nowhere);
 	pddgpu_leak_check(pdev->leaks, &summary);
+	/* Who looks for a buffer's owner by its place */
+	spin_lock(&pdev->ttm.lru_lock);
+	pddgpu_leak_get_held(pdev->leaks, &held);
+	spin_unlock(&pdev->ttm.lru_lock);
 	return 0;
 }
 

@@ -129,7 +129,11 @@ void pddgpu_memory_stats_leak_report(struct pddgpu_device *pdev)
 
 	drm_warn(drm, "PDDGPU: Memory leak report:\n");
 	drm_warn(drm, "PDDGPU:   Total allocated objects: %llu\n", found.total.objects);
-	drm_warn(drm, "PDDGPU:   Total leaked size: %llu bytes\n", found.total.bytes);
+	drm_warn(drm, "PDDGPU:   Total leaked size: %llu bytes\n",
+		 found.total.bytes - found.baseline.bytes);
+	if (found.baseline.objects)
+		drm_warn(drm, "PDDGPU:   Not leaked, by the baseline: %llu objects, %llu bytes\n",
+			 found.baseline.objects, found.baseline.bytes);
 	drm_warn(drm, "PDDGPU:   Suspicious leaks: %llu\n",
 		 found.class[PDDGPU_LEAK_SUSPICIOUS].objects);
 	drm_warn(drm, "PDDGPU:   Confirmed leaks: %llu\n",

@@ -12,6 +12,7 @@
 #include "pddgpu_chip.h"
 #include "pddgpu_device.h"
 #include "pddgpu_gtt_mgr.h"
+#include "pddgpu_leak.h"
 #include "pddgpu_monitor.h"
 #include "pddgpu_query.h"
 #include "pddgpu_vram_mgr.h"
@@ -22,6 +23,7 @@
 static_assert(sizeof(struct drm_pddgpu_device_info) == 88);
 static_assert(sizeof(struct drm_pddgpu_segment) == 24);
 static_assert(sizeof(struct drm_pddgpu_domain_usage) == 40);
+static_assert(sizeof(struct drm_pddgpu_ownership) == 72);
 static_assert(sizeof(struct drm_pddgpu_memory_stats) ==
 	      (31 + 3 * PDDGPU_LATENCY_BUCKETS) * sizeof(u64));
 static_assert(sizeof(struct drm_pddgpu_query) == 24);
@@ -30,6 +32,8 @@ static_assert(sizeof(struct drm_pddgpu_gem_map) == 32);
 static_assert(sizeof(struct drm_pddgpu_gem_info) == 32);
 static_assert(sizeof(struct drm_pddgpu_gem_destroy) == 8);
 static_assert(sizeof(struct drm_pddgpu_gem_set_domain) == 16);
+static_assert(PDDGPU_GEM_DOMAIN_CPU == 1 && PDDGPU_GEM_DOMAIN_GTT == 2 &&
+	      PDDGPU_GEM_DOMAIN_VRAM == 4, "as pddgpu_leak_region_of() has it");
 static_assert(PDDGPU_SEGMENT_KIND_LOCAL == PDDGPU_SEGMENT_LOCAL);
 static_assert(PDDGPU_SEGMENT_KIND_PCIE_SNOOPED == PDDGPU_SEGMENT_PCIE_SNOOPED);
 static_assert(PDDGPU_SEGMENT_KIND_PCIE_UNSNOOPED == PDDGPU_SEGMENT_PCIE_UNSNOOPED);
@@ -102,6 +106,68 @@ static void pddgpu_query_memory_stats(struct pddgpu_device *pdev, void *answer)
 	pddgpu_memory_stats_get_info(pdev, answer);
 }
 
+/* Order of the answer's elements, and what bounds what is used of each */
+static const u32 pddgpu_query_domains[] = {
+	PDDGPU_GEM_DOMAIN_VRAM, PDDGPU_GEM_DOMAIN_GTT, PDDGPU_GEM_DOMAIN_CPU,
+};
+
+#define PDDGPU_QUERY_DOMAINS	ARRAY_SIZE(pddgpu_query_domains)
+
+static void pddgpu_query_used(struct pddgpu_device *pdev, u64 *used)
+{
+	used[0] = pddgpu_vram_mgr_usage(pdev->vram_mgr);
+	used[1] = pddgpu_gtt_mgr_usage(pdev->gtt_mgr);
+	used[2] = ttm_resource_manager_usage(ttm_manager_type(&pdev->ttm, TTM_PL_SYSTEM));
+}
+
+/*
+ * What is used and is no buffer's. The managers' figures are not of the moment of
+ * the tracker's, so there are two of them, from before and from after: what comes
+ * meanwhile is not in the first, and what goes is not in the second. And they count
+ * a request before they find that there is no room for it, which @total is to hide.
+ */
+static u64 pddgpu_query_kernel(u64 before, u64 after, u64 held, u64 reserved, u64 total)
+{
+	u64 used = min3(before, after, total);
+
+	return used > held + reserved ? used - held : reserved;
+}
+
+static void pddgpu_query_ownership(struct pddgpu_device *pdev, void *answer)
+{
+	const u64 reserved[PDDGPU_QUERY_DOMAINS] = { pddgpu_vram_mgr_reserved(pdev->vram_mgr) };
+	const u64 total[PDDGPU_QUERY_DOMAINS] = {
+		pddgpu_vram_mgr_size(pdev->vram_mgr), pddgpu_gtt_mgr_size(pdev->gtt_mgr),
+		/* What is in swap is in the CPU domain too */
+		U64_MAX,
+	};
+	u64 before[PDDGPU_QUERY_DOMAINS], after[PDDGPU_QUERY_DOMAINS];
+	struct drm_pddgpu_ownership *out = answer;
+	struct pddgpu_leak_held held;
+	unsigned int i;
+
+	pddgpu_query_used(pdev, before);
+	pddgpu_leak_get_held(pdev->leaks, &held);
+	pddgpu_query_used(pdev, after);
+
+	for (i = 0; i < PDDGPU_QUERY_DOMAINS; i++) {
+		const struct pddgpu_leak_count *in =
+			held.in[pddgpu_leak_region_of(pddgpu_query_domains[i])];
+
+		out[i].domain = pddgpu_query_domains[i];
+		out[i].live = in[PDDGPU_LEAK_LIVE].bytes;
+		out[i].orphan = in[PDDGPU_LEAK_ORPHAN].bytes;
+		out[i].zombie = in[PDDGPU_LEAK_ZOMBIE].bytes;
+		out[i].live_objects = in[PDDGPU_LEAK_LIVE].objects;
+		out[i].orphan_objects = in[PDDGPU_LEAK_ORPHAN].objects;
+		out[i].zombie_objects = in[PDDGPU_LEAK_ZOMBIE].objects;
+		out[i].used = out[i].live + out[i].orphan + out[i].zombie;
+		out[i].kernel = pddgpu_query_kernel(before[i], after[i], out[i].used,
+						    reserved[i], total[i]);
+		out[i].used += out[i].kernel;
+	}
+}
+
 /**
  * struct pddgpu_query_type - a kind of query
  */
@@ -136,6 +202,10 @@ static const struct pddgpu_query_type pddgpu_query_types[] = {
 	[PDDGPU_QUERY_MEMORY_STATS] = {
 		.size = sizeof(struct drm_pddgpu_memory_stats),
 		.fill = pddgpu_query_memory_stats,
+	},
+	[PDDGPU_QUERY_OWNERSHIP] = {
+		.size = PDDGPU_QUERY_DOMAINS * sizeof(struct drm_pddgpu_ownership),
+		.fill = pddgpu_query_ownership,
 	},
 };
 

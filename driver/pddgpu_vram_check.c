@@ -88,6 +88,7 @@ void pddgpu_vram_hold(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_resource *
 		else if (next != start)
 			vres->contiguous = false;
 		next = start + gpu_buddy_block_size(&mgr->mm, block);
+		block->private = vres;
 		vres->bytes += next - start;
 		vres->visible += pddgpu_vram_block_visible(mgr, block);
 	}
@@ -161,6 +162,7 @@ static void pddgpu_vram_free_booked(struct pddgpu_vram_mgr *mgr,
 	const char *wrong = pddgpu_vram_what_is_wrong(mgr, vres);
 	struct list_head *booked = pddgpu_vram_booked(vres);
 
+	pddgpu_vram_tag(booked, NULL);
 	if (unlikely(wrong)) {
 		pddgpu_health_fail(&mgr->health, "when one was freed: %s", wrong);
 	} else if (unlikely(mgr->inject.free)) {

@@ -332,6 +332,7 @@ static int pddgpu_vram_clear_take_range(struct pddgpu_vram_mgr *mgr, unsigned lo
 	pddgpu_vram_clear_unmark(mgr, first, end);
 	if (ret)
 		return 0;
+	pddgpu_vram_tag(&range, &mgr->clear);
 	list_splice_tail(&range, blocks);
 	mgr->clear.held += to - from;
 	return 0;
@@ -386,6 +387,7 @@ static int pddgpu_vram_clear_take_any(struct pddgpu_vram_mgr *mgr, u64 most,
 		}
 		pddgpu_vram_clear_unmark_block(mgr, block);
 		mgr->clear.held += gpu_buddy_block_size(&mgr->mm, block);
+		block->private = &mgr->clear;
 		list_move_tail(&block->link, blocks);
 		(*ranges)--;
 	}
@@ -456,6 +458,7 @@ void pddgpu_vram_mgr_return_stale(struct pddgpu_vram_mgr *mgr, struct list_head 
 	list_for_each_entry(block, blocks, link)
 		bytes += gpu_buddy_block_size(&mgr->mm, block);
 	pddgpu_vram_loss_sync(mgr);
+	pddgpu_vram_tag(blocks, NULL);
 	if (clear && losses == mgr->clear.losses)
 		gpu_buddy_free_list(&mgr->mm, blocks, GPU_BUDDY_CLEARED);
 	else

@@ -184,6 +184,19 @@ struct pddgpu_vram_request {
 #define PDDGPU_VRAM_GRANULE_SHIFT	21
 #define PDDGPU_VRAM_GRANULE		BIT_ULL(PDDGPU_VRAM_GRANULE_SHIFT)
 
+/*
+ * Whose a block is that is taken: a struct pddgpu_vram_resource; the manager's
+ * @clear for what is being cleared; NULL, as a block is born, for the driver itself
+ * and for what a fault has lost. Only of blocks of the present allocator.
+ */
+static inline void pddgpu_vram_tag(struct list_head *blocks, void *whose)
+{
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, blocks, link)
+		block->private = whose;
+}
+
 int pddgpu_vram_loss_init(struct pddgpu_vram_mgr *mgr);
 void pddgpu_vram_loss_fini(struct pddgpu_vram_mgr *mgr);
 void pddgpu_vram_loss_sync(struct pddgpu_vram_mgr *mgr);

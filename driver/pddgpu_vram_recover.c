@@ -127,6 +127,7 @@ static void pddgpu_vram_rebook(struct pddgpu_vram_mgr *mgr,
 		rebuild->retired->users++;
 	}
 	vres->booking = booking;
+	pddgpu_vram_tag(&booking->blocks, vres);
 }
 
 /* Cannot fail. Under the manager's lock since the bookings were made. */

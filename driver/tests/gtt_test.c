@@ -11,6 +11,7 @@
 #include "kunit_device.h"
 
 #include "pddgpu_device.h"
+#include "pddgpu_extent.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_vram_mgr.h"
 
@@ -166,6 +167,56 @@ static void gtt_test_reserve(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOSPC, pddgpu_kunit_place(bo, TTM_PL_TT, first, 0, 0));
 }
 
+/**
+ * struct gtt_tour - a walk over the whole aperture
+ */
+struct gtt_tour {
+	/** @test: the test */
+	struct kunit *test;
+	/** @taken: a bit for each page that is */
+	unsigned long *taken;
+	/** @at: what has been told of so far ends here */
+	u64 at;
+	/** @steps: how many more in this go */
+	u32 steps;
+};
+
+static bool gtt_tour_fn(const struct pddgpu_extent *extent, void *data)
+{
+	struct gtt_tour *tour = data;
+	u64 first = extent->start >> PAGE_SHIFT, end = extent->end >> PAGE_SHIFT;
+
+	KUNIT_EXPECT_EQ(tour->test, extent->start, tour->at);
+	KUNIT_EXPECT_LT(tour->test, first, end);
+	if (extent->kind == PDDGPU_EXTENT_RESOURCE) {
+		KUNIT_EXPECT_EQ(tour->test, end, extent->res->start + PFN_UP(extent->res->size));
+		KUNIT_EXPECT_GE(tour->test, find_next_zero_bit(tour->taken, end, first), end);
+	} else {
+		KUNIT_EXPECT_EQ(tour->test, extent->kind, PDDGPU_EXTENT_FREE);
+		KUNIT_EXPECT_GE(tour->test, find_next_bit(tour->taken, end, first), end);
+	}
+	tour->at = extent->end;
+	return --tour->steps;
+}
+
+/* What lies where, some at a time: each byte once */
+static void gtt_expect_map(struct kunit *test, unsigned long *taken, struct rnd_state *rnd)
+{
+	u64 from = 0, end = pddgpu_gtt_mgr_aperture(gtt_mgr(test));
+	struct gtt_tour tour = { .test = test, .taken = taken };
+
+	while (from < end && from == tour.at) {
+		tour.steps = 1 + pddgpu_kunit_below(rnd, 20);
+		from = pddgpu_gtt_mgr_walk(gtt_mgr(test), from, gtt_tour_fn, &tour);
+	}
+	KUNIT_EXPECT_EQ(test, tour.at, end);
+	/* From the middle of something */
+	tour.at = (u64)pddgpu_kunit_below(rnd, GTT_PAGES) << PAGE_SHIFT;
+	tour.steps = 3;
+	from = pddgpu_gtt_mgr_walk(gtt_mgr(test), tour.at, gtt_tour_fn, &tour);
+	KUNIT_EXPECT_EQ(test, from, tour.at);
+}
+
 /* Buffers come and go: nobody gets another's addresses, and the sums are right */
 static void gtt_test_histories(struct kunit *test)
 {
@@ -212,6 +263,8 @@ static void gtt_test_histories(struct kunit *test)
 		}
 		KUNIT_EXPECT_EQ(test, pddgpu_gtt_mgr_usage(gtt_mgr(test)), used << PAGE_SHIFT);
 		KUNIT_EXPECT_LE(test, used << PAGE_SHIFT, GTT_LIMIT);
+		if (!(i % 500))
+			gtt_expect_map(test, taken, &rnd);
 	}
 	KUNIT_EXPECT_GT(test, refused, 100);
 }

@@ -11,6 +11,7 @@
 #include "kunit_vram.h"
 
 #include "pddgpu_device.h"
+#include "pddgpu_extent.h"
 #include "pddgpu_vram_clear.h"
 #include "pddgpu_vram_mgr.h"
 #include "pddgpu_vram_mgr_internal.h"
@@ -240,6 +241,25 @@ void pddgpu_vrec_expect_free(struct kunit *test, const u16 *map)
 	KUNIT_EXPECT_EQ(test, vt->mgr->mm.avail, left);
 }
 
+static bool vrec_tour(const struct pddgpu_extent *extent, void *data)
+{
+	struct kunit *test = data;
+	struct pddgpu_vrec *vt = test->priv;
+	u64 page;
+	u16 who;
+
+	for (page = extent->start >> PAGE_SHIFT; page < extent->end >> PAGE_SHIFT; page++) {
+		who = vt->before[page];
+		if (extent->kind == PDDGPU_EXTENT_RESOURCE ?
+		    who == VREC_FREE || who == VREC_DRIVER || vt->bo[who - 1]->res != extent->res :
+		    who != (extent->kind == PDDGPU_EXTENT_FREE ? VREC_FREE : VREC_DRIVER)) {
+			KUNIT_FAIL(test, "page %llu of %u, kind %u", page, who, extent->kind);
+			return false;
+		}
+	}
+	return true;
+}
+
 /**
  * pddgpu_vrec_expect_rebuilt() - what holds after each recovery
  * @test: the test, with who had which page before it
@@ -256,6 +276,7 @@ void pddgpu_vrec_expect_rebuilt(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, memcmp(vt->before, vt->after, sizeof(vt->before)));
 	pddgpu_vrec_map(test, true, vt->after);
 	KUNIT_EXPECT_EQ(test, 0, memcmp(vt->before, vt->after, sizeof(vt->before)));
+	KUNIT_EXPECT_EQ(test, VREC_SIZE, pddgpu_vram_mgr_walk(vt->mgr, 0, vrec_tour, test));
 	for (page = 0; page < VREC_PAGES; page++) {
 		if (!vt->before[page])
 			continue;

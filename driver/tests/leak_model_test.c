@@ -18,6 +18,7 @@
 
 #define MODEL_BEGIN	(1000000ull * NSEC_PER_SEC)
 #define MODEL_READERS	3
+#define MODEL_CLIENTS	40
 
 /**
  * struct model_object - an object as the model has it
@@ -33,6 +34,10 @@ struct model_object {
 	u32 handles;
 	/** @zombie: freed */
 	bool zombie;
+	/** @forgiven: from before the baseline */
+	bool forgiven;
+	/** @region: where it is */
+	u8 region;
 	/** @class: by the last check */
 	u8 class;
 };
@@ -59,6 +64,10 @@ struct model {
 	u64 last;
 	/** @iter: readers in the middle of it */
 	struct pddgpu_leak_iter *iter[MODEL_READERS];
+	/** @owners: the same, of owners */
+	struct pddgpu_leak_owner_iter *owners[MODEL_READERS];
+	/** @client: who allocates */
+	struct pddgpu_leak_client client[MODEL_CLIENTS];
 };
 
 static void model_fini(void *data)
@@ -66,10 +75,14 @@ static void model_fini(void *data)
 	struct model *model = data;
 	u32 i;
 
-	for (i = 0; i < MODEL_READERS; i++)
+	for (i = 0; i < MODEL_READERS; i++) {
 		pddgpu_leak_iter_destroy(model->iter[i]);
+		pddgpu_leak_owner_iter_destroy(model->owners[i]);
+	}
 	for (i = 0; i < model->room; i++)
 		pddgpu_leak_untrack(model->leaks, &model->objects[i].node);
+	for (i = 0; i < MODEL_CLIENTS; i++)
+		pddgpu_leak_client_fini(model->leaks, &model->client[i]);
 	vfree(model->objects);
 }
 
@@ -88,7 +101,11 @@ static struct model *model_create(struct kunit *test, u32 room)
 	for (i = 0; i < MODEL_READERS; i++) {
 		model->iter[i] = pddgpu_leak_iter_create(model->leaks);
 		KUNIT_ASSERT_NOT_NULL(test, model->iter[i]);
+		model->owners[i] = pddgpu_leak_owner_iter_create(model->leaks);
+		KUNIT_ASSERT_NOT_NULL(test, model->owners[i]);
 	}
+	for (i = 0; i < MODEL_CLIENTS; i++)
+		model->client[i].client_id = i + 1;
 	model->age_ms[PDDGPU_LEAK_SUSPICIOUS] = PDDGPU_LEAK_SUSPICIOUS_AGE_MS;
 	model->age_ms[PDDGPU_LEAK_CONFIRMED] = PDDGPU_LEAK_CONFIRMED_AGE_MS;
 	pddgpu_kunit_seed(test, &model->rnd);
@@ -116,9 +133,14 @@ static void model_bear(struct kunit *test, struct model *model, struct model_obj
 	/* Some look at the clock before others, and come behind them */
 	if (!pddgpu_kunit_below(&model->rnd, 4))
 		birth.now = pddgpu_kunit_now - pddgpu_kunit_below(&model->rnd, NSEC_PER_SEC);
+	obj->region = pddgpu_kunit_below(&model->rnd, PDDGPU_LEAK_REGIONS);
+	birth.domain = BIT(obj->region);
+	if (pddgpu_kunit_below(&model->rnd, 8))
+		birth.client = &model->client[pddgpu_kunit_below(&model->rnd, MODEL_CLIENTS)];
 	obj->size = birth.size;
 	obj->handles = birth.has_handle;
 	obj->zombie = false;
+	obj->forgiven = false;
 	obj->class = PDDGPU_LEAK_YOUNG;
 	pddgpu_leak_track(model->leaks, &obj->node, &birth);
 	if (birth.has_handle)
@@ -163,6 +185,23 @@ static void model_zombie(struct model *model, struct model_object *obj)
 	pddgpu_leak_zombie(model->leaks, &obj->node);
 }
 
+static void model_move(struct model *model, struct model_object *obj)
+{
+	if (obj->zombie)
+		return;
+	obj->region = pddgpu_kunit_below(&model->rnd, PDDGPU_LEAK_REGIONS);
+	pddgpu_leak_set_domain(model->leaks, &obj->node, BIT(obj->region));
+}
+
+static void model_forgive(struct model *model)
+{
+	u32 i;
+
+	pddgpu_leak_set_baseline(model->leaks);
+	for (i = 0; i < model->room; i++)
+		model->objects[i].forgiven = model->objects[i].birth;
+}
+
 static enum pddgpu_leak_state model_state(const struct model_object *obj)
 {
 	if (obj->zombie)
@@ -193,12 +232,16 @@ static void model_check(struct model *model, struct pddgpu_leak_summary *sum)
 
 		if (!obj->birth)
 			continue;
+		pddgpu_leak_count_add(&sum->total, 1, obj->size);
+		pddgpu_leak_count_add(&sum->state[model_state(obj)], 1, obj->size);
+		if (obj->forgiven) {
+			pddgpu_leak_count_add(&sum->baseline, 1, obj->size);
+			continue;
+		}
 		class = model_class(model, obj);
 		while (obj->class < class)
 			pddgpu_leak_count_add(&model->entered[++obj->class], 1, obj->size);
 		obj->class = class;
-		pddgpu_leak_count_add(&sum->total, 1, obj->size);
-		pddgpu_leak_count_add(&sum->state[model_state(obj)], 1, obj->size);
 		pddgpu_leak_count_add(&sum->class[class], 1, obj->size);
 	}
 	memcpy(sum->entered, model->entered, sizeof(sum->entered));
@@ -247,6 +290,39 @@ static void model_expect_cohorts(struct kunit *test, struct model *model)
 	KUNIT_EXPECT_EQ(test, all, model->alive);
 }
 
+static void model_add_held(struct pddgpu_leak_held *sum, const struct pddgpu_leak_held *held)
+{
+	int i;
+
+	for (i = 0; i < PDDGPU_LEAK_REGIONS * PDDGPU_LEAK_STATES; i++)
+		pddgpu_leak_count_add(&sum->in[0][0] + i, (&held->in[0][0] + i)->objects,
+				      (&held->in[0][0] + i)->bytes);
+}
+
+/* By region and state: the tracker's sums, and those of its owners together */
+static void model_expect_held(struct kunit *test, struct model *model)
+{
+	struct pddgpu_leak_held *held = kunit_kzalloc(test, 3 * sizeof(*held), GFP_KERNEL);
+	const struct pddgpu_leak_owner_held *owner;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, held);
+	for (i = 0; i < model->room; i++) {
+		struct model_object *obj = &model->objects[i];
+
+		if (obj->birth)
+			pddgpu_leak_count_add(&held[0].in[obj->region][model_state(obj)], 1,
+					      obj->size);
+	}
+	pddgpu_leak_get_held(model->leaks, &held[1]);
+	KUNIT_EXPECT_MEMEQ(test, &held[0], &held[1], sizeof(*held));
+	pddgpu_leak_owner_iter_rewind(model->owners[0]);
+	while ((owner = pddgpu_leak_owner_iter_next(model->owners[0])))
+		model_add_held(&held[2], &owner->held);
+	KUNIT_EXPECT_MEMEQ(test, &held[0], &held[2], sizeof(*held));
+	kunit_kfree(test, held);
+}
+
 static void model_expect(struct kunit *test, struct model *model)
 {
 	struct pddgpu_leak_summary sum, expect;
@@ -254,6 +330,7 @@ static void model_expect(struct kunit *test, struct model *model)
 	model_check(model, &expect);
 	pddgpu_leak_check(model->leaks, &sum);
 	KUNIT_EXPECT_MEMEQ(test, &sum, &expect, sizeof(sum));
+	model_expect_held(test, model);
 	model_expect_cohorts(test, model);
 }
 
@@ -273,6 +350,8 @@ static void model_read(struct kunit *test, struct model *model)
 {
 	struct pddgpu_leak_iter *iter = model->iter[pddgpu_kunit_below(&model->rnd,
 								       MODEL_READERS)];
+	struct pddgpu_leak_owner_iter *owners = model->owners[pddgpu_kunit_below(&model->rnd,
+										 MODEL_READERS)];
 	u32 n = pddgpu_kunit_below(&model->rnd, 100);
 	struct pddgpu_leak_summary expect;
 
@@ -281,6 +360,11 @@ static void model_read(struct kunit *test, struct model *model)
 		pddgpu_leak_iter_rewind(iter);
 	}
 	while (n-- && pddgpu_leak_iter_next(iter))
+		;
+	if (!pddgpu_kunit_below(&model->rnd, 4))
+		pddgpu_leak_owner_iter_rewind(owners);
+	n = pddgpu_kunit_below(&model->rnd, 50);
+	while (n-- && pddgpu_leak_owner_iter_next(owners))
 		;
 }
 
@@ -333,7 +417,11 @@ static void model_step(struct kunit *test, struct model *model, u32 crowd)
 		if (obj->birth)
 			model_zombie(model, obj);
 		break;
-	case 95 ... 96:
+	case 95:
+		if (obj->birth)
+			model_move(model, obj);
+		break;
+	case 96:
 		pddgpu_kunit_now += pddgpu_kunit_below(&model->rnd, NSEC_PER_SEC);
 		break;
 	default:
@@ -352,6 +440,8 @@ static void model_test_histories(struct kunit *test)
 		model_step(test, model, crowd);
 		if (!pddgpu_kunit_below(&model->rnd, 500))
 			model_set_age(test, model);
+		if (!pddgpu_kunit_below(&model->rnd, 3000))
+			model_forgive(model);
 		if (!pddgpu_kunit_below(&model->rnd, 200))
 			model_expect(test, model);
 		if (!pddgpu_kunit_below(&model->rnd, 1000))

@@ -426,6 +426,113 @@ static void leak_test_records(struct kunit *test)
 	pddgpu_leak_untrack(leaks, live);
 }
 
+/* Where it is, what it is, whose it is: all of it at once, and none when it is gone */
+static void leak_test_held(struct kunit *test)
+{
+	static const u32 domains[] = { 4, 2, 1 };
+	struct pddgpu_leak_tracker *leaks = leak_of(test);
+	struct pddgpu_leak_node *node = leak_node(test, 3 * SZ_4K, false);
+	struct pddgpu_leak_owner_iter *iter = pddgpu_leak_owner_iter_create(leaks);
+	const struct pddgpu_leak_owner_held *owner;
+	struct pddgpu_leak_held held, none = {};
+	enum pddgpu_leak_region region = PDDGPU_LEAK_VRAM;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, iter);
+	KUNIT_EXPECT_NULL(test, pddgpu_leak_owner_iter_next(iter));
+	for (i = 0; i < ARRAY_SIZE(domains); i++) {
+		pddgpu_leak_set_domain(leaks, node, domains[i]);
+		region = pddgpu_leak_region_of(domains[i]);
+		pddgpu_leak_get_held(leaks, &held);
+		KUNIT_EXPECT_EQ(test, held.in[region][PDDGPU_LEAK_ORPHAN].bytes, 3 * SZ_4K);
+		held.in[region][PDDGPU_LEAK_ORPHAN] = (struct pddgpu_leak_count) {};
+		KUNIT_EXPECT_MEMEQ(test, &held, &none, sizeof(held));
+	}
+	KUNIT_EXPECT_EQ(test, region, PDDGPU_LEAK_CPU);
+	pddgpu_leak_zombie(leaks, node);
+	pddgpu_leak_get_held(leaks, &held);
+	KUNIT_EXPECT_EQ(test, held.in[region][PDDGPU_LEAK_ZOMBIE].objects, 1);
+	KUNIT_EXPECT_EQ(test, held.in[region][PDDGPU_LEAK_ORPHAN].objects, 0);
+
+	/* Nobody's, and that is a line of its own */
+	pddgpu_leak_owner_iter_rewind(iter);
+	owner = pddgpu_leak_owner_iter_next(iter);
+	KUNIT_ASSERT_NOT_NULL(test, owner);
+	KUNIT_EXPECT_EQ(test, owner->client_id, 0);
+	KUNIT_EXPECT_EQ(test, owner->pid, 0);
+	KUNIT_EXPECT_MEMEQ(test, &owner->held, &held, sizeof(held));
+	KUNIT_EXPECT_NULL(test, pddgpu_leak_owner_iter_next(iter));
+
+	pddgpu_leak_untrack(leaks, node);
+	pddgpu_leak_get_held(leaks, &held);
+	KUNIT_EXPECT_MEMEQ(test, &held, &none, sizeof(held));
+	pddgpu_leak_owner_iter_rewind(iter);
+	KUNIT_EXPECT_NULL(test, pddgpu_leak_owner_iter_next(iter));
+	pddgpu_leak_owner_iter_destroy(iter);
+	pddgpu_leak_owner_iter_destroy(NULL);
+}
+
+/* What is forgiven is so to the ns, and whatever becomes of the edges */
+static void leak_test_baseline(struct kunit *test)
+{
+	struct pddgpu_leak_tracker *leaks = leak_of(test);
+	struct pddgpu_leak_node *old = leak_node(test, SZ_4K, true), *new;
+	struct pddgpu_leak_summary sum;
+
+	pddgpu_leak_set_baseline(leaks);
+	new = leak_node(test, SZ_8K, true);
+	pddgpu_leak_check(leaks, &sum);
+	KUNIT_EXPECT_EQ(test, sum.baseline.objects, 1);
+	KUNIT_EXPECT_EQ(test, sum.baseline.bytes, SZ_4K);
+	leak_expect_classes(test, 1, 0, 0);
+	pddgpu_kunit_now += PDDGPU_LEAK_CONFIRMED_AGE_MS * NSEC_PER_MSEC + 1;
+	leak_expect_classes(test, 0, 0, 1);
+	pddgpu_leak_check(leaks, &sum);
+	KUNIT_EXPECT_EQ(test, sum.entered[PDDGPU_LEAK_CONFIRMED].objects, 1);
+	KUNIT_EXPECT_EQ(test, sum.entered[PDDGPU_LEAK_CONFIRMED].bytes, SZ_8K);
+	/* Of what is confirmed already */
+	pddgpu_leak_set_baseline(leaks);
+	leak_expect_classes(test, 0, 0, 0);
+	pddgpu_leak_set_age(leaks, PDDGPU_LEAK_SUSPICIOUS, PDDGPU_LEAK_AGE_MAX_MS);
+	pddgpu_leak_set_age(leaks, PDDGPU_LEAK_SUSPICIOUS, 1);
+	leak_expect_classes(test, 0, 0, 0);
+	pddgpu_leak_untrack(leaks, old);
+	pddgpu_leak_check(leaks, &sum);
+	KUNIT_EXPECT_EQ(test, sum.baseline.objects, 1);
+	pddgpu_leak_untrack(leaks, new);
+	pddgpu_leak_check(leaks, &sum);
+	KUNIT_EXPECT_EQ(test, sum.baseline.objects, 0);
+	KUNIT_EXPECT_EQ(test, sum.baseline.bytes, 0);
+	KUNIT_EXPECT_EQ(test, sum.entered[PDDGPU_LEAK_CONFIRMED].objects, 1);
+}
+
+static void leak_test_label(struct kunit *test)
+{
+	struct pddgpu_leak_tracker *leaks = leak_of(test);
+	const struct pddgpu_leak_birth birth = { .size = SZ_4K, .domain = 4 };
+	struct pddgpu_leak_named named = {};
+	struct pddgpu_leak_record record;
+	char texts[2][8] = { "first", "second" };
+	char *first = texts[0], *second = texts[1];
+
+	/* One that is not tracked has a label all the same */
+	KUNIT_EXPECT_NULL(test, pddgpu_leak_set_label(leaks, &named, first));
+	pddgpu_leak_read_named(leaks, &named, &record);
+	KUNIT_EXPECT_STREQ(test, record.label, "first");
+	KUNIT_EXPECT_EQ(test, record.size, 0);
+	pddgpu_leak_track(leaks, &named.node, &birth);
+	KUNIT_EXPECT_PTR_EQ(test, pddgpu_leak_set_label(leaks, &named, second), first);
+	pddgpu_leak_read_named(leaks, &named, &record);
+	KUNIT_EXPECT_STREQ(test, record.label, "second");
+	KUNIT_EXPECT_EQ(test, record.size, SZ_4K);
+	KUNIT_EXPECT_EQ(test, record.domain, 4);
+	KUNIT_EXPECT_PTR_EQ(test, pddgpu_leak_set_label(leaks, &named, NULL), second);
+	pddgpu_leak_read_named(leaks, &named, &record);
+	KUNIT_EXPECT_STREQ(test, record.label, "");
+	KUNIT_EXPECT_NULL(test, named.label);
+	pddgpu_leak_untrack(leaks, &named.node);
+}
+
 static void leak_test_object_bytes(struct kunit *test)
 {
 	/* Requirement: at most 64 for each */
@@ -449,6 +556,9 @@ static struct kunit_case leak_test_cases[] = {
 	KUNIT_CASE(leak_test_births_differ),
 	KUNIT_CASE(leak_test_owners),
 	KUNIT_CASE(leak_test_records),
+	KUNIT_CASE(leak_test_held),
+	KUNIT_CASE(leak_test_baseline),
+	KUNIT_CASE(leak_test_label),
 	KUNIT_CASE(leak_test_object_bytes),
 	{}
 };

@@ -16,6 +16,7 @@
 #include "kunit_device.h"
 
 #include "pddgpu_device.h"
+#include "pddgpu_extent.h"
 #include "pddgpu_res_cursor.h"
 #include "pddgpu_vram_clear.h"
 #include "pddgpu_vram_mgr.h"
@@ -285,6 +286,80 @@ static void vmodel_expect(struct kunit *test, struct vmodel *model)
 			VMODEL_SIZE - VMODEL_VISIBLE - (model->used - model->visible));
 }
 
+/**
+ * struct vmodel_tour - a walk over all of VRAM
+ */
+struct vmodel_tour {
+	/** @test: the test */
+	struct kunit *test;
+	/** @at: what has been told of so far ends here */
+	u64 at;
+	/** @steps: how many more in this go */
+	u32 steps;
+	/** @sum: bytes of each kind */
+	u64 sum[PDDGPU_EXTENT_RESOURCE + 1];
+};
+
+static bool vmodel_has(struct ttm_resource *res, u64 at)
+{
+	struct pddgpu_res_cursor cur;
+
+	for (pddgpu_res_first(res, 0, res->size, &cur); cur.remaining;
+	     pddgpu_res_next(&cur, cur.size)) {
+		if (at >= cur.offset && at < cur.offset + cur.size)
+			return true;
+	}
+	return false;
+}
+
+static bool vmodel_tour_fn(const struct pddgpu_extent *extent, void *data)
+{
+	bool nobodys = extent->kind == PDDGPU_EXTENT_FREE;
+	bool held = extent->kind == PDDGPU_EXTENT_RESOURCE;
+	struct vmodel_tour *tour = data;
+	struct vmodel *model = tour->test->priv;
+	u64 page;
+
+	if (extent->start != tour->at || extent->end <= extent->start ||
+	    !extent->res == held) {
+		KUNIT_FAIL(tour->test, "%#llx to %#llx after %#llx, kind %u", extent->start,
+			   extent->end, tour->at, extent->kind);
+		return false;
+	}
+	for (page = extent->start >> PAGE_SHIFT; page < extent->end >> PAGE_SHIFT; page++) {
+		if (nobodys != !(model->page[page] & VMODEL_USED))
+			KUNIT_FAIL(tour->test, "page %llu, kind %u", page, extent->kind);
+	}
+	if (extent->res)
+		KUNIT_EXPECT_TRUE(tour->test, vmodel_has(extent->res, extent->start));
+	tour->sum[extent->kind] += extent->end - extent->start;
+	tour->at = extent->end;
+	return --tour->steps;
+}
+
+/* What lies where, some at a time, as the model has it: each byte once */
+static void vmodel_expect_map(struct kunit *test, struct vmodel *model)
+{
+	struct vmodel_tour tour = { .test = test };
+	u64 from = 0;
+
+	while (from < VMODEL_SIZE && from == tour.at) {
+		tour.steps = 1 + pddgpu_kunit_below(&model->rnd, 50);
+		from = pddgpu_vram_mgr_walk(model->mgr, from, vmodel_tour_fn, &tour);
+	}
+	KUNIT_EXPECT_EQ(test, tour.at, VMODEL_SIZE);
+	KUNIT_EXPECT_EQ(test, tour.sum[PDDGPU_EXTENT_RESOURCE], model->used);
+	KUNIT_EXPECT_EQ(test, tour.sum[PDDGPU_EXTENT_CLEARING], model->held);
+	KUNIT_EXPECT_EQ(test, tour.sum[PDDGPU_EXTENT_KERNEL], 0);
+	/* From the middle of something, and beyond the end */
+	tour.at = pddgpu_kunit_below(&model->rnd, VMODEL_PAGES) << PAGE_SHIFT;
+	tour.steps = 3;
+	from = pddgpu_vram_mgr_walk(model->mgr, tour.at, vmodel_tour_fn, &tour);
+	KUNIT_EXPECT_EQ(test, from, tour.at);
+	KUNIT_EXPECT_EQ(test, VMODEL_SIZE, pddgpu_vram_mgr_walk(model->mgr, VMODEL_SIZE,
+								vmodel_tour_fn, &tour));
+}
+
 static void vmodel_test_histories(struct kunit *test)
 {
 	struct vmodel *model = test->priv;
@@ -302,8 +377,10 @@ static void vmodel_test_histories(struct kunit *test)
 			vmodel_free(test, model, at);
 		else if (model->used < crowd * (u64)SZ_1M)
 			vmodel_alloc(test, model, at);
-		if (!(i % 400))
+		if (!(i % 400)) {
 			vmodel_expect(test, model);
+			vmodel_expect_map(test, model);
+		}
 		cond_resched();
 	}
 	/* It has happened, what it is about */

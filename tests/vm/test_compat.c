@@ -20,6 +20,8 @@ _Static_assert(sizeof(struct drm_pddgpu_query) == 24, "query");
 _Static_assert(sizeof(struct drm_pddgpu_device_info) == 88, "device_info");
 _Static_assert(sizeof(struct drm_pddgpu_segment) == 24, "segment");
 _Static_assert(sizeof(struct drm_pddgpu_domain_usage) == 40, "domain_usage");
+_Static_assert(sizeof(struct drm_pddgpu_ownership) == 72, "ownership");
+_Static_assert(sizeof(struct drm_pddgpu_gem_set_label) == 16, "gem_set_label");
 _Static_assert(sizeof(struct drm_pddgpu_memory_stats) ==
 	       (31 + 3 * PDDGPU_LATENCY_BUCKETS) * 8, "memory_stats");
 
@@ -29,6 +31,8 @@ _Static_assert(offsetof(struct drm_pddgpu_gem_map, offset) == 8, "gem_map");
 _Static_assert(offsetof(struct drm_pddgpu_gem_map, flags) == 24, "gem_map");
 _Static_assert(offsetof(struct drm_pddgpu_gem_info, offset) == 16, "gem_info");
 _Static_assert(offsetof(struct drm_pddgpu_query, data) == 8, "query");
+_Static_assert(offsetof(struct drm_pddgpu_ownership, used) == 8, "ownership");
+_Static_assert(offsetof(struct drm_pddgpu_gem_set_label, label) == 8, "gem_set_label");
 _Static_assert(offsetof(struct drm_pddgpu_device_info, vram_size) == 32, "device_info");
 
 #if defined(__x86_64__)
@@ -97,8 +101,9 @@ static void every_call(void **state)
 	struct drm_pddgpu_gem_info *info = low_memory;
 	struct drm_pddgpu_gem_set_domain *set = low_memory;
 	struct drm_pddgpu_gem_destroy *destroy = low_memory;
+	struct drm_pddgpu_gem_set_label *label = low_memory;
 	uint32_t handle;
-	char *bytes;
+	char *bytes, *text;
 
 	skip_without_gate();
 	*create = (struct drm_pddgpu_gem_create) { .size = 3 * PDT_PAGE, .domains = PDT_BOTH };
@@ -127,6 +132,19 @@ static void every_call(void **state)
 	assert_u64(info->size, 3 * PDT_PAGE);
 	assert_int_equal(info->domain, PDT_GTT);
 
+	*label = (struct drm_pddgpu_gem_set_label) {
+		.handle = handle,
+		.label = (uintptr_t)strcpy((char *)low_memory + 512, "of 32 bits"),
+	};
+	assert_ok(call32(s->fd, DRM_IOCTL_PDDGPU_GEM_SET_LABEL, label));
+	text = pdt_debugfs_read("gem_info");
+	assert_non_null(text);
+	assert_non_null(strstr(text, " label of\\04032\\040bits\n"));
+	free(text);
+	/* A pointer is one of 64 bits all the same */
+	label->label |= 1ULL << 32;
+	assert_err(EFAULT, call32(s->fd, DRM_IOCTL_PDDGPU_GEM_SET_LABEL, label));
+
 	*destroy = (struct drm_pddgpu_gem_destroy) { .handle = handle };
 	assert_ok(call32(s->fd, DRM_IOCTL_PDDGPU_GEM_DESTROY, destroy));
 	assert_err(ENOENT, call32(s->fd, DRM_IOCTL_PDDGPU_GEM_DESTROY, destroy));
@@ -151,6 +169,7 @@ static void queries(void **state)
 	struct drm_pddgpu_query *query = low_memory;
 	struct drm_pddgpu_memory_stats *answer = (void *)((char *)low_memory + 1024);
 	struct drm_pddgpu_memory_stats stats;
+	struct drm_pddgpu_ownership ownership[3];
 
 	skip_without_gate();
 	*query = (struct drm_pddgpu_query) {
@@ -162,6 +181,13 @@ static void queries(void **state)
 	assert_int_equal(query->size, sizeof(*answer));
 	assert_ok(pdt_stats(s->fd, &stats));
 	assert_memory_equal(answer, &stats, sizeof(stats));
+
+	query->type = PDDGPU_QUERY_OWNERSHIP;
+	query->size = sizeof(ownership);
+	assert_ok(call32(s->fd, DRM_IOCTL_PDDGPU_QUERY, query));
+	assert_int_equal(query->size, sizeof(ownership));
+	assert_ok(pdt_ownership(s->fd, ownership));
+	assert_memory_equal(answer, ownership, sizeof(ownership));
 }
 
 #define compat_test(f) cmocka_unit_test_setup_teardown(f, setup32, teardown32)

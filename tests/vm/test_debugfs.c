@@ -38,7 +38,11 @@ static const struct {
 	mode_t mode;
 } files[] = {
 	{ "memory_stats", 0400 },
-	{ "leak_objects", 0400 },
+	{ "leak_objects", 0600 },
+	{ "gem_info", 0400 },
+	{ "owners", 0400 },
+	{ "vram_blocks", 0400 },
+	{ "gtt_blocks", 0400 },
 	{ "trigger_leak_check", 0200 },
 	{ "leak_check_interval", 0600 },
 	{ "leak_threshold", 0600 },
@@ -225,6 +229,7 @@ static const char *const writable[] = {
 	"leak_confirmed_age", "leak_monitor_enabled", "vram_retry_count", "vram_retry_delay",
 	"gtt_retry_count", "gtt_retry_delay", "reset_stats", "page_out", "unpageable_limits",
 	"check", "recover", "inject_error", "recover_count", "recover_delay", "reset",
+	"leak_objects",
 };
 
 /* A file's text, or what the health file counts where it cannot be read */

@@ -264,16 +264,24 @@ static void undo_map_dmabuf(struct scene *s)
 	close(s->dmabuf);
 }
 
+static int act_label(struct scene *s)
+{
+	return pdt_set_label(s->fd, s->buf.handle, s->step->text);
+}
+
 /* What asks, and what goes: nothing of it may fail for want of memory. */
 static int act_ask(struct scene *s)
 {
 	struct drm_pddgpu_memory_stats stats;
+	struct drm_pddgpu_ownership own[3];
 	struct drm_pddgpu_gem_info info;
 	struct drm_pddgpu_device_info device;
 	int rc = pdt_stats(s->fd, &stats);
 
 	if (!rc)
 		rc = pdt_device_info(s->fd, &device);
+	if (!rc)
+		rc = pdt_ownership(s->fd, own);
 	return rc ? rc : pdt_info(s->fd, s->buf.handle, &info);
 }
 
@@ -462,11 +470,17 @@ static const struct step steps[] = {
 	{ .name = "map a dma-buf", .where = PDT_VRAM, .prepare = prepare_import,
 	  .act = act_map_dmabuf, .undo = undo_map_dmabuf, .no_copy = true },
 	{ .name = "ask", .where = PDT_VRAM, .act = act_ask },
+	{ .name = "label", .where = PDT_VRAM, .act = act_label, .text = "x" },
 	{ .name = "destroy", .prepare = prepare_create, .act = act_destroy, .domains = PDT_VRAM },
 	{ .name = "close a file", .prepare = prepare_file, .act = act_close,
 	  .domains = VRAM_GTT_CPU, .no_copy = true },
 	{ .name = "read leak_objects", .where = PDT_VRAM, .act = act_read_debugfs,
 	  .text = "leak_objects" },
+	{ .name = "read owners", .where = PDT_VRAM, .act = act_read_debugfs, .text = "owners" },
+	{ .name = "read vram_blocks", .where = PDT_VRAM, .act = act_read_debugfs,
+	  .text = "vram_blocks" },
+	{ .name = "read gem_info", .where = PDT_VRAM, .act = act_read_debugfs,
+	  .text = "gem_info" },
 	{ .name = "read residency", .where = PDT_VRAM, .act = act_read_debugfs,
 	  .text = "residency" },
 	{ .name = "read memory_stats", .where = PDT_VRAM, .act = act_read_debugfs,

@@ -20,6 +20,8 @@ static void assert_no_handle(int fd, uint32_t handle)
 	assert_err(ENOENT, pdt_set_domain(fd, handle, PDT_GTT, &now));
 	assert_err(ENOENT, pdt_export(fd, handle, &dmabuf));
 	assert_err(ENOENT, pdt_destroy(fd, handle));
+	assert_err(ENOENT, pdt_set_label(fd, handle, "nothing"));
+	assert_err(ENOENT, pdt_set_label(fd, handle, NULL));
 	/* DRM's own, which says it differently */
 	assert_err(EINVAL, pdt_ioctl(fd, DRM_IOCTL_GEM_CLOSE, &gem_close));
 }
@@ -130,6 +132,7 @@ static void bad_pointers(void **state)
 		DRM_IOCTL_PDDGPU_GEM_CREATE, DRM_IOCTL_PDDGPU_GEM_MAP,
 		DRM_IOCTL_PDDGPU_GEM_INFO, DRM_IOCTL_PDDGPU_GEM_DESTROY,
 		DRM_IOCTL_PDDGPU_GEM_SET_DOMAIN, DRM_IOCTL_PDDGPU_QUERY,
+		DRM_IOCTL_PDDGPU_GEM_SET_LABEL,
 	};
 	struct pdt_state *s = *state;
 	struct drm_pddgpu_gem_create create = { .size = PDT_PAGE, .domains = PDT_VRAM };
@@ -158,7 +161,8 @@ static void unknown_calls(void **state)
 	struct pdt_state *s = *state;
 	char data[64] = "";
 
-	for (unsigned int nr = DRM_PDDGPU_QUERY + 1; DRM_COMMAND_BASE + nr < DRM_COMMAND_END; nr++)
+	for (unsigned int nr = DRM_PDDGPU_GEM_SET_LABEL + 1;
+	     DRM_COMMAND_BASE + nr < DRM_COMMAND_END; nr++)
 		assert_err(EINVAL, pdt_ioctl(s->fd, DRM_IOWR(DRM_COMMAND_BASE + nr, char[64]),
 					     data));
 }

@@ -47,7 +47,8 @@ static int read_debugfs(void *arg)
 		"leak_monitor_enabled", "vram_retry_count", "vram_retry_delay",
 		"gtt_retry_count", "gtt_retry_delay", "vram_mm", "gtt_mm", "reset_stats",
 		"residency", "page_out", "unpageable_limits", "health", "check",
-		"recover", "inject_error", "recover_count", "recover_delay",
+		"recover", "inject_error", "recover_count", "recover_delay", "owners",
+		"gem_info", "vram_blocks", "gtt_blocks",
 	};
 	char path[PATH_MAX];
 

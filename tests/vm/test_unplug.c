@@ -78,6 +78,7 @@ static int all_say_enodev(int fd, uint32_t handle, int dmabuf)
 	struct drm_pddgpu_memory_stats stats;
 	struct drm_pddgpu_device_info device;
 	struct drm_gem_close gem_close = { .handle = handle };
+	struct drm_pddgpu_ownership ownership[3];
 	struct drm_pddgpu_gem_info info;
 	char name[16];
 	struct drm_version version = { .name = name, .name_len = sizeof(name) };
@@ -91,7 +92,9 @@ static int all_say_enodev(int fd, uint32_t handle, int dmabuf)
 	child_check(pdt_info(fd, handle, &info) == -ENODEV);
 	child_check(pdt_set_domain(fd, handle, PDT_GTT, NULL) == -ENODEV);
 	child_check(pdt_destroy(fd, handle) == -ENODEV);
+	child_check(pdt_set_label(fd, handle, "gone") == -ENODEV);
 	child_check(pdt_stats(fd, &stats) == -ENODEV);
+	child_check(pdt_ownership(fd, ownership) == -ENODEV);
 	child_check(pdt_device_info(fd, &device) == -ENODEV);
 	child_check(pdt_export(fd, handle, &other_fd) == -ENODEV);
 	child_check(pdt_import(fd, dmabuf, &other) == -ENODEV);

@@ -83,6 +83,7 @@ static void assert_all_say_eio(int fd, uint32_t handle, uint32_t syncobj, int dm
 	struct drm_pddgpu_memory_stats stats;
 	struct drm_pddgpu_device_info device;
 	struct drm_pddgpu_gem_info info;
+	struct drm_pddgpu_ownership ownership[3];
 	struct drm_pddgpu_segment segments[4];
 	char name[16];
 	struct drm_version version = { .name = name, .name_len = sizeof(name) };
@@ -98,7 +99,9 @@ static void assert_all_say_eio(int fd, uint32_t handle, uint32_t syncobj, int dm
 	assert_err(EIO, pdt_wait_idle(fd, handle, 0));
 	assert_err(EIO, pdt_set_domain(fd, handle, PDT_GTT, NULL));
 	assert_err(EIO, pdt_submit(fd, &op, 1));
+	assert_err(EIO, pdt_set_label(fd, handle, "wedged"));
 	assert_err(EIO, pdt_stats(fd, &stats));
+	assert_err(EIO, pdt_ownership(fd, ownership));
 	assert_err(EIO, pdt_device_info(fd, &device));
 	assert_err(EIO, pdt_segments(fd, segments, 4, &count));
 	assert_err(EIO, pdt_export(fd, handle, &other_fd));

@@ -227,3 +227,24 @@ FZ_RUN(raw)
 	return fz_file_ioctl(lane, arg[0], request,
 			     fz_pointer(lane, arg[4], data, arg[2] % sizeof(data)));
 }
+
+/* file, handle, pointer, seed, pad: a label, that may be too long or have no end */
+FZ_RUN(label)
+{
+	uint64_t random = arg[3] | 1;
+	char text[96];
+	struct drm_pddgpu_gem_set_label args = {
+		.handle = fz_handle(lane, arg[0], arg[1]),
+		.pad = (uint32_t)arg[4],
+	};
+
+	for (size_t i = 0; i < sizeof(text); i += 8) {
+		uint64_t r = pdt_random(&random);
+
+		memcpy(text + i, &r, 8);
+	}
+	if (arg[3] & 7)
+		text[arg[3] % 70] = '\0';
+	args.label = (uintptr_t)fz_pointer(lane, arg[2], text, sizeof(text));
+	return fz_file_ioctl(lane, arg[0], DRM_IOCTL_PDDGPU_GEM_SET_LABEL, &args);
+}

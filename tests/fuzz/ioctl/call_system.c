@@ -49,7 +49,8 @@ static const char *const files[] = {
 	"leak_object_bytes", "vram_retry_count", "vram_retry_delay", "gtt_retry_count",
 	"gtt_retry_delay", "vram_mm", "gtt_mm", "residency", "page_out", "unpageable_limits",
 	"reset_stats", "clients", "name", "gem_names", "health", "check", "recover",
-	"recover_count", "recover_delay", "pm_state", "gtt_mm", "residency",
+	"recover_count", "recover_delay", "pm_state", "gtt_mm", "residency", "owners",
+	"vram_blocks", "gtt_blocks", "gem_info",
 };
 
 /* A number as somebody may write it */
@@ -95,6 +96,10 @@ static uint64_t fitting(const char *file, bool right, uint64_t value)
 FZ_RUN(file_write)
 {
 	static const char *const managers[] = { "vram", "gtt", "device", "vram\n", "system" };
+	static const char *const commands[] = {
+		"scan", "clear\n", "scan=on", "scan=1", "scan=off", "dump=%llu", "dump=0x%llx",
+		"scan=%llu",
+	};
 	static const char *const segments[] = { "vram", "gtt", "system", "vram_invisible", "x" };
 	const char *file = files[arg[0] % PDT_ARRAY_SIZE(files)];
 	const char *segment = segments[arg[2] % PDT_ARRAY_SIZE(segments)];
@@ -107,6 +112,9 @@ FZ_RUN(file_write)
 	else if (!strcmp(file, "page_out"))
 		snprintf(text, sizeof(text), "%s %lluK", segment,
 			 (unsigned long long)(arg[2] >> 8 & 0xfff));
+	else if (!strcmp(file, "leak_objects"))
+		snprintf(text, sizeof(text), commands[(arg[1] >> 2) % PDT_ARRAY_SIZE(commands)],
+			 (unsigned long long)value);
 	else if (!strcmp(file, "check") || !strcmp(file, "recover"))
 		snprintf(text, sizeof(text), "%s", managers[arg[2] % PDT_ARRAY_SIZE(managers)]);
 	else if (!strcmp(file, "unpageable_limits"))

@@ -257,7 +257,7 @@ static uint64_t argument(char type, uint64_t *random)
 		return one_in(random, 2) ? 0 : one_in(random, 20) ? any(random) :
 		       1 + below(random, 8);
 	case 'q':
-		return one_in(random, 20) ? any(random) : below(random, 5);
+		return one_in(random, 20) ? any(random) : below(random, 6);
 	case 'x':
 		return query_size(random);
 	case 'u':

@@ -12,6 +12,7 @@ ERRNOS(e_wait, EINVAL, ENOENT, ETIME);
 ERRNOS(e_set_domain, EINVAL, ENOENT, E2BIG, EBUSY, EDQUOT, ENOMEM);
 ERRNOS(e_submit, EINVAL, E2BIG, ENOENT, EFAULT, EBUSY, ENOMEM, EAGAIN);
 ERRNOS(e_query, EINVAL, EFAULT, ENOMEM);
+ERRNOS(e_label, EINVAL, EFAULT, ENOENT, ENOMEM);
 /* What DRM says where the driver has no word in it */
 ERRNOS(e_export, EINVAL, ENOENT, ENOMEM, EMFILE);
 ERRNOS(e_import, EINVAL, ENOENT, ENOMEM, EBADF, E2BIG, EBUSY, EOPNOTSUPP);
@@ -35,6 +36,7 @@ const struct fz_kind fz_kinds[] = {
 	KIND(add_sync, "1spi", 0, NULL),
 	KIND(submit, "fuupNNN", 280, e_submit),
 	KIND(query, "fqxup", 48, e_query),
+	KIND(label, "fhuvp", 40, e_label),
 	KIND(raw, "fk2ruv", 48, NULL),
 	KIND(get_cap, "f2", 4, e_cap),
 	KIND(set_client_cap, "f22", 4, e_cap),

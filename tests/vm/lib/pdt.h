@@ -306,6 +306,49 @@ int pdt_control_peek(uint64_t addr, void *data, size_t bytes);
 int pdt_sleep(const char *how);
 int pdt_pm_number(const char *name, int64_t *value);
 
+/* owners.c */
+
+/**
+ * struct pdt_owner - a line of owners
+ */
+struct pdt_owner {
+	/** @client: DRM client */
+	uint64_t client;
+	/** @pid: process */
+	int pid;
+	/** @comm: its name, as it is printed */
+	char comm[68];
+	/** @bytes: by VRAM, GTT, CPU; then by LIVE, ORPHAN, ZOMBIE */
+	uint64_t bytes[3][3];
+	/** @objects: by LIVE, ORPHAN, ZOMBIE */
+	uint64_t objects[3];
+};
+
+/**
+ * struct pdt_block - a line of vram_blocks or gtt_blocks
+ */
+struct pdt_block {
+	/** @offset: in the segment */
+	uint64_t offset;
+	/** @size: bytes */
+	uint64_t size;
+	/** @state: a word */
+	char state[12];
+	/** @client: DRM client */
+	unsigned long long client;
+	/** @pid: process */
+	int pid;
+	/** @comm: its name, as it is printed */
+	char comm[68];
+};
+
+int pdt_ownership(int fd, struct drm_pddgpu_ownership out[3]);
+int pdt_set_label(int fd, uint32_t handle, const char *label);
+struct pdt_owner *pdt_owners(size_t *count);
+struct pdt_block *pdt_blocks(const char *file, size_t *count);
+bool pdt_blocks_whole(const struct pdt_block *blocks, size_t count, uint64_t size);
+uint64_t pdt_blocks_sum(const struct pdt_block *blocks, size_t count, const char *state);
+
 /* vgem.c */
 int pdt_vgem_open(void);
 int pdt_vgem_create(int vgem, uint32_t *handle, int *dmabuf);
