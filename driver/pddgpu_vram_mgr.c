@@ -214,6 +214,9 @@ int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
 	INIT_LIST_HEAD(&mgr->live);
 	INIT_LIST_HEAD(&mgr->inject.lost);
 
+	ret = pddgpu_cgroup_init(&mgr->manager, drm, "vram", size);
+	if (ret)
+		return ret;
 	ret = drmm_mutex_init(drm, &mgr->lock);
 	if (ret)
 		return ret;
