@@ -233,6 +233,7 @@ void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file 
 
 bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
 			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);
+u64 pddgpu_leak_totals(struct pddgpu_leak_tracker *tracker, pid_t pid, u64 *all);
 unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
 					struct pddgpu_leak_owner_record *out, unsigned int max);
 
