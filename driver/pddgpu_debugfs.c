@@ -22,6 +22,7 @@
 #include <drm/ttm/ttm_resource.h>
 
 #include "pddgpu_debugfs.h"
+#include "pddgpu_debugfs_evict.h"
 #include "pddgpu_debugfs_health.h"
 #include "pddgpu_debugfs_pm.h"
 #include "pddgpu_debugfs_residency.h"
@@ -367,6 +368,7 @@ void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
 	if (!inodes)
 		return;
 
+	pddgpu_debugfs_evict_init(pdev, root);
 	pddgpu_debugfs_residency_init(pdev, root);
 	pddgpu_debugfs_health_init(pdev, root);
 	pddgpu_debugfs_pm_init(pdev, root);
