@@ -266,6 +266,22 @@ int pdt_control_peek(uint64_t addr, void *data, size_t bytes);
 int pdt_sleep(const char *how);
 int pdt_pm_number(const char *name, int64_t *value);
 
+/* uevent.c */
+int pdt_uevents_open(void);
+bool pdt_uevent_wait(int fd, const char *line, unsigned int ms, char *event, size_t room);
+int pdt_uevent_u64(const char *event, const char *name, uint64_t *value);
+
+/* trace.c */
+int pdt_trace_on(const char *event);
+int pdt_trace_off(void);
+bool pdt_trace_has(const char *event);
+char *pdt_trace_read(void);
+const char *pdt_trace_find(const char *trace, const char *event, const char *const words[]);
+int pdt_trace_u64(const char *line, const char *field, uint64_t *value);
+
+/* sysfs: a figure of the card's */
+int pdt_sysfs_u64(const char *name, uint64_t *value);
+
 /* vgem.c */
 int pdt_vgem_open(void);
 int pdt_vgem_create(int vgem, uint32_t *handle, int *dmabuf);
@@ -276,6 +292,7 @@ int pdt_vgem_signal(int vgem, uint32_t fence);
 bool pdt_module_loaded(void);
 int pdt_module_unload(void);
 int pdt_module_load(void);
+int pdt_module_load_with(const char *const parameters[]);
 int pdt_parameter(const char *name, const char *value);
 int pdt_wait_for_card(void);
 int pdt_pci_write(const char *device, const char *file, const char *text);
