@@ -18,6 +18,7 @@ help:
 #: make test     every test: checks, the device, the harness, the driver in VMs
 #: make test-debug  the tests in VMs on a kernel that watches: KASAN, lockdep,
 #:               kmemleak and more; see docs/testing.md. Builds it the first time
+#: make kernels  build for several kernels, test each a little, print a table
 #: make soak     hours of hangs, resets, sleeps, removals and fuzzing
 #: make coverage as test-debug, and say which lines of the driver ran
 #: make bench    measure the driver in a VM, beside others: see docs/bench.md
@@ -30,10 +31,11 @@ help:
 #: make setup    install the Debian packages that all this needs
 #: make clean    remove what was built (not the cache of kernels)
 #:
-#: KERNEL=6.12     the VM's kernel: a version, or a Debian suite no newer than
-#:                 the host's compiler, such as bookworm-backports
+#: KERNEL=6.12     the VM's kernel: a version, or a Debian suite, such as
+#:                 trixie-backports; its compiler is fetched too if need be
 #: KDIR=DIR        a kernel tree built by yourself instead
 #: PDDGPU_CACHE=DIR  where kernels are kept (~/.cache/pddgpu)
+#: KERNELS= TESTS=  for make kernels: names as for KERNEL, programs of tests/vm
 #: BENCH=OPTIONS   for make bench, such as --quick
 #: TIME= COUNT= SEED=  for make fuzz-ioctl: seconds, ioctls, random numbers
 #: TIMEOUT=SECONDS   time limit of one VM (demo 120, test 600, else 300)
@@ -73,6 +75,9 @@ coverage: setup
 check: setup
 	@scripts/check
 
+kernels: setup
+	@exec scripts/kernels $(KERNELS) $(if $(TESTS),-- $(TESTS))
+
 bench: device module
 	@$(MAKE) --no-print-directory -s -C bench
 	@exec scripts/bench $(BENCH)
@@ -90,4 +95,4 @@ shell: device module example
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example build demo test soak test-debug coverage check bench fuzz-ioctl shell clean
+.PHONY: help setup fuzz-device device module example build demo test soak test-debug coverage check kernels bench fuzz-ioctl shell clean

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "pddgpu_bo.h"
+#include "pddgpu_bo_trace.h"
 #include "pddgpu_chip.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
@@ -309,7 +310,7 @@ void pddgpu_bo_destroy(struct ttm_buffer_object *tbo)
 
 	pddgpu_loss_fini(bo);
 	/* A listed node is always valid memory */
-	pddgpu_leak_untrack(pdev->leaks, &bo->leak);
+	pddgpu_bo_trace_destroyed(pdev, bo);
 	pddgpu_account_end(pdev->account, &bo->account);
 
 	if (bo->import)
@@ -354,6 +355,7 @@ static void pddgpu_bo_created(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
 	pddgpu_account_begin(&bo->account, birth.size, pddgpu_bo_region(bo->domains),
 			     pddgpu_bo_region(birth.domain), param->dma_buf);
 	pddgpu_leak_track(pdev->leaks, &bo->leak, &birth);
+	pddgpu_bo_trace_created(pdev, bo, param->client ? param->client->client_id : 0);
 }
 
 /* With @seen the CPU has to clear it: VRAM that it reaches, or none. */

@@ -30,6 +30,8 @@ struct pddgpu_unpageable_client;
 struct pddgpu_bo {
 	/** @tbo: TTM's part, with the GEM object in it; its reservation guards the rest */
 	struct ttm_buffer_object tbo;
+	/** @number: its name in tracepoints, given out once; 0 until it is made; constant */
+	u64 number;
 	/** @domains: where it may live, PDDGPU_GEM_DOMAIN_* */
 	u32 domains;
 	/**

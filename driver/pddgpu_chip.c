@@ -154,6 +154,28 @@ struct pddgpu_chip *pddgpu_chip_init(struct drm_device *drm, struct pddgpu_hw *h
 }
 
 /**
+ * pddgpu_chip_limit_vram() - take a chip for one with less VRAM
+ * @chip: the chip, before anybody else has looked at it
+ * @size: bytes, a multiple of a page; no less than the driver itself needs. More than
+ *	there is changes nothing
+ */
+void pddgpu_chip_limit_vram(struct pddgpu_chip *chip, u64 size)
+{
+	u32 i;
+
+	chip->vram_size = min(chip->vram_size, size);
+	chip->vram_visible_size = min(chip->vram_visible_size, size);
+	for (i = 0; i < chip->segment_count; i++) {
+		struct pddgpu_segment *segment = &chip->segments[i];
+		u64 end = chip->vram_start + chip->vram_size;
+
+		if (segment->kind != PDDGPU_SEGMENT_LOCAL)
+			continue;
+		segment->size = segment->base < end ? min(segment->size, end - segment->base) : 0;
+	}
+}
+
+/**
  * pddgpu_chip_system_memory() - how much PCIe memory the system gives
  * @chip: the chip
  * @ram_size: the machine's RAM in bytes

@@ -66,6 +66,7 @@ struct pddgpu_chip {
 
 struct pddgpu_chip *pddgpu_chip_init(struct drm_device *drm, struct pddgpu_hw *hw);
 u64 pddgpu_chip_system_memory(const struct pddgpu_chip *chip, u64 ram_size);
+void pddgpu_chip_limit_vram(struct pddgpu_chip *chip, u64 size);
 void pddgpu_chip_set_page_directory(const struct pddgpu_chip *chip, u32 index,
 				    u64 entry);
 

@@ -9,6 +9,7 @@
 
 #include <drm/drm_buddy.h>
 #include <linux/device.h>
+#include <linux/err.h>
 #include <linux/kobject.h>
 
 #include <drm/drm_device.h>
@@ -19,6 +20,7 @@
 #include <drm/gpu_scheduler.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_resource.h>
 #include <drm/ttm/ttm_tt.h>
 
 /* Whether a buffer is active is said in any case before drivers could choose */
@@ -43,11 +45,25 @@
 #define gpu_buddy_block_is_clear	drm_buddy_block_is_clear
 #define gpu_buddy_block_is_free		drm_buddy_block_is_free
 #define gpu_buddy_block_is_split	drm_buddy_block_is_split
+#define gpu_buddy_block_is_allocated	drm_buddy_block_is_allocated
 #define GPU_BUDDY_RANGE_ALLOCATION	DRM_BUDDY_RANGE_ALLOCATION
 #define GPU_BUDDY_TOPDOWN_ALLOCATION	DRM_BUDDY_TOPDOWN_ALLOCATION
 #define GPU_BUDDY_CONTIGUOUS_ALLOCATION	DRM_BUDDY_CONTIGUOUS_ALLOCATION
 #define GPU_BUDDY_CLEAR_ALLOCATION	DRM_BUDDY_CLEAR_ALLOCATION
 #define GPU_BUDDY_CLEARED		DRM_BUDDY_CLEARED
+#endif
+
+/* Two of a block's states became the allocator's own affair with 7.1 or so */
+#ifndef PDDGPU_HAVE_BUDDY_BLOCK_STATES
+static inline bool gpu_buddy_block_is_split(const struct gpu_buddy_block *block)
+{
+	return (block->header & GPU_BUDDY_HEADER_STATE) == GPU_BUDDY_SPLIT;
+}
+
+static inline bool gpu_buddy_block_is_allocated(const struct gpu_buddy_block *block)
+{
+	return (block->header & GPU_BUDDY_HEADER_STATE) == GPU_BUDDY_ALLOCATED;
+}
 #endif
 
 /*
@@ -231,6 +247,23 @@ static inline struct list_head *pddgpu_ttm_pinned(struct ttm_device *ttm)
 #else
 	return &ttm->pinned;
 #endif
+}
+
+/*
+ * The dmem cgroup controller came with 6.14: TTM charges what a manager gives out
+ * to its region. Before the manager is initialised, so that the region outlives it.
+ */
+static inline int pddgpu_cgroup_init(struct ttm_resource_manager *man,
+				     struct drm_device *drm, const char *name, u64 size)
+{
+#ifdef PDDGPU_HAVE_CGROUP_REGION
+	struct dmem_cgroup_region *region = drmm_cgroup_register_region(drm, name, size);
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	man->cg = region;
+#endif
+	return 0;
 }
 
 /*

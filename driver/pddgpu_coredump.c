@@ -23,6 +23,7 @@
 #include "pddgpu_engine.h"
 #include "pddgpu_gart.h"
 #include "pddgpu_hw.h"
+#include "pddgpu_trace.h"
 
 /* Of the job's operations the first are enough to know it by */
 #define PDDGPU_COREDUMP_OPS	64u
@@ -159,6 +160,7 @@ void pddgpu_fault_report(struct drm_device *drm, const struct pddgpu_fault *faul
 	int len = strnlen(job->comm, sizeof(job->comm));
 	char buffer[64] = "";
 
+	trace_fault(drm->dev, fault->engine, fault->status, fault->addr, job->client_id);
 	if (fault->handle)
 		snprintf(buffer, sizeof(buffer), ", buffer handle %u offset %#llx",
 			 fault->handle, fault->offset);

@@ -21,6 +21,7 @@
 #include <drm/ttm/ttm_resource.h>
 
 #include "pddgpu_debugfs.h"
+#include "pddgpu_debugfs_evict.h"
 #include "pddgpu_debugfs_gem.h"
 #include "pddgpu_debugfs_health.h"
 #include "pddgpu_debugfs_leak.h"
@@ -33,10 +34,8 @@
 #include "pddgpu_leak.h"
 #include "pddgpu_monitor.h"
 #include "pddgpu_stats.h"
+#include "pddgpu_tunable.h"
 #include "pddgpu_vram_mgr.h"
-
-#define PDDGPU_RETRY_COUNT_MAX		100
-#define PDDGPU_RETRY_DELAY_MAX_MS	10000
 
 /* The longest number that is read, with a sign, a newline and room to spare */
 #define PDDGPU_NUMBER_MAX		32
@@ -117,83 +116,11 @@ static int reset_stats_set(struct pddgpu_device *pdev, u64 value)
 	return 0;
 }
 
-static u64 suspicious_age_get(struct pddgpu_device *pdev)
-{
-	return pddgpu_leak_get_age(pdev->leaks, PDDGPU_LEAK_SUSPICIOUS);
-}
-
-static int suspicious_age_set(struct pddgpu_device *pdev, u64 ms)
-{
-	return pddgpu_leak_set_age(pdev->leaks, PDDGPU_LEAK_SUSPICIOUS, ms);
-}
-
-static u64 confirmed_age_get(struct pddgpu_device *pdev)
-{
-	return pddgpu_leak_get_age(pdev->leaks, PDDGPU_LEAK_CONFIRMED);
-}
-
-static int confirmed_age_set(struct pddgpu_device *pdev, u64 ms)
-{
-	return pddgpu_leak_set_age(pdev->leaks, PDDGPU_LEAK_CONFIRMED, ms);
-}
-
 static u64 leak_object_bytes_get(struct pddgpu_device *pdev)
 {
 	return pddgpu_leak_object_bytes();
 }
 
-static int retry_set(u32 *setting, u64 value, u32 max)
-{
-	if (value > max)
-		return -ERANGE;
-
-	WRITE_ONCE(*setting, value);
-	return 0;
-}
-
-static u64 vram_retry_count_get(struct pddgpu_device *pdev)
-{
-	return READ_ONCE(pddgpu_vram_mgr_retry(pdev->vram_mgr)->count);
-}
-
-static int vram_retry_count_set(struct pddgpu_device *pdev, u64 count)
-{
-	return retry_set(&pddgpu_vram_mgr_retry(pdev->vram_mgr)->count, count,
-			 PDDGPU_RETRY_COUNT_MAX);
-}
-
-static u64 vram_retry_delay_get(struct pddgpu_device *pdev)
-{
-	return READ_ONCE(pddgpu_vram_mgr_retry(pdev->vram_mgr)->delay_ms);
-}
-
-static int vram_retry_delay_set(struct pddgpu_device *pdev, u64 ms)
-{
-	return retry_set(&pddgpu_vram_mgr_retry(pdev->vram_mgr)->delay_ms, ms,
-			 PDDGPU_RETRY_DELAY_MAX_MS);
-}
-
-static u64 gtt_retry_count_get(struct pddgpu_device *pdev)
-{
-	return READ_ONCE(pddgpu_gtt_mgr_retry(pdev->gtt_mgr)->count);
-}
-
-static int gtt_retry_count_set(struct pddgpu_device *pdev, u64 count)
-{
-	return retry_set(&pddgpu_gtt_mgr_retry(pdev->gtt_mgr)->count, count,
-			 PDDGPU_RETRY_COUNT_MAX);
-}
-
-static u64 gtt_retry_delay_get(struct pddgpu_device *pdev)
-{
-	return READ_ONCE(pddgpu_gtt_mgr_retry(pdev->gtt_mgr)->delay_ms);
-}
-
-static int gtt_retry_delay_set(struct pddgpu_device *pdev, u64 ms)
-{
-	return retry_set(&pddgpu_gtt_mgr_retry(pdev->gtt_mgr)->delay_ms, ms,
-			 PDDGPU_RETRY_DELAY_MAX_MS);
-}
 
 static const struct pddgpu_debugfs_file debugfs_files[] = {
 	{ "memory_stats", .show = memory_stats_show },
@@ -202,20 +129,26 @@ static const struct pddgpu_debugfs_file debugfs_files[] = {
 	  .set = pddgpu_memory_stats_set_leak_check_interval },
 	{ "leak_threshold", .get = pddgpu_memory_stats_get_leak_threshold,
 	  .set = pddgpu_memory_stats_set_leak_threshold },
-	{ "leak_suspicious_age", .get = suspicious_age_get, .set = suspicious_age_set },
-	{ "leak_confirmed_age", .get = confirmed_age_get, .set = confirmed_age_set },
+	{ "leak_suspicious_age", .get = pddgpu_tunable_get_suspicious_age,
+	  .set = pddgpu_tunable_set_suspicious_age },
+	{ "leak_confirmed_age", .get = pddgpu_tunable_get_confirmed_age,
+	  .set = pddgpu_tunable_set_confirmed_age },
 	{ "leak_monitor_enabled", .get = pddgpu_memory_stats_get_leak_monitor_enabled,
 	  .set = pddgpu_memory_stats_set_leak_monitor_enabled },
 	{ "leak_object_bytes", .get = leak_object_bytes_get },
-	{ "vram_retry_count", .get = vram_retry_count_get, .set = vram_retry_count_set },
-	{ "vram_retry_delay", .get = vram_retry_delay_get, .set = vram_retry_delay_set },
-	{ "gtt_retry_count", .get = gtt_retry_count_get, .set = gtt_retry_count_set },
-	{ "gtt_retry_delay", .get = gtt_retry_delay_get, .set = gtt_retry_delay_set },
+	{ "vram_retry_count", .get = pddgpu_tunable_get_vram_retry_count,
+	  .set = pddgpu_tunable_set_vram_retry_count },
+	{ "vram_retry_delay", .get = pddgpu_tunable_get_vram_retry_delay,
+	  .set = pddgpu_tunable_set_vram_retry_delay },
+	{ "gtt_retry_count", .get = pddgpu_tunable_get_gtt_retry_count,
+	  .set = pddgpu_tunable_set_gtt_retry_count },
+	{ "gtt_retry_delay", .get = pddgpu_tunable_get_gtt_retry_delay,
+	  .set = pddgpu_tunable_set_gtt_retry_delay },
 	{ "health", .show = pddgpu_debugfs_health_show },
-	{ "recover_count", .get = pddgpu_debugfs_recover_count_get,
-	  .set = pddgpu_debugfs_recover_count_set },
-	{ "recover_delay", .get = pddgpu_debugfs_recover_delay_get,
-	  .set = pddgpu_debugfs_recover_delay_set },
+	{ "recover_count", .get = pddgpu_tunable_get_recover_count,
+	  .set = pddgpu_tunable_set_recover_count },
+	{ "recover_delay", .get = pddgpu_tunable_get_recover_delay,
+	  .set = pddgpu_tunable_set_recover_delay },
 	{ "vram_mm", .show = vram_mm_show },
 	{ "gtt_mm", .show = gtt_mm_show },
 	{ "reset_stats", .set = reset_stats_set },
@@ -297,6 +230,7 @@ void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
 	pddgpu_debugfs_leak_init(pdev, root);
 	pddgpu_debugfs_gem_init(pdev, root);
 	pddgpu_debugfs_owners_init(pdev, root);
+	pddgpu_debugfs_evict_init(pdev, root);
 	pddgpu_debugfs_residency_init(pdev, root);
 	pddgpu_debugfs_health_init(pdev, root);
 	pddgpu_debugfs_pm_init(pdev, root);

@@ -17,9 +17,6 @@
 #include "pddgpu_health.h"
 #include "pddgpu_vram_mgr.h"
 
-#define HEALTH_RECOVER_COUNT_MAX	100
-#define HEALTH_RECOVER_DELAY_MAX_MS	10000
-
 /* The longest line that is taken: two words and room to spare */
 #define HEALTH_LINE_MAX			32
 
@@ -88,60 +85,6 @@ int pddgpu_debugfs_health_show(struct seq_file *m, struct pddgpu_device *pdev)
 	seq_printf(m, "gtt_used_size: %llu\n", gtt.used_size);
 	seq_printf(m, "gtt_buffers: %llu\n", gtt.buffers);
 	health_show_manager(m, "gtt", &gtt.health);
-	return 0;
-}
-
-/**
- * pddgpu_debugfs_recover_count_get() - how often managers recover by themselves
- * @pdev: the device
- *
- * Return: attempts.
- */
-u64 pddgpu_debugfs_recover_count_get(struct pddgpu_device *pdev)
-{
-	return READ_ONCE(pddgpu_vram_mgr_health(pdev->vram_mgr)->recover_count);
-}
-
-/**
- * pddgpu_debugfs_recover_count_set() - set it, for both
- * @pdev: the device
- * @count: 0 to 100; from the next attempt on
- *
- * Return: 0 or -ERANGE.
- */
-int pddgpu_debugfs_recover_count_set(struct pddgpu_device *pdev, u64 count)
-{
-	if (count > HEALTH_RECOVER_COUNT_MAX)
-		return -ERANGE;
-	WRITE_ONCE(pddgpu_vram_mgr_health(pdev->vram_mgr)->recover_count, count);
-	WRITE_ONCE(pddgpu_gtt_mgr_health(pdev->gtt_mgr)->recover_count, count);
-	return 0;
-}
-
-/**
- * pddgpu_debugfs_recover_delay_get() - when they do
- * @pdev: the device
- *
- * Return: ms before the first attempt.
- */
-u64 pddgpu_debugfs_recover_delay_get(struct pddgpu_device *pdev)
-{
-	return READ_ONCE(pddgpu_vram_mgr_health(pdev->vram_mgr)->recover_delay_ms);
-}
-
-/**
- * pddgpu_debugfs_recover_delay_set() - set it, for both
- * @pdev: the device
- * @ms: 0 to 10000
- *
- * Return: 0 or -ERANGE.
- */
-int pddgpu_debugfs_recover_delay_set(struct pddgpu_device *pdev, u64 ms)
-{
-	if (ms > HEALTH_RECOVER_DELAY_MAX_MS)
-		return -ERANGE;
-	WRITE_ONCE(pddgpu_vram_mgr_health(pdev->vram_mgr)->recover_delay_ms, ms);
-	WRITE_ONCE(pddgpu_gtt_mgr_health(pdev->gtt_mgr)->recover_delay_ms, ms);
 	return 0;
 }
 

@@ -10,9 +10,5 @@ struct seq_file;
 
 void pddgpu_debugfs_health_init(struct pddgpu_device *pdev, struct dentry *root);
 int pddgpu_debugfs_health_show(struct seq_file *m, struct pddgpu_device *pdev);
-u64 pddgpu_debugfs_recover_count_get(struct pddgpu_device *pdev);
-int pddgpu_debugfs_recover_count_set(struct pddgpu_device *pdev, u64 count);
-u64 pddgpu_debugfs_recover_delay_get(struct pddgpu_device *pdev);
-int pddgpu_debugfs_recover_delay_set(struct pddgpu_device *pdev, u64 ms);
 
 #endif /* PDDGPU_DEBUGFS_HEALTH_H */

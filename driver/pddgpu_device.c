@@ -29,6 +29,7 @@
 #include "pddgpu_stats.h"
 #include "pddgpu_swap.h"
 #include "pddgpu_ttm.h"
+#include "pddgpu_tunable.h"
 #include "pddgpu_unpageable.h"
 #include "pddgpu_vram_mgr.h"
 
@@ -46,6 +47,7 @@ static int pddgpu_device_init_hw(struct pddgpu_device *pdev, struct pci_dev *pci
 	pdev->chip = pddgpu_chip_init(&pdev->drm, pdev->hw);
 	if (IS_ERR(pdev->chip))
 		return PTR_ERR(pdev->chip);
+	pddgpu_tunable_limit_vram(pdev);
 	return pddgpu_hw_map_vram(pdev->hw, pdev->chip->vram_bar_offset,
 				  pdev->chip->vram_visible_size);
 }
@@ -81,7 +83,8 @@ static int pddgpu_device_init_memory(struct pddgpu_device *pdev)
 	if (ret)
 		return ret;
 	ret = pddgpu_gtt_mgr_init(pdev->gtt_mgr, drm, &pdev->ttm, chip->gtt_size,
-				  pdev->system_limit);
+				  pddgpu_tunable_gtt_size(pdev, min(chip->gtt_size,
+								    pdev->system_limit)));
 	if (ret)
 		return ret;
 	ret = pddgpu_ttm_init_evict(pdev);
@@ -184,6 +187,7 @@ static int pddgpu_device_init_parts(struct pddgpu_device *pdev, struct pci_dev *
 	ret = pddgpu_monitor_init(pdev);
 	if (ret)
 		return ret;
+	pddgpu_tunable_preset(pdev);
 	ret = pddgpu_device_init_engines(pdev, pci);
 	if (ret)
 		return ret;

@@ -24,6 +24,7 @@
 #include "pddgpu_reset.h"
 #include "pddgpu_submit.h"
 #include "pddgpu_syncobj.h"
+#include "pddgpu_sysfs.h"
 
 #define PDDGPU_IOCTL(name, func) \
 	DRM_IOCTL_DEF_DRV(PDDGPU_##name, func, DRM_RENDER_ALLOW)
@@ -205,6 +206,7 @@ static struct pci_driver pddgpu_pci_driver = {
 	.remove = pddgpu_pci_remove,
 	.shutdown = pddgpu_pci_shutdown,
 	.driver.pm = pm_sleep_ptr(&pddgpu_pm_ops),
+	.dev_groups = pddgpu_sysfs_groups,
 };
 module_pci_driver(pddgpu_pci_driver);
 

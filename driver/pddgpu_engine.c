@@ -30,6 +30,7 @@
 #include "pddgpu_hw.h"
 #include "pddgpu_job.h"
 #include "pddgpu_ring.h"
+#include "pddgpu_trace.h"
 
 /* Room in the ring is counted in packets of this size, the largest */
 #define PDDGPU_ENGINE_CREDIT	sizeof(struct pddgpu_pkt_copy)
@@ -48,7 +49,7 @@
 #define PDDGPU_ENGINE_DOUBT	msecs_to_jiffies(500)
 static unsigned int job_timeout_ms = 5000;
 module_param(job_timeout_ms, uint, 0444);
-MODULE_PARM_DESC(job_timeout_ms, "time after which an engine that gets no further is taken for hung");
+MODULE_PARM_DESC(job_timeout_ms, "Milliseconds after which an engine that gets no further is taken for hung (default: 5000)");
 
 /**
  * pddgpu_engine_emit() - write a job into the ring
@@ -252,6 +253,8 @@ static struct dma_fence *pddgpu_engine_begin_job(struct pddgpu_engine *engine,
 	spin_lock(&engine->lock);
 	list_add_tail(&job->link, &engine->jobs);
 	spin_unlock(&engine->lock);
+	trace_job_run(engine->drm->dev, engine->index, job->fence->base.seqno, job->client_id,
+		      job->count, job->bytes);
 	pddgpu_engine_emit(engine, job, false);
 	pddgpu_engine_kick(engine);
 	return dma_fence_get(&job->fence->base);
@@ -282,6 +285,19 @@ static struct dma_fence *pddgpu_engine_run_job(struct drm_sched_job *base)
 	return fence;
 }
 
+/* A job is over. One that was never in the ring, or that the CPU did, has number 0. */
+static void pddgpu_engine_trace_done(struct pddgpu_engine *engine, struct pddgpu_job *job)
+{
+	struct drm_sched_fence *fence = job->base.s_fence;
+	u64 ns = 0;
+
+	if (job->emitted && dma_fence_is_signaled(&fence->finished))
+		ns = ktime_to_ns(ktime_sub(dma_fence_timestamp(&fence->finished),
+					   dma_fence_timestamp(&fence->scheduled)));
+	trace_job_done(engine->drm->dev, engine->index, job->emitted ? job->fence->base.seqno : 0,
+		       job->client_id, ns, fence->finished.error);
+}
+
 static void pddgpu_engine_free_job(struct drm_sched_job *base)
 {
 	struct pddgpu_job *job = to_pddgpu_job(base);
@@ -290,6 +306,8 @@ static void pddgpu_engine_free_job(struct drm_sched_job *base)
 	spin_lock(&engine->lock);
 	list_del_init(&job->link);
 	spin_unlock(&engine->lock);
+	if (trace_job_done_enabled())
+		pddgpu_engine_trace_done(engine, job);
 	pddgpu_job_forget(base->s_fence);
 	pddgpu_job_free(job);
 	if (atomic_dec_and_test(&engine->alive))

@@ -16,6 +16,7 @@
 #include "pddgpu_engine_internal.h"
 #include "pddgpu_hw.h"
 #include "pddgpu_job.h"
+#include "pddgpu_trace.h"
 
 /*
  * A job that hangs although data depends on it is tried so often before the chip is
@@ -190,6 +191,7 @@ static void pddgpu_engine_recover(struct pddgpu_engine *engine)
 
 	error = pddgpu_engine_report(engine, guilty);
 	ret = pddgpu_engine_reset(engine, guilty);
+	trace_engine_reset(engine->drm->dev, engine->index, ret);
 	/* Whoever is told that the card is gone ends the jobs */
 	if (ret == -ENODEV)
 		return;

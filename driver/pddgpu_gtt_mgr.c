@@ -16,10 +16,6 @@
 #include "pddgpu_gtt_mgr_internal.h"
 #include "pddgpu_health.h"
 
-/* Requirement C5: three times, 5 ms */
-#define PDDGPU_GTT_ALLOC_RETRY_COUNT	3
-#define PDDGPU_GTT_ALLOC_RETRY_DELAY	5
-
 /* A buffer of this size gets an address that large page table leaves fit */
 #define PDDGPU_GTT_LEAF_PAGES		(SZ_2M >> PAGE_SHIFT)
 

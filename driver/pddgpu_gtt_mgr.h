@@ -17,6 +17,10 @@ struct ttm_device;
 struct ttm_resource;
 struct ttm_resource_manager;
 
+/* Requirement C5: three times, 5 ms */
+#define PDDGPU_GTT_ALLOC_RETRY_COUNT	3
+#define PDDGPU_GTT_ALLOC_RETRY_DELAY	5
+
 /**
  * struct pddgpu_gtt_stats - the GTT manager's figures (requirement C4)
  */

@@ -17,9 +17,6 @@
 
 #include "pddgpu_health.h"
 
-/* Three attempts, after 100, 200 and 400 ms: each rebuilds everything */
-#define PDDGPU_HEALTH_RECOVER_COUNT	3
-#define PDDGPU_HEALTH_RECOVER_DELAY	100
 /* What fails again sooner than that is not a new story: the attempts count on */
 #define PDDGPU_HEALTH_LASTING		(10 * HZ)
 

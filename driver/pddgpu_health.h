@@ -16,6 +16,10 @@
 struct drm_device;
 struct pddgpu_health;
 
+/* Three attempts, after 100, 200 and 400 ms: each rebuilds everything */
+#define PDDGPU_HEALTH_RECOVER_COUNT	3
+#define PDDGPU_HEALTH_RECOVER_DELAY	100
+
 /* Bytes of a cause in words, its NUL included */
 #define PDDGPU_HEALTH_CAUSE_MAX	96
 

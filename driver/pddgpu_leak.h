@@ -330,6 +330,7 @@ unsigned int pddgpu_leak_read_stack(struct pddgpu_leak_tracker *tracker, u8 stac
 				    unsigned long *frames);
 bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
 			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);
+u64 pddgpu_leak_totals(struct pddgpu_leak_tracker *tracker, pid_t pid, u64 *all);
 unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
 					struct pddgpu_leak_owner_record *out, unsigned int max);
 struct pddgpu_leak_owner_iter *pddgpu_leak_owner_iter_create(struct pddgpu_leak_tracker *tracker);

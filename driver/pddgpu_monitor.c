@@ -13,6 +13,7 @@
 #include <drm/drm_print.h>
 
 #include "pddgpu_device.h"
+#include "pddgpu_event.h"
 #include "pddgpu_gtt_mgr.h"
 #include "pddgpu_leak.h"
 #include "pddgpu_monitor.h"
@@ -157,7 +158,8 @@ void pddgpu_memory_stats_leak_report(struct pddgpu_device *pdev)
  * @pdev: the device
  *
  * Says in the kernel log what is new: objects that have become confirmed leaks,
- * and an alarm that is raised, worsens, or is over.
+ * and an alarm that is raised, worsens, or is over. When it is raised and when it is
+ * over userspace gets a uevent.
  *
  * Context: may sleep.
  */
@@ -166,6 +168,7 @@ void pddgpu_memory_stats_leak_check(struct pddgpu_device *pdev)
 	struct pddgpu_monitor *mon = pdev->monitor;
 	const struct pddgpu_leak_count *confirmed;
 	struct pddgpu_leak_summary found;
+	enum pddgpu_alarm_event event;
 	u64 used, judged;
 
 	mutex_lock(&mon->check);
@@ -182,7 +185,8 @@ void pddgpu_memory_stats_leak_check(struct pddgpu_device *pdev)
 			 confirmed->bytes - mon->confirmed.bytes);
 	mon->confirmed = *confirmed;
 
-	switch (alarm_update(&mon->alarm, judged, mon->threshold)) {
+	event = alarm_update(&mon->alarm, judged, mon->threshold);
+	switch (event) {
 	case PDDGPU_ALARM_RAISED:
 	case PDDGPU_ALARM_WORSENED:
 		drm_err(&pdev->drm, "PDDGPU: Memory leak detected! Total used: %llu MB\n",
@@ -196,6 +200,8 @@ void pddgpu_memory_stats_leak_check(struct pddgpu_device *pdev)
 	case PDDGPU_ALARM_NONE:
 		break;
 	}
+	if (event == PDDGPU_ALARM_RAISED || event == PDDGPU_ALARM_CLEARED)
+		pddgpu_event_leak(pdev, event == PDDGPU_ALARM_RAISED, used, mon->threshold);
 	mutex_unlock(&mon->check);
 }
 

@@ -38,6 +38,7 @@
 #include "pddgpu_irq.h"
 #include "pddgpu_reset.h"
 #include "pddgpu_restart.h"
+#include "pddgpu_trace.h"
 #include "pddgpu_vram_mgr.h"
 
 /* Before the second attempt; twice as long before each that follows */
@@ -241,6 +242,7 @@ static int pddgpu_reset_paused(struct pddgpu_reset *reset)
 static int pddgpu_reset_attempt(struct pddgpu_reset *reset)
 {
 	struct pddgpu_device *pdev = reset->pdev;
+	u64 losses = atomic64_read(&reset->losses);
 	ktime_t start = ktime_get();
 	int ret;
 
@@ -251,6 +253,8 @@ static int pddgpu_reset_attempt(struct pddgpu_reset *reset)
 	ret = pddgpu_reset_paused(reset);
 	pddgpu_reset_engines(pdev, pddgpu_engine_resume);
 	WRITE_ONCE(reset->last_us, ktime_us_delta(ktime_get(), start));
+	trace_chip_reset(pdev->drm.dev, atomic64_read(&reset->losses) != losses,
+			 reset->last_us, ret);
 	if (!ret)
 		drm_notice(&pdev->drm, "PDDGPU: the chip has been reset in %llu us\n",
 			   reset->last_us);

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -28,6 +29,9 @@
 
 /* Items of a list looked at in one go: 4 us each where the CPU is emulated */
 #define PDDGPU_RESIDENCY_BATCH	8
+
+/* How often a segment is looked through that is to be emptied */
+#define PDDGPU_RESIDENCY_ROUNDS	4
 
 /* Memory for so many records at first */
 #define PDDGPU_RESIDENCY_ROOM	1024
@@ -457,6 +461,51 @@ int pddgpu_residency_page_out(struct pddgpu_device *pdev, u32 domain, u64 bytes)
 	pdev->residency->last = out;
 	mutex_unlock(&pdev->residency->lock);
 	return ret;
+}
+
+/**
+ * pddgpu_residency_evict() - make all of a segment non-resident that may be
+ * @pdev: the device
+ * @domain: the segment's, PDDGPU_GEM_DOMAIN_VRAM or PDDGPU_GEM_DOMAIN_GTT
+ *
+ * As pddgpu_residency_page_out(), and once more for what has come back meanwhile; who
+ * goes on using buffers has them back in the end. What is not pageable stays.
+ *
+ * Context: process; takes reservations.
+ * Return: 0 when nothing pageable was left, or what there was keeps coming back;
+ * -EBUSY when what is left may live nowhere else, and the errors of
+ * pddgpu_residency_page_out().
+ */
+int pddgpu_residency_evict(struct pddgpu_device *pdev, u32 domain)
+{
+	u32 mem_type = domain == PDDGPU_GEM_DOMAIN_VRAM ? TTM_PL_VRAM : TTM_PL_TT;
+	struct pddgpu_residency_page_out all = { .domain = domain };
+	unsigned int rounds;
+	int ret, idx;
+
+	ret = mutex_lock_interruptible(&pdev->residency->lock);
+	if (ret)
+		return ret;
+	if (drm_dev_enter(&pdev->drm, &idx)) {
+		for (rounds = 0; rounds < PDDGPU_RESIDENCY_ROUNDS && !ret; rounds++) {
+			struct pddgpu_residency_page_out out = {
+				.domain = domain, .asked = U64_MAX,
+			};
+
+			ret = pddgpu_residency_page_out_domain(pdev, mem_type, &out);
+			all.moved += out.moved;
+			all.buffers += out.buffers;
+			if (signal_pending(current))
+				ret = -ERESTARTSYS;
+		}
+		drm_dev_exit(idx);
+	} else {
+		ret = -ENODEV;
+	}
+	all.asked = all.moved;
+	pdev->residency->last = all;
+	mutex_unlock(&pdev->residency->lock);
+	return ret == -ENOENT ? 0 : ret;
 }
 
 /**

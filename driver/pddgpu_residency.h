@@ -77,6 +77,7 @@ int pddgpu_residency_init(struct pddgpu_device *pdev);
 int pddgpu_residency_read(struct pddgpu_device *pdev, struct pddgpu_residency_list *list);
 void pddgpu_residency_free(struct pddgpu_residency_list *list);
 int pddgpu_residency_page_out(struct pddgpu_device *pdev, u32 domain, u64 bytes);
+int pddgpu_residency_evict(struct pddgpu_device *pdev, u32 domain);
 void pddgpu_residency_evict_vram(struct pddgpu_device *pdev, u64 *moved);
 int pddgpu_residency_last(struct pddgpu_device *pdev,
 			  struct pddgpu_residency_page_out *last);

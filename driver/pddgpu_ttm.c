@@ -11,6 +11,7 @@
 #include <drm/ttm/ttm_pool.h>
 
 #include "pddgpu_bo.h"
+#include "pddgpu_bo_trace.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_copy.h"
 #include "pddgpu_device.h"
@@ -355,7 +356,7 @@ static const struct ttm_device_funcs pddgpu_ttm_funcs = {
 	.ttm_tt_destroy = pddgpu_ttm_tt_destroy,
 	.eviction_valuable = pddgpu_ttm_eviction_valuable,
 	.evict_flags = pddgpu_ttm_evict_flags,
-	.move = pddgpu_bo_move,
+	.move = pddgpu_bo_trace_move,
 	.swap_notify = pddgpu_ttm_swap_notify,
 	.release_notify = pddgpu_ttm_release_notify,
 	.io_mem_reserve = pddgpu_ttm_io_mem_reserve,

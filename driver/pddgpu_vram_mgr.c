@@ -14,10 +14,6 @@
 #include "pddgpu_vram_mgr.h"
 #include "pddgpu_vram_mgr_internal.h"
 
-/* Requirement C5: three times, 10 ms */
-#define PDDGPU_VRAM_ALLOC_RETRY_COUNT	3
-#define PDDGPU_VRAM_ALLOC_RETRY_DELAY	10
-
 static struct pddgpu_vram_mgr *to_pddgpu_vram_mgr(struct ttm_resource_manager *man)
 {
 	return container_of(man, struct pddgpu_vram_mgr, manager);
@@ -214,6 +210,9 @@ int pddgpu_vram_mgr_init(struct pddgpu_vram_mgr *mgr, struct drm_device *drm,
 	INIT_LIST_HEAD(&mgr->live);
 	INIT_LIST_HEAD(&mgr->inject.lost);
 
+	ret = pddgpu_cgroup_init(&mgr->manager, drm, "vram", size);
+	if (ret)
+		return ret;
 	ret = drmm_mutex_init(drm, &mgr->lock);
 	if (ret)
 		return ret;

@@ -19,6 +19,10 @@ struct pddgpu_vram_booking;
 struct pddgpu_vram_mgr;
 struct ttm_device;
 
+/* Requirement C5: three times, 10 ms */
+#define PDDGPU_VRAM_ALLOC_RETRY_COUNT	3
+#define PDDGPU_VRAM_ALLOC_RETRY_DELAY	10
+
 /*
  * Up to this the CPU has cleared visible VRAM before a job is made: it takes
  * 10 us for that, a job 60 and more, see docs/bench.md

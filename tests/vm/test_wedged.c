@@ -6,11 +6,8 @@
  */
 #include "pdt.h"
 
-#include <linux/netlink.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define SIZE	(2 * PDT_MIB)
@@ -21,45 +18,6 @@ static void control(const char *command)
 	char answer[256];
 
 	assert_ok(pdt_control(command, answer, sizeof(answer)));
-}
-
-static int uevents_open(void)
-{
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* Has an event of a DRM device with that line come within the time? */
-static bool uevent_wait(int fd, const char *line, unsigned int ms)
-{
-	uint64_t end = pdt_now_ms() + ms;
-	char text[8192];
-
-	while (pdt_now_ms() < end) {
-		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		bool drm = false, found = false;
-		ssize_t n;
-
-		if (poll(&wait, 1, 100) <= 0)
-			continue;
-		n = recv(fd, text, sizeof(text) - 1, 0);
-		if (n <= 0)
-			continue;
-		text[n] = '\0';
-		for (char *at = text; at < text + n; at += strlen(at) + 1) {
-			drm |= !strcmp(at, "SUBSYSTEM=drm");
-			found |= !strcmp(at, line);
-		}
-		if (drm && found)
-			return true;
-	}
-	return false;
 }
 
 /* Somebody who waits for a job, for as long as it may take */
@@ -180,8 +138,8 @@ static void given_up_and_bound_anew(void **state)
 	struct pdt_state *s = *state;
 	struct pdt_buffer victim, vram, gtt, cpu, fresh;
 	struct waiter waiter = { .fd = s->fd };
-	int events = uevents_open(), sync, dmabuf, fd;
-	uint64_t start, kernel = figure("kernel_bytes");
+	int events = pdt_uevents_open(), sync, dmabuf, fd;
+	uint64_t start, kernel = figure("kernel_bytes"), used;
 	char device[64];
 	pthread_t thread;
 
@@ -204,7 +162,7 @@ static void given_up_and_bound_anew(void **state)
 	start = pdt_now_ms();
 	wedge(s, victim.handle, waiter.syncobj, &sync);
 	assert_int_equal(pthread_create(&thread, NULL, wait_for_job, &waiter), 0);
-	assert_true(uevent_wait(events, "WEDGED=rebind", 30000));
+	assert_true(pdt_uevent_wait(events, "WEDGED=rebind", 30000, NULL, 0));
 	printf("# given up after %llu ms\n", (unsigned long long)(pdt_now_ms() - start));
 	assert_int_equal(pdt_fence_fd_wait(sync, 10000), -ETIME);
 	pthread_join(thread, NULL);
@@ -214,6 +172,10 @@ static void given_up_and_bound_anew(void **state)
 	assert_err(EIO, pdt_reset_chip());
 
 	assert_all_say_eio(s->fd, gtt.handle, waiter.syncobj, dmabuf);
+	/* What it holds can be seen all the same. */
+	assert_ok(pdt_sysfs_u64("mem_info_vram_used", &used));
+	assert_u64(used, figure("vram_used"));
+	assert_true(used >= kernel + SIZE);
 	fd = pdt_open();
 	if (fd >= 0) {
 		uint32_t handle;

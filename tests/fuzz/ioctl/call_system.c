@@ -49,7 +49,7 @@ static const char *const files[] = {
 	"leak_object_bytes", "vram_retry_count", "vram_retry_delay", "gtt_retry_count",
 	"gtt_retry_delay", "vram_mm", "gtt_mm", "residency", "page_out", "unpageable_limits",
 	"reset_stats", "clients", "name", "gem_names", "health", "check", "recover",
-	"recover_count", "recover_delay", "pm_state", "gtt_mm", "residency", "owners",
+	"recover_count", "recover_delay", "pm_state", "evict_vram", "evict_gtt", "owners",
 	"vram_blocks", "gtt_blocks", "gem_info",
 };
 

@@ -20,7 +20,6 @@ int pdt_module_unload(void)
 	return syscall(SYS_delete_module, "pddgpu", O_NONBLOCK) ? -errno : 0;
 }
 
-/* As the kernel would for a card that it has found; waits for the node. */
 /* Sets one that can be set at any time; until the module is loaded again */
 int pdt_parameter(const char *name, const char *value)
 {
@@ -30,14 +29,24 @@ int pdt_parameter(const char *name, const char *value)
 	return pdt_file_write(path, value);
 }
 
-int pdt_module_load(void)
+/* With parameters, at most a dozen, NULL at the end; waits for the node */
+int pdt_module_load_with(const char *const parameters[])
 {
-	static const char *const by_name[] = { "modprobe", "pddgpu", NULL };
-	int status = pdt_command(by_name);
+	const char *words[16] = { "modprobe", "pddgpu" };
 
-	if (status)
+	for (size_t i = 0; i < 12 && parameters[i]; i++)
+		words[2 + i] = parameters[i];
+	if (pdt_command(words))
 		return -ENOEXEC;
 	return pdt_wait_for_card();
+}
+
+/* As the kernel would for a card that it has found; waits for the node. */
+int pdt_module_load(void)
+{
+	static const char *const none[] = { NULL };
+
+	return pdt_module_load_with(none);
 }
 
 /* Waits until the card can be opened. */
@@ -57,6 +66,25 @@ int pdt_wait_for_card(void)
 	close(fd);
 	/* What the guest does with a new node, which may take it a moment */
 	return chmod(pdt_render_path(), 0666) ? -errno : 0;
+}
+
+/* The number that is all of a file of the card's in sysfs */
+int pdt_sysfs_u64(const char *name, uint64_t *value)
+{
+	char path[PATH_MAX], *text, *end;
+
+	if (!pdt_pci_name())
+		return -ENODEV;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pdt_pci_name(), name);
+	text = pdt_file_read(path);
+	if (!text)
+		return -errno;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (end == text || strcmp(end, "\n"))
+		errno = EBADMSG;
+	free(text);
+	return -errno;
 }
 
 /* Writes to a file of a PCI device in sysfs. */

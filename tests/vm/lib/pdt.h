@@ -348,6 +348,21 @@ struct pdt_owner *pdt_owners(size_t *count);
 struct pdt_block *pdt_blocks(const char *file, size_t *count);
 bool pdt_blocks_whole(const struct pdt_block *blocks, size_t count, uint64_t size);
 uint64_t pdt_blocks_sum(const struct pdt_block *blocks, size_t count, const char *state);
+/* uevent.c */
+int pdt_uevents_open(void);
+bool pdt_uevent_wait(int fd, const char *line, unsigned int ms, char *event, size_t room);
+int pdt_uevent_u64(const char *event, const char *name, uint64_t *value);
+
+/* trace.c */
+int pdt_trace_on(const char *event);
+int pdt_trace_off(void);
+bool pdt_trace_has(const char *event);
+char *pdt_trace_read(void);
+const char *pdt_trace_find(const char *trace, const char *event, const char *const words[]);
+int pdt_trace_u64(const char *line, const char *field, uint64_t *value);
+
+/* sysfs: a figure of the card's */
+int pdt_sysfs_u64(const char *name, uint64_t *value);
 
 /* vgem.c */
 int pdt_vgem_open(void);
@@ -359,6 +374,7 @@ int pdt_vgem_signal(int vgem, uint32_t fence);
 bool pdt_module_loaded(void);
 int pdt_module_unload(void);
 int pdt_module_load(void);
+int pdt_module_load_with(const char *const parameters[]);
 int pdt_parameter(const char *name, const char *value);
 int pdt_wait_for_card(void);
 int pdt_pci_write(const char *device, const char *file, const char *text);
