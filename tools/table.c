@@ -95,8 +95,13 @@ static void print_cell(const struct table *table, unsigned int i, const char *te
 	bool last = i + 1 == table->columns_count, cut = wide > width;
 	size_t bytes;
 
+	/* No blanks at the end of a line */
+	if (last && !*text)
+		return;
 	if (i)
 		printf("%*s", GAP, "");
+	if (!*text)
+		style = OUT_PLAIN;
 	bytes = text_fit(text, cut ? width - 1 : width);
 	pad = cut ? 0 : width - wide;
 	if (table->columns[i].right)
