@@ -113,20 +113,27 @@ static void print_figures(const struct map_region *region)
 		putchar('\n');
 }
 
+/* Of a kind that lets rows begin at round addresses */
+static unsigned int picture_columns(void)
+{
+	unsigned int columns = screen.columns > LABEL + 4 ? screen.columns - LABEL : 4;
+
+	return columns < 32 ? columns : columns / 32 * 32;
+}
+
 static void print_region(const struct map *map, const struct map_region *region,
 			 enum map_by by, unsigned int rows)
 {
-	unsigned int columns = screen.columns > LABEL + 4 ? screen.columns - LABEL : 4, row;
+	unsigned int columns = picture_columns(), row;
 	char size[OUT_SIZE_MAX], used[OUT_SIZE_MAX];
 	struct map_cell *cells;
-	uint64_t cell_bytes, pages;
+	uint64_t cell_bytes = MAP_PAGE;
 	size_t count;
 
 	if (region->error || !region->size)
 		return;
-	/* Whole pages, and not more rows than those fill */
-	pages = (region->size + MAP_PAGE - 1) / MAP_PAGE;
-	cell_bytes = (pages + (uint64_t)rows * columns - 1) / ((uint64_t)rows * columns) * MAP_PAGE;
+	while (region->size > cell_bytes * columns * rows)
+		cell_bytes *= 2;
 	count = (size_t)((region->size + cell_bytes - 1) / cell_bytes);
 	cells = out_need(calloc(count, sizeof(*cells)));
 	map_cells(map, region, by, cell_bytes, cells, count);

@@ -11,16 +11,16 @@
 #include "out.h"
 #include "text.h"
 
-#define WIDTH		1000
 #define MARGIN		20
 #define LABEL		80	/* left of the rows */
-#define COLUMNS		(WIDTH - 2 * MARGIN - LABEL)
-#define ROWS		24
+#define COLUMNS		1024
+#define WIDTH		(COLUMNS + LABEL + 2 * MARGIN)
+#define ROWS_MAX	32
 #define ROW_HEIGHT	14
 #define ROW_GAP		2
 #define CHART_HEIGHT	70
-#define REGION_HEIGHT	(52 + ROWS * (ROW_HEIGHT + ROW_GAP) + CHART_HEIGHT + 60)
-#define LEGEND_HEIGHT	90
+#define LEGEND_COLUMNS	4
+#define LEGEND_TEXT	26	/* characters of a name */
 #define HEAD_HEIGHT	40
 
 static const char *const palette[] = {
@@ -94,6 +94,26 @@ static void put_row(FILE *to, const struct map *map, const struct map_cell *cell
 	}
 }
 
+/* What a pixel is: a power of two, so that rows begin at round addresses */
+static uint64_t cell_of(const struct map_region *region)
+{
+	uint64_t bytes = MAP_PAGE;
+
+	while (region->size > bytes * COLUMNS * ROWS_MAX)
+		bytes *= 2;
+	return bytes;
+}
+
+static unsigned int region_height(const struct map_region *region)
+{
+	uint64_t row = cell_of(region) * COLUMNS;
+
+	if (region->error || !region->size)
+		return 40;
+	return 28 + (unsigned int)((region->size + row - 1) / row) * (ROW_HEIGHT + ROW_GAP) +
+	       CHART_HEIGHT + 80;
+}
+
 /* How many free blocks there are of each size, as columns */
 static void put_chart(FILE *to, const struct map_region *region, unsigned int y)
 {
@@ -127,7 +147,7 @@ static void put_region(FILE *to, const struct map *map, const struct map_region 
 		       enum map_by by, unsigned int y)
 {
 	char used[OUT_SIZE_MAX], size[OUT_SIZE_MAX], block[OUT_SIZE_MAX], run[OUT_SIZE_MAX];
-	uint64_t pages = (region->size + MAP_PAGE - 1) / MAP_PAGE, cell_bytes;
+	uint64_t cell_bytes = cell_of(region);
 	struct map_cell *cells;
 	unsigned int row, count;
 
@@ -144,7 +164,6 @@ static void put_region(FILE *to, const struct map *map, const struct map_region 
 		out_size(size, region->size), out_size(block, region->largest_block),
 		out_size(run, region->largest_run), map_fragmentation(region) * 100);
 
-	cell_bytes = (pages + ROWS * COLUMNS - 1) / (ROWS * COLUMNS) * MAP_PAGE;
 	count = (unsigned int)((region->size + cell_bytes - 1) / cell_bytes);
 	cells = out_need(calloc(count, sizeof(*cells)));
 	map_cells(map, region, by, cell_bytes, cells, count);
@@ -160,50 +179,81 @@ static void put_region(FILE *to, const struct map *map, const struct map_region 
 }
 
 static void legend_entry(FILE *to, unsigned int place, unsigned int y, const char *colour,
-			 const char *raw, uint64_t bytes)
+			 const char *raw, uint64_t bytes, const char *note)
 {
-	unsigned int x = MARGIN + place % 4 * 240;
-	char size[OUT_SIZE_MAX], *text = text_xml(raw);
+	unsigned int x = MARGIN + place % LEGEND_COLUMNS * (WIDTH / LEGEND_COLUMNS);
+	char size[OUT_SIZE_MAX], *valid = text_utf8(raw), *text;
+	size_t fits = text_characters(valid, LEGEND_TEXT);
+	bool cut = valid[fits];
 
-	y += place / 4 * 18;
+	valid[fits] = '\0';
+	text = text_xml(valid);
+	y += place / LEGEND_COLUMNS * 18;
 	fprintf(to, "<rect x=\"%u\" y=\"%u\" width=\"12\" height=\"12\" fill=\"%s\"/>", x, y,
 		colour);
-	fprintf(to, "<text x=\"%u\" y=\"%u\">%s, %s</text>\n", x + 18, y + 10, text,
-		out_size(size, bytes));
+	fprintf(to, "<text x=\"%u\" y=\"%u\">%s%s, %s%s</text>\n", x + 18, y + 10, text,
+		cut ? "\u2026" : "", out_size(size, bytes), note);
 	free(text);
+	free(valid);
 }
 
-static void put_legend(FILE *to, const struct map *map, enum map_by by, unsigned int y)
+/* Returns how many there were */
+static unsigned int put_owners(FILE *to, const struct map *map, unsigned int y)
 {
-	unsigned int place = 0, state = by == MAP_BY_OWNER ? PDDGPU_STATE_KERNEL : 0, i;
-	uint64_t rest = 0, bytes;
+	unsigned int i;
+	uint64_t rest = 0;
 	char name[64];
 
-	for (i = 0; by == MAP_BY_OWNER && i < map->owner_count; i++) {
+	for (i = 0; i < map->owner_count; i++) {
 		const struct map_owner *owner = &map->owners[map->ranked[i]];
 
 		map_owner_name(owner, name, sizeof(name));
 		if (i < NAMED)
-			legend_entry(to, place++, y, palette[i], name, owner->bytes);
+			legend_entry(to, i, y, palette[i], name, owner->bytes,
+				     owner->alive == ALIVE_NO ? ", exited" : "");
 		else
 			rest += owner->bytes;
 	}
-	if (by == MAP_BY_OWNER && map->owner_count > NAMED) {
-		snprintf(name, sizeof(name), "%zu others", map->owner_count - NAMED);
-		legend_entry(to, place++, y, OTHERS, name, rest);
+	if (i <= NAMED)
+		return i;
+	snprintf(name, sizeof(name), "%zu others", map->owner_count - NAMED);
+	legend_entry(to, NAMED, y, OTHERS, name, rest, "");
+	return NAMED + 1;
+}
+
+static void put_legend(FILE *to, const struct map *map, enum map_by by, unsigned int y)
+{
+	unsigned int place = 0, state = 0, i;
+	uint64_t bytes;
+
+	if (by == MAP_BY_OWNER) {
+		place = put_owners(to, map, y);
+		state = PDDGPU_STATE_KERNEL;
 	}
 	for (; state <= PDDGPU_STATE_CLEARING + 1; state++) {
 		for (bytes = 0, i = 0; i < map->regions; i++)
 			bytes += map->region[i].states[state];
 		if (bytes)
 			legend_entry(to, place++, y, state_colours[state], state_name((int)state),
-				     bytes);
+				     bytes, "");
 	}
+}
+
+/* Of all that a legend may have */
+static unsigned int legend_height(const struct map *map)
+{
+	size_t entries = (map->owner_count < NAMED ? map->owner_count : NAMED) + 8;
+
+	return (unsigned int)(entries + LEGEND_COLUMNS - 1) / LEGEND_COLUMNS * 18 + 20;
 }
 
 static unsigned int height_of(const struct map *map)
 {
-	return HEAD_HEIGHT + map->regions * REGION_HEIGHT + LEGEND_HEIGHT;
+	unsigned int height = HEAD_HEIGHT + legend_height(map), i;
+
+	for (i = 0; i < map->regions; i++)
+		height += region_height(&map->region[i]);
+	return height;
 }
 
 void map_svg(FILE *to, const struct map *maps, unsigned int count, enum map_by by)
@@ -226,10 +276,12 @@ void map_svg(FILE *to, const struct map *maps, unsigned int count, enum map_by b
 		put_text(to, map->name);
 		fprintf(to, " at %s</text>\n", map->card->id.pci);
 		y += HEAD_HEIGHT;
-		for (j = 0; j < map->regions; j++, y += REGION_HEIGHT)
+		for (j = 0; j < map->regions; j++) {
 			put_region(to, map, &map->region[j], by, y);
+			y += region_height(&map->region[j]);
+		}
 		put_legend(to, map, by, y);
-		y += LEGEND_HEIGHT;
+		y += legend_height(map);
 	}
 	fputs("</svg>\n", to);
 }
