@@ -19,7 +19,7 @@
 #define ROW_HEIGHT	14
 #define ROW_GAP		2
 #define CHART_HEIGHT	70
-#define LEGEND_COLUMNS	4
+#define LEGEND_COLUMNS	3
 #define LEGEND_TEXT	26	/* characters of a name */
 #define HEAD_HEIGHT	40
 
