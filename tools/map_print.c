@@ -98,7 +98,8 @@ static void print_figures(const struct map_region *region)
 	bool first = true;
 	unsigned int i;
 
-	printf("  free %s in %" PRIu64 " block%s; the largest %s, in one piece %s; fragmentation %.1f %%\n",
+	printf("  free %s in %" PRIu64 " block%s; the largest %s, in one piece %s; "
+	       "fragmentation %.1f %%\n",
 	       out_size(free_size, map_free_bytes(region)), region->free_blocks,
 	       region->free_blocks == 1 ? "" : "s", out_size(block, region->largest_block),
 	       out_size(run, region->largest_run), map_fragmentation(region) * 100);
