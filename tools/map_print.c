@@ -106,8 +106,10 @@ static void print_figures(const struct map_region *region)
 	for (i = 0; i < MAP_ORDERS; i++) {
 		if (!region->orders[i])
 			continue;
-		printf("%s%s: %" PRIu64, first ? "  free blocks by size: " : ", ",
-		       out_size(block, (uint64_t)MAP_PAGE << i), region->orders[i]);
+		/* The GTT's are of any size, up to twice that */
+		printf("%s%s%s: %" PRIu64, first ? "  free blocks by size: " : ", ",
+		       out_size(block, (uint64_t)MAP_PAGE << i),
+		       region->region == PDDGPU_REGION_GTT ? "+" : "", region->orders[i]);
 		first = false;
 	}
 	if (!first)
