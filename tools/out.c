@@ -15,7 +15,7 @@
 #include "out.h"
 #include "text.h"
 
-struct out out = { .columns = 80, .rows = 24 };
+struct out screen = { .columns = 80, .rows = 24 };
 uint64_t out_unit;
 
 static const char *const styles[OUT_STYLES] = {
@@ -51,7 +51,7 @@ static bool colour_wanted(enum out_colour when)
 		return when == OUT_COLOUR_ALWAYS;
 	if (no && *no)
 		return false;
-	return out.terminal && term && *term && strcmp(term, "dumb");
+	return screen.terminal && term && *term && strcmp(term, "dumb");
 }
 
 void out_begin(enum out_colour when)
@@ -61,23 +61,23 @@ void out_begin(enum out_colour when)
 	unsigned int wish;
 
 	setlocale(LC_CTYPE, "");
-	out.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
-	out.terminal = isatty(STDOUT_FILENO);
-	out.colour = colour_wanted(when);
-	out.colours256 = (term && strstr(term, "256color")) || (truecolour && *truecolour);
+	screen.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	screen.terminal = isatty(STDOUT_FILENO);
+	screen.colour = colour_wanted(when);
+	screen.colours256 = (term && strstr(term, "256color")) || (truecolour && *truecolour);
 
-	if (out.terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)) {
+	if (screen.terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)) {
 		if (size.ws_col)
-			out.columns = size.ws_col;
+			screen.columns = size.ws_col;
 		if (size.ws_row)
-			out.rows = size.ws_row;
+			screen.rows = size.ws_row;
 	}
 	wish = number_from("COLUMNS");
 	if (wish)
-		out.columns = wish;
+		screen.columns = wish;
 	wish = number_from("LINES");
 	if (wish)
-		out.rows = wish;
+		screen.rows = wish;
 }
 
 int out_end(int rc)
@@ -101,12 +101,12 @@ int out_end(int rc)
 
 const char *out_on(enum out_style style)
 {
-	return out.colour ? styles[style] : "";
+	return screen.colour ? styles[style] : "";
 }
 
 const char *out_off(void)
 {
-	return out.colour ? "\033[0m" : "";
+	return screen.colour ? "\033[0m" : "";
 }
 
 void out_say(const char *format, ...)
@@ -218,7 +218,7 @@ static void bar_piece(const struct out_part *part, unsigned int cells)
 		return;
 	fputs(out_on(part->style), stdout);
 	while (cells--) {
-		if (out.utf8 && out.colour)
+		if (screen.utf8 && screen.colour)
 			fputs("\u2588", stdout);
 		else
 			putchar(part->letter);
@@ -250,7 +250,7 @@ void out_bar(unsigned int width, uint64_t whole, const struct out_part *parts,
 	}
 	fputs(out_on(rest.style), stdout);
 	for (; done < width; done++)
-		fputs(out.utf8 ? "\u00b7" : ".", stdout);
+		fputs(screen.utf8 ? "\u00b7" : ".", stdout);
 	fputs(out_off(), stdout);
 }
 

@@ -45,7 +45,7 @@ struct out {
 	unsigned int rows;
 };
 
-extern struct out out;
+extern struct out screen;
 
 /* Finds out what stdout is; args_parse() does it */
 void out_begin(enum out_colour when);

@@ -72,12 +72,12 @@ static void measure(const struct table *table, unsigned int *widths, unsigned in
 		if (widths[i] < width)
 			widths[i] = width;
 	}
-	if (!out.terminal)
+	if (!screen.terminal)
 		return;
 	for (i = 0; i < table->columns_count; i++)
 		total += widths[i] + (i ? GAP : 0);
-	for (i = table->columns_count; i-- > 0 && total > out.columns;) {
-		unsigned int less = total - out.columns;
+	for (i = table->columns_count; i-- > 0 && total > screen.columns;) {
+		unsigned int less = total - screen.columns;
 
 		if (!table->columns[i].shrink || widths[i] <= SHRUNK_MIN)
 			continue;
@@ -95,14 +95,19 @@ static void print_cell(const struct table *table, unsigned int i, const char *te
 	bool last = i + 1 == table->columns_count, cut = wide > width;
 	size_t bytes;
 
+	/* No blanks at the end of a line */
+	if (last && !*text)
+		return;
 	if (i)
 		printf("%*s", GAP, "");
+	if (!*text)
+		style = OUT_PLAIN;
 	bytes = text_fit(text, cut ? width - 1 : width);
 	pad = cut ? 0 : width - wide;
 	if (table->columns[i].right)
 		printf("%*s", (int)pad, "");
 	printf("%s%.*s%s%s", out_on(style), (int)bytes, text,
-	       cut ? out.utf8 ? "\u2026" : "~" : "", style != OUT_PLAIN ? out_off() : "");
+	       cut ? screen.utf8 ? "\u2026" : "~" : "", style != OUT_PLAIN ? out_off() : "");
 	if (!table->columns[i].right && !last)
 		printf("%*s", (int)pad, "");
 }

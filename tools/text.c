@@ -112,7 +112,7 @@ char *text_printable(const char *raw)
 		size_t length = (size_t)(at - from);
 
 		if (c < 0 || c == '\\' || invisible(c) ||
-		    (c >= 0x80 && (!out.utf8 || wcwidth((wchar_t)c) < 0)))
+		    (c >= 0x80 && (!screen.utf8 || wcwidth((wchar_t)c) < 0)))
 			append_escaped(&b, from, length, c);
 		else
 			append(&b, (const char *)from, length);
@@ -180,7 +180,7 @@ char *text_xml(const char *raw)
 static unsigned int step(const unsigned char **at)
 {
 	int32_t c = next_character(at);
-	int width = c < 0x80 || !out.utf8 ? 1 : wcwidth((wchar_t)c);
+	int width = c < 0x80 || !screen.utf8 ? 1 : wcwidth((wchar_t)c);
 
 	return width < 0 ? 1 : (unsigned int)width;
 }
