@@ -163,7 +163,7 @@ int cmd_top(int argc, char **argv)
 	top.delay_ms = interval_ms;
 	source.context = live;
 	rc = find_device(live, &top.view);
-	if (rc == RC_OK && (batch || as_json || !out.terminal || !isatty(STDIN_FILENO))) {
+	if (rc == RC_OK && (batch || as_json || !screen.terminal || !isatty(STDIN_FILENO))) {
 		if (!iterations_given && !batch)
 			iterations = 1;
 		rc = print(live, &top.view);

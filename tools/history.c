@@ -250,12 +250,17 @@ static int update_clients(struct history *history, const struct sample *sample)
 		struct history_client **place = find(history, client->device, client->driver,
 						     client->id);
 
-		if (!*place)
-			*place = new_client(history, client, sample->ms);
-		if (!*place)
+		struct history_client *one = *place;
+
+		/* Only a recording that somebody made up has one twice. */
+		if (!one || one->run == history->run)
+			one = new_client(history, client, sample->ms);
+		if (!one)
 			break;
-		update_client(history, *place, client, sample->ms);
-		list[count++] = *place;
+		if (!*place)
+			*place = one;
+		update_client(history, one, client, sample->ms);
+		list[count++] = one;
 	}
 	for (size_t i = 0; i < history->nr_clients; i++)
 		if (history->clients[i]->run != history->run)

@@ -286,6 +286,8 @@ static void drop_clients(struct sample *sample)
 {
 	size_t left = 0;
 
+	if (!sample->nr_owners)
+		return;
 	qsort(sample->owners, sample->nr_owners, sizeof(*sample->owners), by_owner);
 	for (size_t i = 0; i < sample->nr_clients; i++) {
 		const struct drmclient *client = sample->clients[i];
@@ -378,7 +380,8 @@ int live_sample(struct live *live, const struct sample **out)
 	ask_cards(live);
 	add_up(live);
 	drop_clients(sample);
-	qsort(sample->cards, sample->nr_cards, sizeof(*sample->cards), by_device);
+	if (sample->nr_cards)
+		qsort(sample->cards, sample->nr_cards, sizeof(*sample->cards), by_device);
 	*out = sample;
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What top does with keys and with time; how the screen is shared out */
+/* What top does with keys and with time; how the curses is shared out */
 #include <errno.h>
 #include <ncurses.h>
 #include <poll.h>
@@ -373,7 +373,7 @@ int top_run(struct top *top)
 {
 	struct sigaction action = { .sa_handler = stop };
 	const char *term = getenv("TERM");
-	SCREEN *screen;
+	SCREEN *curses;
 	int error = -ENOMEM;
 
 	top->history = history_new();
@@ -382,8 +382,8 @@ int top_run(struct top *top)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	screen = newterm(NULL, stdout, stdin);
-	if (!screen) {
+	curses = newterm(NULL, stdout, stdin);
+	if (!curses) {
 		history_free(top->history);
 		out_say("%s: this terminal (TERM=%s) will not do; try --batch", "top",
 			term ? term : "");
@@ -398,7 +398,7 @@ int top_run(struct top *top)
 	curs_set(0);
 	error = loop(top);
 	endwin();
-	delscreen(screen);
+	delscreen(curses);
 	rows_free(&top->rows);
 	history_free(top->history);
 out:

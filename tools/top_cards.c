@@ -158,7 +158,7 @@ static unsigned int parts_of(struct top *top, const struct sample_card *card,
 
 static void draw_part(const struct part *part, int y, int x, int width)
 {
-	if (out.colour) {
+	if (screen.colour) {
 		fill(y, x, width, part->look, ' ');
 		put(y, x, width, part->look, "%s", part->name);
 		return;

@@ -122,7 +122,7 @@ static void draw_name(const struct top *top, const struct row *row, int y, int x
 	const char *label = row->kind == ROW_CLIENT ? row->client->info.label : "";
 
 	if (row->child) {
-		put(y, x, width, look, out.utf8 ? row->last ? "└─ " : "├─ " :
+		put(y, x, width, look, screen.utf8 ? row->last ? "└─ " : "├─ " :
 						  row->last ? "`- " : "|- ");
 		x += 3;
 		width -= 3;
@@ -134,11 +134,11 @@ static void draw_name(const struct top *top, const struct row *row, int y, int x
 		if (!top->owners[i].set || top->owners[i].pid != row->pid)
 			continue;
 		/* Its colour in the bars */
-		if (out.colour)
+		if (screen.colour)
 			fill(y, x, 1, LOOK_OWNER + i, ' ');
 		break;
 	}
-	if (out.colour) {
+	if (screen.colour) {
 		x += 2;
 		width -= 2;
 	}

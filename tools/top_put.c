@@ -40,8 +40,8 @@ static const struct {
 
 void top_colours(void)
 {
-	if (!out.colour || !has_colors() || start_color() == ERR || COLOR_PAIRS < LOOKS) {
-		out.colour = false;
+	if (!screen.colour || !has_colors() || start_color() == ERR || COLOR_PAIRS < LOOKS) {
+		screen.colour = false;
 		return;
 	}
 	use_default_colors();
@@ -51,7 +51,7 @@ void top_colours(void)
 
 static void begin(enum look look)
 {
-	attrset(out.colour ? (attr_t)COLOR_PAIR(look) | looks[look].with : looks[look].without);
+	attrset(screen.colour ? (attr_t)COLOR_PAIR(look) | looks[look].with : looks[look].without);
 }
 
 static void put_text(int y, int x, int width, enum look look, bool right, const char *format,
@@ -103,7 +103,7 @@ void fill(int y, int x, int width, enum look look, char with)
 	if (y < 0 || y >= LINES || x < 0 || width <= 0)
 		return;
 	begin(look);
-	mvhline(y, x, (unsigned char)with | (out.colour ? (chtype)COLOR_PAIR(look) |
+	mvhline(y, x, (unsigned char)with | (screen.colour ? (chtype)COLOR_PAIR(look) |
 		looks[look].with : looks[look].without), width);
 	attrset(A_NORMAL);
 }
@@ -115,7 +115,7 @@ void put_glyph(int y, int x, enum look look, const char *utf8, char ascii)
 	if (y < 0 || y >= LINES || x < 0 || x >= COLS)
 		return;
 	begin(look);
-	mvaddstr(y, x, out.utf8 ? utf8 : plain);
+	mvaddstr(y, x, screen.utf8 ? utf8 : plain);
 	attrset(A_NORMAL);
 }
 
