@@ -64,7 +64,7 @@ int cards_open(const char *name, struct cards *cards)
 	cards->card = out_need(calloc(1, sizeof(*cards->card)));
 	error = pddgpu_open(name, &cards->card->dev);
 	if (error) {
-		out_say("%s: %s", name, pddgpu_strerror(error));
+		out_say("card '%s': %s", name, pddgpu_strerror(error));
 		return error == -EINVAL ? RC_USAGE : out_rc(error);
 	}
 	cards->card->id = *pddgpu_id(cards->card->dev);

@@ -75,8 +75,7 @@ static bool invisible(int32_t c)
 	       (c >= 0xe0000 && c <= 0xe0fff);
 }
 
-static void append_escaped(struct builder *b, const unsigned char *raw, size_t length,
-			   int32_t c)
+static void append_escaped(struct builder *b, const unsigned char *raw, int32_t c)
 {
 	char text[16];
 
@@ -97,7 +96,6 @@ static void append_escaped(struct builder *b, const unsigned char *raw, size_t l
 			snprintf(text, sizeof(text), "\\u{%x}", (unsigned int)c);
 		append(b, text, strlen(text));
 	}
-	(void)length;
 }
 
 char *text_printable(const char *raw)
@@ -113,7 +111,7 @@ char *text_printable(const char *raw)
 
 		if (c < 0 || c == '\\' || invisible(c) ||
 		    (c >= 0x80 && (!screen.utf8 || wcwidth((wchar_t)c) < 0)))
-			append_escaped(&b, from, length, c);
+			append_escaped(&b, from, c);
 		else
 			append(&b, (const char *)from, length);
 	}
@@ -135,6 +133,15 @@ char *text_utf8(const char *raw)
 			append(&b, (const char *)from, (size_t)(at - from));
 	}
 	return b.text;
+}
+
+size_t text_characters(const char *valid, size_t count)
+{
+	const unsigned char *at = (const unsigned char *)valid;
+
+	while (*at && count--)
+		next_character(&at);
+	return (size_t)(at - (const unsigned char *)valid);
 }
 
 static const char *xml_entity(int32_t c)

@@ -18,6 +18,8 @@ char *text_printable(const char *raw);
 char *text_utf8(const char *raw);
 /* The same without what XML cannot hold, and with & < > " ' as entities */
 char *text_xml(const char *raw);
+/* Bytes of the first so many characters of valid UTF-8 */
+size_t text_characters(const char *valid, size_t count);
 /* Columns that printable text takes on a terminal */
 unsigned int text_width(const char *printable);
 /* Bytes of it that fit into so many columns */
