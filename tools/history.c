@@ -371,7 +371,7 @@ int history_update(struct history *history, const struct sample *sample)
 bool history_steady(const struct history *history, const struct history_client *client,
 		    uint64_t window_ms, int64_t *out)
 {
-	uint64_t least[4] = { 0 }, now = history_point_ms(history, 0);
+	uint64_t least[4] = { 0 }, least_ms[4] = { 0 }, now = history_point_ms(history, 0);
 	bool any[4] = { false };
 	int point;
 
@@ -387,12 +387,14 @@ bool history_steady(const struct history *history, const struct history_client *
 		if (ago > window_ms)
 			break;
 		quarter = ago == window_ms ? 0 : 3 - (unsigned int)(ago * 4 / window_ms);
-		if (!any[quarter] || client->points[point] < least[quarter])
+		if (!any[quarter] || client->points[point] < least[quarter]) {
 			least[quarter] = client->points[point];
+			least_ms[quarter] = now - ago;
+		}
 		any[quarter] = true;
 	}
 	if (!any[0] || !any[1] || !any[2] || !any[3])
 		return false;
-	*out = rate(least[0], least[3], window_ms * 3 / 4);
+	*out = rate(least[0], least[3], least_ms[3] - least_ms[0]);
 	return least[1] > least[0] && least[2] > least[1] && least[3] > least[2];
 }
