@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
 #include "out.h"
 #include "status.h"
 #include "table.h"
+#include "text.h"
 
 #define BAR_MAX 40
 
@@ -87,11 +89,12 @@ static void print_leaks(const struct drm_pddgpu_memory_stats *stats)
 	       out_size(confirmed, stats->leak_confirmed_bytes));
 }
 
-static const char *health_text(const struct facts *facts, const char *name)
+/* As the driver wrote it, made printable; to be freed */
+static char *health_text(const struct facts *facts, const char *name)
 {
 	const char *text = json_string_value(json_object_get(facts->health, name));
 
-	return text ? text : "?";
+	return text_printable(text ? text : "?");
 }
 
 static long long health_number(const struct facts *facts, const char *name)
@@ -101,17 +104,20 @@ static long long health_number(const struct facts *facts, const char *name)
 
 static void print_manager(const struct facts *facts, const char *title, const char *prefix)
 {
-	char name[32];
-	const char *state;
+	char name[32], *state, *cause;
 	bool well;
 
 	snprintf(name, sizeof(name), "%s_state", prefix);
 	state = health_text(facts, name);
 	well = !strcmp(state, "READY");
 	printf(", %s %s%s%s", title, out_on(well ? OUT_GOOD : OUT_BAD), state, out_off());
+	free(state);
+	if (well)
+		return;
 	snprintf(name, sizeof(name), "%s_cause", prefix);
-	if (!well)
-		printf(" (%s)", health_text(facts, name));
+	cause = health_text(facts, name);
+	printf(" (%s)", cause);
+	free(cause);
 }
 
 static void print_health(const struct facts *facts)

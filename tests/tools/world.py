@@ -90,7 +90,7 @@ gtt_cause: -
 RESET = "state: ready\nengines_lost: 0\nengine_resets: 2\nchip_resets: 1\n"
 
 
-def card(owners=(), number=0, vram=256 * MIB, gtt=512 * MIB, kernel=2 * MIB, **more):
+def card(owners=(), /, number=0, vram=256 * MIB, gtt=512 * MIB, kernel=2 * MIB, **more):
     """A card's entry; more replaces members of it, and None takes them away."""
     own = ownership(owners, (kernel, 0, 0))
     used = [sum(row[k] for k in ("live", "orphan", "zombie", "kernel")) for row in own]
