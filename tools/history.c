@@ -11,6 +11,7 @@ struct history {
 	uint64_t run;		/* updates */
 	uint64_t tick;		/* points; the newest is number tick, the first 1 */
 	uint64_t ms[HISTORY_POINTS];
+	bool ticked;		/* this update is a new point */
 	struct history_client **clients;	/* in the order of the sample */
 	size_t nr_clients, max_clients;
 	struct history_client **table;
@@ -230,7 +231,9 @@ static void update_client(const struct history *history, struct history_client *
 	one->sum = 0;
 	for (unsigned int i = 0; i < REGION_CLASSES; i++)
 		one->sum = add_saturated(one->sum, one->used[i]);
-	one->points[history->tick % HISTORY_POINTS] = one->sum;
+	/* A point is of the moment that it has in ms[]. */
+	if (history->ticked || one->read_ms == 0)
+		one->points[history->tick % HISTORY_POINTS] = one->sum;
 	one->evictions = client->info.evictions;
 	update_engines(one, client);
 	update_growth(history, one, now_ms);
@@ -312,6 +315,9 @@ static void update_card(const struct history *history, const struct sample *samp
 		for (unsigned int j = 0; j < client->info.nr_engines; j++)
 			add_engine(card, client->info.engines[j].name, one->percent[j]);
 	}
+	if (!history->ticked && card->seen)
+		return;
+	card->seen = true;
 	for (unsigned int i = 0; i < REGION_CLASSES; i++)
 		card->used[i][point] = now->used[i];
 	card->busies[point] = card->busy;
@@ -360,7 +366,9 @@ int history_update(struct history *history, const struct sample *sample)
 
 	history->run++;
 	/* A little early is in time: timers are not exact. */
-	if (!history->tick || sample->ms - last + HISTORY_SPACING_MS / 10 >= HISTORY_SPACING_MS) {
+	history->ticked = !history->tick ||
+			  sample->ms - last + HISTORY_SPACING_MS / 10 >= HISTORY_SPACING_MS;
+	if (history->ticked) {
 		history->tick++;
 		history->ms[history->tick % HISTORY_POINTS] = sample->ms;
 	}

@@ -47,6 +47,7 @@ struct history_card {
 	/** @growth: of all its clients, bytes a minute */
 	int64_t growth;
 	/* The last minute; see history_point() */
+	bool seen;
 	uint64_t first_tick;
 	uint64_t used[REGION_CLASSES][HISTORY_POINTS];
 	float busies[HISTORY_POINTS];
