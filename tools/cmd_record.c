@@ -140,7 +140,7 @@ int cmd_record(int argc, char **argv)
 	error = live_new(&from, &live);
 	if (error) {
 		out_say("record: %s: %s", proc ? proc : "/proc", strerror(-error));
-		return out_rc(error);
+		return error == -EACCES ? RC_DENIED : RC_ERROR;
 	}
 	rc = open_output(&file);
 	if (rc == RC_OK) {

@@ -153,7 +153,7 @@ int cmd_top(int argc, char **argv)
 	error = live_new(&from, &live);
 	if (error) {
 		out_say("top: %s: %s", proc ? proc : "/proc", strerror(-error));
-		return out_rc(error);
+		return error == -EACCES ? RC_DENIED : RC_ERROR;
 	}
 	top.view.sort = sort;
 	top.view.group = group;

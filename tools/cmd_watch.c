@@ -148,7 +148,7 @@ int cmd_watch(int argc, char **argv)
 	error = live_new(&from, &live);
 	if (error) {
 		out_say("watch: %s: %s", proc ? proc : "/proc", strerror(-error));
-		return out_rc(error);
+		return error == -EACCES ? RC_DENIED : RC_ERROR;
 	}
 	if (device)
 		rc = find_device(live, &watch);

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A program in a terminal of any size, and what is on its screen."""
+"""A program in a terminal of any size, and what is on its screen.
+
+The terminal is Linux' console: others scroll and repeat by commands that pyte ignores.
+"""
 import errno
 import fcntl
 import os
@@ -12,9 +15,9 @@ import time
 
 import pyte
 
-KEYS = {"up": "\033OA", "down": "\033OB", "right": "\033OC", "left": "\033OD",
-        "pageup": "\033[5~", "pagedown": "\033[6~", "home": "\033OH", "end": "\033OF",
-        "f1": "\033OP", "f4": "\033OS", "f5": "\033[15~", "f6": "\033[17~",
+KEYS = {"up": "\033[A", "down": "\033[B", "right": "\033[C", "left": "\033[D",
+        "pageup": "\033[5~", "pagedown": "\033[6~", "home": "\033[1~", "end": "\033[4~",
+        "f1": "\033[[A", "f4": "\033[[D", "f5": "\033[[E", "f6": "\033[17~",
         "f10": "\033[21~", "enter": "\r", "tab": "\t", "esc": "\033", "space": " ",
         "backspace": "\177"}
 
@@ -28,7 +31,7 @@ class Terminal:
         self.raw = b""
         self.limit = limit
         self.status = None
-        environment = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8",
+        environment = {"TERM": "linux", "LC_ALL": "C.UTF-8",
                        "PATH": os.environ["PATH"], "TZ": "UTC", **(env or {})}
         self.pid, self.master = pty.fork()
         if not self.pid:
@@ -106,4 +109,6 @@ class Terminal:
             os.waitpid(self.pid, 0)
             raise AssertionError(f"does not end:\n{self.text()}")
         os.close(self.master)
+        for word in (b"runtime error", b"Sanitizer"):
+            assert word not in self.raw, self.raw.decode("utf-8", "replace")
         return self.status
