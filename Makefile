@@ -28,7 +28,8 @@ help:
 #: make fuzz-device  fuzz the device program; TIME=SECONDS or COUNT=PACKETS
 #: make check    style and static checks only
 #: make lib      build libpddgpu, in build/lib
-#: make install  install what programs use: libpddgpu; PREFIX=/usr/local DESTDIR=
+#: make tools    build the pddgpu command, in build/tools
+#: make install  install what people use: libpddgpu, pddgpu; PREFIX=/usr/local DESTDIR=
 #:               LIBDIR= INCLUDEDIR=
 #: make setup    install the Debian packages that all this needs
 #: make clean    remove what was built (not the cache of kernels)
@@ -56,8 +57,11 @@ example: setup
 lib: setup
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C lib
 
+tools: lib
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tools
+
 # All that the tests in VMs need
-build: device module example lib
+build: device module example tools
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/vm
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/fuzz/ioctl
 
@@ -90,14 +94,15 @@ fuzz-ioctl: build
 	@exec scripts/fuzz-ioctl $(TIME:%=--time %) $(COUNT:%=--count %) \
 		$(SEED:%=--seed %) $(FUZZ)
 
-shell: device module example
-	@exec vm/run --shell --payload build/examples
+shell: device module example tools
+	@exec vm/run --shell --payload build/examples --payload build/tools
 
 # Only what is for programs; the driver is a module, and is built for a kernel.
 install:
 	@$(MAKE) --no-print-directory -s -C lib install
+	@$(MAKE) --no-print-directory -s -C tools install
 
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example lib install build demo test soak test-debug coverage check bench fuzz-ioctl shell clean
+.PHONY: help setup fuzz-device device module example lib tools install build demo test soak test-debug coverage check bench fuzz-ioctl shell clean

@@ -273,7 +273,7 @@ int args_parse(const struct args_command *command, int argc, char **argv)
 				return args_wrong(command, "%s takes no value", argv[optind - 1]);
 			if (optopt)
 				return args_wrong(command, "there is no option -%c", optopt);
-			return args_wrong(command, "there is no option %s, or it is short for several",
+			return args_wrong(command, "%s is no option, or short for several",
 					  argv[optind - 1]);
 		}
 		if (!option->value) {

@@ -82,6 +82,16 @@ static int region_errors(const struct map *map)
 	return error == -ENOENT ? RC_ERROR : RC_DENIED;
 }
 
+static bool nothing(const struct map *map)
+{
+	unsigned int i;
+
+	for (i = 0; i < map->regions; i++)
+		if (!map->region[i].error)
+			return false;
+	return true;
+}
+
 static void show(const struct map *maps, unsigned int count, json_t *devices)
 {
 	unsigned int i;
@@ -91,6 +101,8 @@ static void show(const struct map *maps, unsigned int count, json_t *devices)
 			json_add(devices, map_json(&maps[i], blocks));
 			continue;
 		}
+		if (nothing(&maps[i]))
+			continue;
 		if (i)
 			putchar('\n');
 		map_print(&maps[i], by, (unsigned int)rows);

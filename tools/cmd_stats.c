@@ -170,7 +170,8 @@ static void print_histogram(const struct histogram *histogram,
 	if (width > BAR_MAX)
 		width = BAR_MAX;
 	for (i = first; i <= last; i++) {
-		unsigned int cells = (unsigned int)((double)buckets[i] / (double)most * width + 0.5);
+		double share = (double)buckets[i] / (double)most;
+		unsigned int cells = (unsigned int)(share * width + 0.5);
 
 		printf("  %8s ", i == PDDGPU_LATENCY_BUCKETS - 1 ? "more" :
 		       out_ns(to, 2ULL << i));

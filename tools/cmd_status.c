@@ -99,7 +99,8 @@ static int say_what_misses(const struct facts *facts)
 		out_say("processes and health are shown to root only");
 		break;
 	case -ENOENT:
-		out_say("processes and health need debugfs: mount -t debugfs none /sys/kernel/debug");
+		out_say("processes and health need debugfs: "
+			"mount -t debugfs none /sys/kernel/debug");
 		break;
 	default:
 		out_say("%s: processes or health: %s", facts->card->id.pci, pddgpu_strerror(error));

@@ -98,15 +98,18 @@ static void print_figures(const struct map_region *region)
 	bool first = true;
 	unsigned int i;
 
-	printf("  free %s in %" PRIu64 " block%s; the largest %s, in one piece %s; fragmentation %.1f %%\n",
+	printf("  free %s in %" PRIu64 " block%s; the largest %s, in one piece %s; "
+	       "fragmentation %.1f %%\n",
 	       out_size(free_size, map_free_bytes(region)), region->free_blocks,
 	       region->free_blocks == 1 ? "" : "s", out_size(block, region->largest_block),
 	       out_size(run, region->largest_run), map_fragmentation(region) * 100);
 	for (i = 0; i < MAP_ORDERS; i++) {
 		if (!region->orders[i])
 			continue;
-		printf("%s%s: %" PRIu64, first ? "  free blocks by size: " : ", ",
-		       out_size(block, (uint64_t)MAP_PAGE << i), region->orders[i]);
+		/* The GTT's are of any size, up to twice that */
+		printf("%s%s%s: %" PRIu64, first ? "  free blocks by size: " : ", ",
+		       out_size(block, (uint64_t)MAP_PAGE << i),
+		       region->region == PDDGPU_REGION_GTT ? "+" : "", region->orders[i]);
 		first = false;
 	}
 	if (!first)

@@ -73,7 +73,7 @@ static void put_row(FILE *to, const struct map *map, const struct map_cell *cell
 		    unsigned int count, unsigned int y, uint64_t offset, uint64_t cell_bytes)
 {
 	static const char *const opacity[] = { "0.4", "0.6", "0.8", "1" };
-	char size[OUT_SIZE_MAX], name[64];
+	char size[OUT_SIZE_MAX], where[OUT_SIZE_MAX], name[64];
 	unsigned int from, i;
 
 	fprintf(to, "<text x=\"%d\" y=\"%u\" class=\"a\">%s</text>\n", MARGIN + LABEL - 6,
@@ -90,7 +90,7 @@ static void put_row(FILE *to, const struct map *map, const struct map_cell *cell
 		put_text(to, name);
 		fprintf(to, ", %s at %s</title></rect>\n",
 			out_size(size, (i - from) * cell_bytes),
-			out_size((char[OUT_SIZE_MAX]){ 0 }, offset + from * cell_bytes));
+			out_size(where, offset + from * cell_bytes));
 	}
 }
 

@@ -68,6 +68,13 @@ static uint64_t number(const json_t *object, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
 
+static uint64_t element(const json_t *object, const char *name, size_t place)
+{
+	const json_t *array = json_object_get(object, name);
+
+	return (uint64_t)json_integer_value(json_array_get(array, place));
+}
+
 static int error_of(const char *name)
 {
 	static const struct { const char *name; int error; } known[] = {
@@ -228,9 +235,8 @@ static void stats(const json_t *json, struct drm_pddgpu_memory_stats *out)
 		*(__u64 *)((char *)out + field->offset) = changing(from, field->name);
 	for (histogram = histograms; histogram->name; histogram++)
 		for (i = 0; i < PDDGPU_LATENCY_BUCKETS; i++)
-			((__u64 *)((char *)out + histogram->offset))[i] = (uint64_t)
-				json_integer_value(json_array_get(json_object_get(from,
-						   histogram->name), i));
+			((__u64 *)((char *)out + histogram->offset))[i] =
+				element(from, histogram->name, i);
 }
 
 int pddgpu_query(struct pddgpu_device *dev, uint32_t type, void *out, size_t size)
@@ -354,10 +360,8 @@ int pddgpu_owners_next(struct pddgpu_owners *owners, struct pddgpu_owner *out)
 	bytes(one, "comm", out->comm, sizeof(out->comm));
 	for (state = 0; state < PDDGPU_STATES_OWNED; state++) {
 		for (region = 0; region < PDDGPU_REGIONS; region++)
-			out->bytes[region][state] = (uint64_t)json_integer_value(json_array_get(
-				json_object_get(one, regions[region]), state));
-		out->objects[state] = (uint64_t)json_integer_value(json_array_get(
-			json_object_get(one, "objects"), state));
+			out->bytes[region][state] = element(one, regions[region], state);
+		out->objects[state] = element(one, "objects", state);
 	}
 	return 1;
 }
