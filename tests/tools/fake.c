@@ -13,6 +13,7 @@
 
 #include <pddgpu.h>
 
+#include "facts.h"
 #include "fields.h"
 
 struct pddgpu_device {
@@ -34,6 +35,14 @@ struct pddgpu_leaks { struct reader r; };
 struct pddgpu_blocks { struct reader r; };
 
 static json_t *world;
+
+/* Processes, too, are made up, or none */
+static void __attribute__((constructor)) no_processes(void)
+{
+	const char *path = getenv("PDDGPU_FAKE_PROC");
+
+	facts_proc = path ? path : "/nowhere";
+}
 
 static json_t *devices(void)
 {

@@ -395,7 +395,17 @@ static void an_ordinary_user_sees_sums(void **state)
 	json = document(&said, "status --json", "pddgpu.status/1");
 	assert_true(figure(first_card(json), "vram", "live") >= 4 * PDT_MIB);
 	assert_true(json_is_null(json_object_get(first_card(json), "health")));
+	/* This process is root's */
+	assert_null(process(first_card(json), getpid()));
 	json_decref(json);
+	said.user = false;
+	said.no_debugfs = true;
+	json = document(&said, "status --json", "pddgpu.status/1");
+	assert_non_null(process(first_card(json), getpid()));
+	assert_u64(figure(process(first_card(json), getpid()), "vram", "used"), 4 * PDT_MIB);
+	json_decref(json);
+	said.user = true;
+	said.no_debugfs = false;
 	command(&said, "status");
 	assert_int_equal(said.rc, 0);
 	assert_non_null(strstr(said.err, "root"));
