@@ -93,7 +93,7 @@ int out_end(int rc)
 	if (fclose(stdout) && !error)
 		error = errno;
 	/* Whoever read it has seen enough */
-	if (!error || error == EPIPE || error == EBADF)
+	if (!error || error == EPIPE)
 		return rc;
 	out_say("cannot write the output: %s", strerror(error));
 	return RC_ERROR;
