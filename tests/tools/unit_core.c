@@ -25,8 +25,8 @@ static void sizes_are_read(void **state)
 		{ "18446744073709551615", UINT64_MAX },
 	};
 	static const char *const bad[] = {
-		"", "-1", "+1", " 1", "1 ", "1.5K", "K", "0x10", "1KK", "1Bi", "1BB", "1KiBB", "16E",
-		"18446744073709551616", "99999999999G", "1Ki B", "1Z",
+		"", "-1", "+1", " 1", "1 ", "1.5K", "K", "0x10", "1KK", "1Bi", "1BB", "1KiBB",
+		"16E", "18446744073709551616", "99999999999G", "1Ki B", "1Z",
 	};
 	uint64_t bytes;
 	size_t i;
@@ -49,7 +49,8 @@ static void times_are_read(void **state)
 		{ "0.001", 1 }, { "50.001", 50001 },
 	};
 	static const char *const bad[] = {
-		"", "-1", ".5", "1x", "1 s", "inf", "nan", "0x10", "1e400", "1ss", "99999999999999d",
+		"", "-1", ".5", "1x", "1 s", "inf", "nan", "0x10", "1e400", "1ss",
+		"99999999999999d",
 	};
 	uint64_t ms;
 	size_t i;
