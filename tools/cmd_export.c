@@ -31,20 +31,24 @@ static uint64_t processes;
 static bool openmetrics;
 
 static const struct args_option options[] = {
-	{ "listen", 'l', ARGS_TEXT, &address, "HOST:PORT",
-	  "where to serve; " DEFAULT_LISTEN ". :PORT is all\n"
-	  "addresses; port 0 any that is free" },
-	{ "textfile", 't', ARGS_TEXT, &file, "FILE",
-	  "write a file for node_exporter's textfile\n"
-	  "collector instead; - is standard output" },
-	{ "interval", 'i', ARGS_TIME, &interval, "TIME",
-	  "with --textfile: again and again, so often", .min = 100, .max = 86400000 },
-	{ "per-process", 'p', ARGS_NUMBER, &processes, "N",
-	  "also what processes have, the N names that have\n"
-	  "most by themselves; takes root", .min = 1, .max = PROCESSES_MAX },
-	{ "openmetrics", 0, ARGS_FLAG, &openmetrics, NULL,
-	  "with --textfile: OpenMetrics' format; over HTTP\n"
-	  "who asks for it gets it" },
+	{ .name = "listen", .letter = 'l', .kind = ARGS_TEXT, .value = &address,
+	  .operand = "HOST:PORT",
+	  .help = "where to serve; " DEFAULT_LISTEN ". :PORT is all\n"
+		  "addresses; port 0 any that is free" },
+	{ .name = "textfile", .letter = 't', .kind = ARGS_TEXT, .value = &file,
+	  .operand = "FILE",
+	  .help = "write a file for node_exporter's textfile\n"
+		  "collector instead; - is standard output" },
+	{ .name = "interval", .letter = 'i', .kind = ARGS_TIME, .value = &interval,
+	  .operand = "TIME", .min = 100, .max = 86400000,
+	  .help = "with --textfile: again and again, so often" },
+	{ .name = "per-process", .letter = 'p', .kind = ARGS_NUMBER, .value = &processes,
+	  .operand = "N", .min = 1, .max = PROCESSES_MAX,
+	  .help = "also what processes have, the N names that have\n"
+		  "most by themselves; takes root" },
+	{ .name = "openmetrics", .kind = ARGS_FLAG, .value = &openmetrics,
+	  .help = "with --textfile: OpenMetrics' format; over HTTP\n"
+		  "who asks for it gets it" },
 	ARGS_END
 };
 

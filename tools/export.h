@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include <pddgpu.h>
+#include <pddgpu_watch.h>
 
 #include "metrics.h"
 
@@ -25,9 +26,9 @@
  */
 struct export_process {
 	/** @comm: the name; any bytes */
-	char comm[17];
+	char comm[PDDGPU_COMM_MAX];
 	/** @bytes: in VRAM, GTT and CPU; live, orphaned and zombies */
-	uint64_t bytes[3][3];
+	uint64_t bytes[PDDGPU_REGIONS][PDDGPU_STATES_OWNED];
 };
 
 /**

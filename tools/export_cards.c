@@ -18,7 +18,7 @@
 
 #include "export.h"
 
-#define MOST_CARDS	PDDGPU_DEVICES_MAX
+#define MOST_CARDS	64
 
 /**
  * struct slot - a card, and the thread that asks it
@@ -74,7 +74,7 @@ static double now(void)
  * come to a little less than before, which for a counter means that it began anew.
  */
 static void add_up(struct slot *slot, struct export_sample *out, unsigned int which,
-		   const uint64_t *histogram, uint64_t average)
+		   const __u64 *histogram, uint64_t average)
 {
 	uint64_t count = 0;
 	double seconds;

@@ -66,7 +66,7 @@ static int read_all(struct pddgpu_owners *owners, struct export_process **out,
 			all = more;
 		}
 		memcpy(all[*count].comm, owner.comm, sizeof(all->comm));
-		memcpy(all[*count].bytes, owner.has.bytes, sizeof(all->bytes));
+		memcpy(all[*count].bytes, owner.bytes, sizeof(all->bytes));
 		++*count;
 	}
 	if (ret < 0) {
