@@ -18,7 +18,7 @@ static size_t piece(const char **at, char separator, const char **out)
 
 	if (!end)
 		end = *at + strlen(*at);
-	while (isspace((unsigned char)**at) && *at < end)
+	while (*at < end && isspace((unsigned char)**at))
 		++*at;
 	*out = *at;
 	length = (size_t)(end - *at);

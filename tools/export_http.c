@@ -214,12 +214,14 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int sta
 static enum MHD_Result reply_metrics(struct export_server *server, struct request *request)
 {
 	struct MHD_Connection *connection = request->connection;
+	const char *accept;
 	enum MHD_Result ret;
 	bool stop;
 
 	if (!request->waited) {
-		request->format = export_format(MHD_lookup_connection_value(connection,
-				MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
+		accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+						     MHD_HTTP_HEADER_ACCEPT);
+		request->format = export_format(accept);
 		request->waited = true;
 		pthread_mutex_lock(&server->lock);
 		stop = server->stop;
@@ -337,18 +339,21 @@ void export_server_tick(struct export_server *server)
 
 static int start(struct export_server *server, int listener)
 {
+	const unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+	const struct MHD_OptionItem options[] = {
+		{MHD_OPTION_LISTEN_SOCKET, listener, NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, NULL},
+		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, MOST_OF_AN_ADDRESS, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, NULL},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)completed, server},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)linked, server},
+		{MHD_OPTION_END, 0, NULL},
+	};
 	int ret;
 
-	server->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-		handle, server, MHD_OPTION_LISTEN_SOCKET, listener,
-		MHD_OPTION_NOTIFY_COMPLETED, completed, server,
-		MHD_OPTION_NOTIFY_CONNECTION, linked, server,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MOST_CONNECTIONS,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)MOST_OF_AN_ADDRESS,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_SECONDS,
-		MHD_OPTION_END);
+	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, server,
+					  MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 	if (!server->daemon)
 		return errno ? -errno : -EIO;
 	ret = pthread_create(&server->thread, NULL, asker, server);

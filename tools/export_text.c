@@ -55,7 +55,7 @@ static const struct export_sample *next(const struct export_sample *samples, int
 static void integer(struct metrics_text *out, const struct export_sample *sample,
 		    const char *name, const char *value, uint64_t number)
 {
-	struct labels labels;
+	struct labels labels = {0};
 
 	set_labels(&labels, sample, name, value);
 	metrics_integer(out, labels.list, number);
@@ -112,7 +112,7 @@ static void put_usage(struct metrics_text *out, const struct export_sample *samp
 		      const char *name, size_t offset, bool all, const char *help)
 {
 	const struct export_sample *sample;
-	struct labels labels;
+	struct labels labels = {0};
 	unsigned int region;
 	uint64_t value;
 	int n;
@@ -146,7 +146,7 @@ static void put_owned(struct metrics_text *out, const struct export_sample *samp
 		      bool objects)
 {
 	const struct export_sample *sample;
-	struct labels labels;
+	struct labels labels = {0};
 	unsigned int region;
 	uint64_t value;
 	size_t i, offset;
@@ -217,7 +217,7 @@ static void put_times(struct metrics_text *out, const struct export_sample *samp
 	};
 	const struct export_sample *sample;
 	uint64_t buckets[PDDGPU_LATENCY_BUCKETS];
-	struct labels labels;
+	struct labels labels = {0};
 	int n;
 
 	metrics_family(out, name, METRICS_HISTOGRAM, help);
@@ -280,7 +280,7 @@ static void put_states(struct metrics_text *out, const struct export_sample *sam
 	metrics_family(out, "pddgpu_collect_duration_seconds", METRICS_GAUGE,
 		       "How long it took to ask the card.");
 	for (n = 0; n < count; n++) {
-		struct labels labels;
+		struct labels labels = {0};
 
 		set_labels(&labels, &samples[n], NULL, NULL);
 		metrics_number(out, labels.list, samples[n].seconds);
@@ -294,7 +294,7 @@ static void put_infos(struct metrics_text *out, const struct export_sample *samp
 	};
 	const struct export_sample *sample;
 	char chip[sizeof(sample->info.name) + 1], revision[16];
-	struct labels labels;
+	struct labels labels = {0};
 	int n;
 
 	metrics_family(out, "pddgpu_exporter_build_info", METRICS_INFO, "What tells this.");
@@ -321,7 +321,7 @@ static void put_infos(struct metrics_text *out, const struct export_sample *samp
 static void put_process(struct metrics_text *out, const struct export_sample *sample,
 			const struct export_process *process, bool named)
 {
-	struct labels labels;
+	struct labels labels = {0};
 	unsigned int region;
 
 	for (region = 0; region < 3; region++) {
