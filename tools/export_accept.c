@@ -78,7 +78,7 @@ static unsigned int range_weight(const char *range, bool openmetrics)
 enum metrics_format export_format(const char *accept)
 {
 	unsigned int openmetrics = 0, text_q = 0, any = 0, q;
-	char range[256];
+	char range[256] = "";
 	const char *text, *rest, *type;
 	size_t length;
 
