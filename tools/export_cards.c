@@ -102,6 +102,7 @@ static void driver_version(int fd, char *out, size_t size)
 
 static int query(struct slot *slot, struct pddgpu_device *dev, struct export_sample *out)
 {
+	unsigned int n;
 	int ret;
 
 	driver_version(pddgpu_fd(dev), out->driver, sizeof(out->driver));
@@ -116,6 +117,9 @@ static int query(struct slot *slot, struct pddgpu_device *dev, struct export_sam
 	if (ret && ret != -EOPNOTSUPP)
 		return ret;
 	out->has_owners = !ret;
+	/* Asked a moment later; the parts shall sum to the whole in one text */
+	for (n = 0; n < PDDGPU_REGIONS && out->has_owners; n++)
+		out->usage[n].used = out->owned[n].used;
 	add_up(slot, out, 0, out->stats.allocation_histogram, out->stats.avg_allocation_time);
 	add_up(slot, out, 1, out->stats.deallocation_histogram,
 	       out->stats.avg_deallocation_time);

@@ -11,6 +11,7 @@
  *   delay_ms       how long a question takes
  *   no_ownership   an older driver
  *   wedged         the state is that
+ *   skew           bytes that were allocated between two questions
  */
 #include <dirent.h>
 #include <errno.h>
@@ -192,9 +193,12 @@ static void fill_ownership(const struct pddgpu_device *dev, struct drm_pddgpu_ow
 	const struct drm_pddgpu_memory_stats *s = &dev->stats;
 	uint64_t live = s->vram_used - s->kernel_bytes - s->orphan_bytes - s->zombie_bytes;
 
+	/* Others went on meanwhile */
+	uint64_t skew = (uint64_t)number(dev->folder, "skew", 0);
+
 	memset(out, 0, 3 * sizeof(*out));
 	out[0] = (struct drm_pddgpu_ownership){
-		.domain = PDDGPU_GEM_DOMAIN_VRAM, .used = s->vram_used, .live = live,
+		.domain = PDDGPU_GEM_DOMAIN_VRAM, .used = s->vram_used + skew, .live = live + skew,
 		.orphan = s->orphan_bytes, .zombie = s->zombie_bytes, .kernel = s->kernel_bytes,
 		.live_objects = s->live_objects, .orphan_objects = s->orphan_objects,
 		.zombie_objects = s->zombie_objects,

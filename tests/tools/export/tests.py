@@ -61,6 +61,17 @@ def test_figures():
     assert not re.search("pid|comm", text)
 
 
+def test_sums_while_busy():
+    """The parts sum to the whole, also when somebody allocates between two questions."""
+    with Cards() as cards:
+        cards.card()
+        cards.put(PCI, "skew", 4096)
+        m = Metrics(text_of(cards))
+    assert m.get("pddgpu_memory_used_bytes", region="vram") == sum(
+        m.get("pddgpu_memory_owned_bytes", region="vram", state=state)
+        for state in ("live", "orphan", "zombie", "kernel"))
+
+
 def test_histogram():
     buckets = [0] * 32
     buckets[3], buckets[10], buckets[31] = 5, 2, 1
