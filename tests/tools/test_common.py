@@ -8,7 +8,7 @@ import subprocess
 import time
 import xml.etree.ElementTree
 
-from command import (COMMAND, QUICK, SCRATCH, TOP, Skip, environment, equal, jq, machine,
+from command import (COMMAND, QUICK, TOP, Skip, environment, equal, jq, machine,
                      on_terminal, plain, run)
 from world import GONE, KIB, MIB, Owner, card, leak, user
 
@@ -327,8 +327,3 @@ def test_zsh_completion():
     except FileNotFoundError as error:
         raise Skip("there is no zsh") from error
     equal((done.returncode, done.stderr), (0, b""))
-
-
-def test_nothing_is_left_open():
-    """No file that a test made is left half written."""
-    equal([name for name in os.listdir(SCRATCH) if not name.endswith(".json")], [])
