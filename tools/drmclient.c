@@ -101,14 +101,14 @@ static uint64_t hash_bytes(const char *text, size_t length)
 static const char *device_of(const struct drmscan *scan, const struct slot *slot)
 {
 	const struct fdinfo *info = &slot->client.info;
+	unsigned int major = slot->node >= NODES ? ACCEL_MAJOR : DRM_MAJOR;
 	char path[64], target[256];
 	const char *name = NULL, *one = NULL;
 	ssize_t length = -1;
 
 	if (info->pdev)
 		return info->pdev;
-	snprintf(path, sizeof(path), "dev/char/%u:%u/device",
-		 slot->node >= NODES ? ACCEL_MAJOR : DRM_MAJOR, slot->node % NODES);
+	snprintf(path, sizeof(path), "dev/char/%u:%u/device", major, slot->node % NODES);
 	if (scan->sys >= 0)
 		length = readlinkat(scan->sys, path, target, sizeof(target) - 1);
 	if (length > 0) {
@@ -191,14 +191,15 @@ static int prepare_table(struct drmscan *scan)
 {
 	size_t size = 64;
 
-	while (scan->max_clients < scan->nr_slots)
+	while (scan->max_clients < scan->nr_slots) {
 		if (drmscan_room(&scan->clients, scan->max_clients, &scan->max_clients,
-			 sizeof(*scan->clients)))
+				 sizeof(void *)))
 			return -ENOMEM;
+	}
 	while (size < (size_t)scan->nr_slots * 2)
 		size *= 2;
 	if (size > scan->table_size) {
-		const struct drmclient **table = reallocarray(scan->table, size, sizeof(*table));
+		const struct drmclient **table = reallocarray(scan->table, size, sizeof(void *));
 
 		if (!table)
 			return -ENOMEM;
@@ -206,7 +207,7 @@ static int prepare_table(struct drmscan *scan)
 		scan->table_size = size;
 	}
 	if (scan->table_size)
-		memset(scan->table, 0, scan->table_size * sizeof(*scan->table));
+		memset(scan->table, 0, scan->table_size * sizeof(void *));
 	scan->nr_clients = 0;
 	return 0;
 }

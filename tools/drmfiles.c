@@ -96,13 +96,16 @@ static int plain_number(const char *text)
 static int each_number(int folder, int (*entry)(void *context, int number, ino_t inode),
 		       void *context)
 {
-	_Alignas(struct dirent64) char buffer[16384];
+	union {
+		struct dirent64 first;
+		char bytes[16384];
+	} buffer;
 	int error = 0;
 	ssize_t got;
 
-	while (!error && (got = getdents64(folder, buffer, sizeof(buffer))) > 0) {
+	while (!error && (got = getdents64(folder, &buffer, sizeof(buffer))) > 0) {
 		for (ssize_t at = 0; at < got && !error;) {
-			const struct dirent64 *one = (const void *)(buffer + at);
+			const struct dirent64 *one = (const void *)(buffer.bytes + at);
 			int number = plain_number(one->d_name);
 
 			if (number >= 0)
@@ -170,7 +173,7 @@ static struct process *new_process(struct drmscan *scan, const struct pid *pid)
 /* The processes that are there now; both lists are in order. */
 static int merge_processes(struct drmscan *scan)
 {
-	struct process **merged = calloc(scan->nr_pids + 1, sizeof(*merged));
+	struct process **merged = calloc(scan->nr_pids + 1, sizeof(void *));
 	size_t old = 0, count = 0;
 
 	if (!merged)
@@ -287,7 +290,7 @@ static void remember_plain(struct process *process, int fd)
 
 	if (fd >= PLAIN_MAX)
 		return;
-	if (need > process->plain_bytes) {
+	if (!process->plain || need > process->plain_bytes) {
 		size_t more = need < 16 ? 16 : need * 2;
 		uint8_t *bigger = realloc(process->plain, more);
 
@@ -322,7 +325,7 @@ static int add_slot(struct drmscan *scan, struct process *process, unsigned int 
 	struct slot *slot = calloc(1, sizeof(*slot));
 
 	if (!slot || drmscan_room(&process->slots, process->nr_slots, &process->max_slots,
-				  sizeof(*process->slots))) {
+				  sizeof(void *))) {
 		free(slot);
 		return -ENOMEM;
 	}
@@ -333,7 +336,7 @@ static int add_slot(struct drmscan *scan, struct process *process, unsigned int 
 	slot->due = scan->run;
 	slot->period = 1;
 	memmove(&process->slots[at + 1], &process->slots[at],
-		(process->nr_slots - at) * sizeof(*process->slots));
+		(process->nr_slots - at) * sizeof(void *));
 	process->slots[at] = slot;
 	process->nr_slots++;
 	scan->nr_slots++;
