@@ -29,7 +29,10 @@ help:
 #: make check    style and static checks only
 #: make lib      build libpddgpu, in build/lib
 #: make tools    build the pddgpu command, in build/tools
-#: make install  install what people use: libpddgpu, pddgpu; PREFIX=/usr/local DESTDIR=
+#: make deb      Debian packages, in build/deb
+#: make test-packages  install them in clean Debian 12 and 13; needs root
+#: make install  install what people use: libpddgpu, pddgpu, the driver's source for
+#:               DKMS, a service, alert rules; PREFIX=/usr/local DESTDIR=
 #:               LIBDIR= INCLUDEDIR=
 #: make setup    install the Debian packages that all this needs
 #: make clean    remove what was built (not the cache of kernels)
@@ -101,8 +104,16 @@ shell: device module example tools
 install:
 	@$(MAKE) --no-print-directory -s -C lib install
 	@$(MAKE) --no-print-directory -s -C tools install
+	@$(MAKE) --no-print-directory -s -C packaging install
+
+deb:
+	@$(MAKE) --no-print-directory -s -C packaging deb
+
+test-packages:
+	@scripts/setup packages
+	@scripts/test-packages
 
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example lib tools install build demo test soak test-debug coverage check bench fuzz-ioctl shell clean
+.PHONY: help setup fuzz-device device module example lib tools install deb test-packages build demo test soak test-debug coverage check bench fuzz-ioctl shell clean

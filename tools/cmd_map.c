@@ -92,56 +92,58 @@ static bool nothing(const struct map *map)
 	return true;
 }
 
-static void show(const struct map *maps, unsigned int count, json_t *devices)
+static void show_json(const struct cards *cards, const struct map *maps, const int *errors)
 {
+	json_t *document = json_document("map"), *devices = out_need(json_array()), *object;
+	unsigned int i, at = 0;
+
+	for (i = 0; i < cards->count; i++) {
+		if (errors[i]) {
+			object = card_json(&cards->card[i]);
+			json_put(object, "error", json_text(pddgpu_strerror(errors[i])));
+			json_add(devices, object);
+		} else {
+			json_add(devices, map_json(&maps[at++], blocks));
+		}
+	}
+	json_put(document, "devices", devices);
+	json_print(document, false);
+}
+
+static void show(const struct map *maps, unsigned int count)
+{
+	bool more = false;
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		if (devices) {
-			json_add(devices, map_json(&maps[i], blocks));
-			continue;
-		}
 		if (nothing(&maps[i]))
 			continue;
-		if (i)
+		if (more)
 			putchar('\n');
+		more = true;
 		map_print(&maps[i], by, (unsigned int)rows);
 	}
 }
 
-static void json_error(json_t *devices, const struct card *card, int error)
-{
-	json_t *object;
-
-	if (!devices)
-		return;
-	object = card_json(card);
-	json_put(object, "error", json_text(pddgpu_strerror(error)));
-	json_add(devices, object);
-}
-
-/* Returns the exit code; maps of those that could be read */
+/* Returns the exit code; maps of those that could be read, in their order */
 static int read_maps(const struct cards *cards, struct map *maps, unsigned int *count,
-		     json_t *devices)
+		     int *errors)
 {
 	unsigned int bits = which ? which : 3, i;
 	int rc = RC_OK;
 
 	for (i = 0; i < cards->count; i++) {
 		const struct card *card = &cards->card[i];
-		int error = card->error;
 
-		if (!error) {
-			error = map_read(card, bits, &maps[*count]);
-			if (error)
-				rc = out_worse(rc, card_say(card, "cannot ask it", error));
-			else
-				rc = out_worse(rc, region_errors(&maps[*count]));
-		}
-		if (error) {
+		errors[i] = card->error;
+		if (errors[i])
+			continue;
+		errors[i] = map_read(card, bits, &maps[*count]);
+		if (errors[i]) {
+			rc = out_worse(rc, card_say(card, "cannot ask it", errors[i]));
 			map_free(&maps[*count]);
-			json_error(devices, card, error);
 		} else {
+			rc = out_worse(rc, region_errors(&maps[*count]));
 			++*count;
 		}
 	}
@@ -161,11 +163,10 @@ static int check(void)
 
 int cmd_map(int argc, char **argv)
 {
-	json_t *document, *devices = NULL;
 	unsigned int count = 0, i;
 	struct cards cards;
 	struct map *maps;
-	int rc;
+	int rc, *errors;
 
 	rc = args_parse(&command, argc, argv);
 	if (rc < 0)
@@ -175,21 +176,18 @@ int cmd_map(int argc, char **argv)
 	args_unit(unit);
 	rc = cards_open(device, &cards);
 	maps = out_need(calloc(cards.count + 1, sizeof(*maps)));
+	errors = out_need(calloc(cards.count + 1, sizeof(*errors)));
+	rc = out_worse(rc, read_maps(&cards, maps, &count, errors));
 	if (as_json)
-		devices = out_need(json_array());
-	rc = out_worse(rc, read_maps(&cards, maps, &count, devices));
-	if (file && count)
+		show_json(&cards, maps, errors);
+	else if (!file)
+		show(maps, count);
+	else if (count)
 		rc = out_worse(rc, write_svg(maps, count));
-	else
-		show(maps, count, devices);
-	if (devices) {
-		document = json_document("map");
-		json_put(document, "devices", devices);
-		json_print(document, false);
-	}
 	for (i = 0; i < count; i++)
 		map_free(&maps[i]);
 	free(maps);
+	free(errors);
 	cards_close(&cards);
 	return rc;
 }

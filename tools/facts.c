@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "drmclient.h"
 #include "facts.h"
 #include "json.h"
 #include "out.h"
@@ -196,6 +197,55 @@ static void group(struct facts *facts, struct pddgpu_owner *owners, size_t count
 	qsort(facts->processes, facts->process_count, sizeof(*facts->processes), by_total);
 }
 
+const char *facts_proc;
+
+/* By what the kernel shows of open files: an owner for each client */
+static void scan_clients(const struct card *card, struct drmscan *scan,
+			 struct pddgpu_owner **all, size_t *count)
+{
+	const struct drmclient *const *clients;
+	size_t found, i;
+
+	clients = drmscan_clients(scan, &found);
+	*all = out_need(calloc(found + 1, sizeof(**all)));
+	for (i = 0; i < found; i++) {
+		struct pddgpu_owner *owner = &(*all)[*count];
+		uint64_t sums[REGION_CLASSES];
+
+		if (strcmp(clients[i]->driver, "pddgpu") ||
+		    strcmp(clients[i]->device, card->id.pci))
+			continue;
+		fdinfo_sums(&clients[i]->info, sums);
+		/* This command has a file open too, and others that look */
+		if (!(sums[REGION_VRAM] | sums[REGION_GTT] | sums[REGION_SYSTEM]))
+			continue;
+		owner->client_id = clients[i]->id;
+		owner->pid = clients[i]->pid;
+		memcpy(owner->comm, clients[i]->comm, sizeof(clients[i]->comm));
+		owner->bytes[PDDGPU_REGION_VRAM][PDDGPU_STATE_LIVE] = sums[REGION_VRAM];
+		owner->bytes[PDDGPU_REGION_GTT][PDDGPU_STATE_LIVE] = sums[REGION_GTT];
+		owner->bytes[PDDGPU_REGION_CPU][PDDGPU_STATE_LIVE] = sums[REGION_SYSTEM];
+		++*count;
+	}
+}
+
+/* Who has memory as far as this user may see; nobody, where not even that is known */
+static void read_clients(struct facts *facts)
+{
+	struct drmscan_options options = { .proc = facts_proc, .names = names_new() };
+	struct pddgpu_owner *owners = NULL;
+	struct drmscan *scan = NULL;
+	size_t count = 0;
+
+	out_need(options.names);
+	if (!drmscan_new(&options, &scan) && !drmscan_run(scan, 0))
+		scan_clients(facts->card, scan, &owners, &count);
+	group(facts, owners, count);
+	free(owners);
+	drmscan_free(scan);
+	names_free(options.names);
+}
+
 static bool sums_agree(const struct facts *facts)
 {
 	uint64_t sums[PDDGPU_REGIONS][PDDGPU_STATES_OWNED] = { 0 };
@@ -233,7 +283,10 @@ static int read_processes(struct facts *facts)
 		facts->processes_error = read_owners(facts->card, &owners, &count);
 		if (facts->processes_error) {
 			free(owners);
-			return facts->processes_error == -ENODEV ? -ENODEV : 0;
+			if (facts->processes_error == -ENODEV)
+				return -ENODEV;
+			read_clients(facts);
+			break;
 		}
 		group(facts, owners, count);
 		free(owners);
@@ -248,7 +301,8 @@ static int read_processes(struct facts *facts)
 		facts->exact = sums_agree(facts);
 	}
 	for (i = 0; i < facts->process_count; i++)
-		facts->processes[i].alive = process_alive(facts->processes[i].pid,
+		facts->processes[i].alive = facts->processes_error ? ALIVE_YES :
+					    process_alive(facts->processes[i].pid,
 							  facts->processes[i].comm);
 	return 0;
 }

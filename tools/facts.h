@@ -42,9 +42,15 @@ struct facts {
 	struct drm_pddgpu_ownership own[PDDGPU_REGIONS];
 	/** @own_error: 0, or why @own is not known */
 	int own_error;
-	/** @processes: largest first, where @processes_error is 0 */
+	/** @processes: largest first */
 	struct process *processes;
 	size_t process_count;
+	/**
+	 * @processes_error: 0, or why the driver's own list cannot be had. Then they
+	 * are those whose open files this user may see, by their fdinfo: of those only
+	 * is known how much there is, which counts as live; what is shared counts for
+	 * each.
+	 */
 	int processes_error;
 	/** @exact: the sums of @processes and @own agree: nothing changed meanwhile */
 	bool exact;
@@ -72,6 +78,8 @@ void facts_free(struct facts *facts);
 /* Bytes of a process in a region, whatever their state */
 uint64_t process_region(const struct process *process, unsigned int region);
 uint64_t process_total(const struct process *process);
+/* Where processes are looked for instead of /proc, in tests; NULL */
+extern const char *facts_proc;
 /* As a person may want to see it: "pid 12 gone" needs no debugfs to tell */
 enum alive process_alive(int32_t pid, const char *comm);
 

@@ -93,7 +93,7 @@ int out_end(int rc)
 	if (fclose(stdout) && !error)
 		error = errno;
 	/* Whoever read it has seen enough */
-	if (!error || error == EPIPE || error == EBADF)
+	if (!error || error == EPIPE)
 		return rc;
 	out_say("cannot write the output: %s", strerror(error));
 	return RC_ERROR;
@@ -188,7 +188,8 @@ const char *out_time(char *buffer, uint64_t ms)
 	if (ms < 1000)
 		snprintf(buffer, OUT_SIZE_MAX, "%llu ms", (unsigned long long)ms);
 	else if (s < 60)
-		snprintf(buffer, OUT_SIZE_MAX, "%.1f s", (double)(ms / 100) / 10);
+		snprintf(buffer, OUT_SIZE_MAX, "%llu.%llu s", s,
+			 (unsigned long long)(ms / 100 % 10));
 	else if (s < 3600)
 		snprintf(buffer, OUT_SIZE_MAX, "%llu min %llu s", s / 60, s % 60);
 	else if (s < 86400)

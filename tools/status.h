@@ -8,7 +8,7 @@
 /* What pddgpu status knows of a card, as text and as JSON */
 void status_print(const struct facts *facts, uint64_t max_processes);
 json_t *status_json(const struct facts *facts);
-json_t *process_json(const struct process *process);
+json_t *process_json(const struct facts *facts, const struct process *process);
 /* The same with what only --query has: index and the statistics */
 json_t *status_row(const struct facts *facts, unsigned int index);
 

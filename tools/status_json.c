@@ -113,8 +113,9 @@ static json_t *leaks_json(const struct drm_pddgpu_memory_stats *stats)
 	return object;
 }
 
-json_t *process_json(const struct process *process)
+json_t *process_json(const struct facts *facts, const struct process *process)
 {
+	bool seen = facts->processes_error;
 	json_t *object = out_need(json_object()), *clients = out_need(json_array());
 	uint64_t objects = 0;
 	unsigned int region, state;
@@ -127,13 +128,13 @@ json_t *process_json(const struct process *process)
 	json_put(object, "exited", process->alive == ALIVE_UNKNOWN ? json_null() :
 		 json_boolean(process->alive == ALIVE_NO));
 	json_put(object, "bytes", json_count(process_total(process)));
-	json_put(object, "objects", json_count(objects));
+	json_put(object, "objects", seen ? json_null() : json_count(objects));
 	for (region = 0; region < PDDGPU_REGIONS; region++) {
 		json_t *part = out_need(json_object());
 
 		json_put(part, "used", json_count(process_region(process, region)));
 		for (state = 0; state < PDDGPU_STATES_OWNED; state++)
-			json_put(part, state_names[state],
+			json_put(part, state_names[state], seen ? json_null() :
 				 json_count(process->bytes[region][state]));
 		json_put(object, region_names[region], part);
 	}
@@ -164,13 +165,12 @@ json_t *status_json(const struct facts *facts)
 	json_t *object = device_json(facts), *array;
 	size_t i;
 
-	if (facts->processes_error) {
-		json_put(object, "processes", json_null());
-		return object;
-	}
 	array = out_need(json_array());
 	for (i = 0; i < facts->process_count; i++)
-		json_add(array, process_json(&facts->processes[i]));
+		json_add(array, process_json(facts, &facts->processes[i]));
+	/* debugfs: all; fdinfo: those whose open files this user may see */
+	json_put(object, "processes_from",
+		 json_string(facts->processes_error ? "fdinfo" : "debugfs"));
 	json_put(object, "processes", array);
 	/* The processes' bytes add up to those above */
 	json_put(object, "processes_exact", json_boolean(facts->exact));

@@ -157,7 +157,8 @@ static void some_size(struct table *table, enum out_style style, uint64_t bytes)
 		table_cell(table, OUT_DIM, "-");
 }
 
-static void process_row(struct table *table, const struct process *process)
+static void process_row(struct table *table, const struct facts *facts,
+			const struct process *process)
 {
 	uint64_t objects = process->objects[0] + process->objects[1] + process->objects[2];
 	enum out_style style = process->alive == ALIVE_NO ? OUT_WARN : OUT_PLAIN;
@@ -172,8 +173,33 @@ static void process_row(struct table *table, const struct process *process)
 		some_size(table, OUT_PLAIN, process_region(process, region));
 	some_size(table, OUT_ORPHAN, process_state(process, PDDGPU_STATE_ORPHAN));
 	some_size(table, OUT_ZOMBIE, process_state(process, PDDGPU_STATE_ZOMBIE));
-	table_cell(table, OUT_PLAIN, "%" PRIu64, objects);
+	if (facts->processes_error)
+		table_cell(table, OUT_DIM, "-");
+	else
+		table_cell(table, OUT_PLAIN, "%" PRIu64, objects);
 	table_cell(table, style, "%s", process->alive == ALIVE_NO ? "exited" : "");
+}
+
+/* What those have whom this user may not see, and who has ended */
+static void others_row(struct table *table, const struct facts *facts)
+{
+	unsigned int region, i;
+
+	table_cell(table, OUT_PLAIN, "-");
+	table_cell(table, OUT_PLAIN, "others");
+	for (region = 0; region < PDDGPU_REGIONS; region++) {
+		const struct drm_pddgpu_ownership *own = &facts->own[region];
+		uint64_t seen = 0;
+		size_t process;
+
+		for (process = 0; process < facts->process_count; process++)
+			seen += process_region(&facts->processes[process], region);
+		/* What they share counts for each of them */
+		some_size(table, OUT_PLAIN, own->used - own->kernel > seen ?
+			  own->used - own->kernel - seen : 0);
+	}
+	for (i = 0; i < 4; i++)
+		table_cell(table, OUT_DIM, "%s", i == 3 ? "" : "-");
 }
 
 /* What belongs to no process, and all together: the columns add up to what is used */
@@ -216,18 +242,20 @@ static void print_processes(const struct facts *facts, uint64_t max)
 	struct table *table;
 	size_t i;
 
-	if (facts->processes_error)
+	if (facts->processes_error && !facts->process_count)
 		return;
 	table = table_new(columns, 9);
 	for (i = 0; i < facts->process_count && (!max || i < max); i++)
-		process_row(table, &facts->processes[i]);
+		process_row(table, facts, &facts->processes[i]);
+	if (facts->processes_error && !facts->own_error)
+		others_row(table, facts);
 	if (!facts->own_error)
 		sum_rows(table, facts);
 	putchar('\n');
 	table_print(table, 2);
 	if (i < facts->process_count)
 		printf("  and %zu more\n", facts->process_count - i);
-	if (!facts->exact && !facts->own_error)
+	if (!facts->exact && !facts->own_error && !facts->processes_error)
 		puts("  Memory came and went meanwhile: the rows may not add up.");
 }
 

@@ -58,6 +58,11 @@ void table_size(struct table *table, enum out_style style, uint64_t bytes)
 	table_cell(table, style, "%s", out_size(size, bytes));
 }
 
+static unsigned int next_column(const struct table *table, unsigned int i)
+{
+	return i + 1 == table->columns_count ? 0 : i + 1;
+}
+
 static void measure(const struct table *table, unsigned int *widths, unsigned int indent)
 {
 	unsigned int i, total = indent;
@@ -65,10 +70,9 @@ static void measure(const struct table *table, unsigned int *widths, unsigned in
 
 	for (i = 0; i < table->columns_count; i++)
 		widths[i] = text_width(table->columns[i].title);
-	for (at = 0; at < table->count; at++) {
+	for (at = 0, i = 0; at < table->count; at++, i = next_column(table, i)) {
 		unsigned int width = text_width(table->cells[at].text);
 
-		i = at % table->columns_count;
 		if (widths[i] < width)
 			widths[i] = width;
 	}
@@ -123,8 +127,7 @@ void table_print(struct table *table, unsigned int indent)
 	for (i = 0; i < table->columns_count; i++)
 		print_cell(table, i, table->columns[i].title, OUT_DIM, widths[i]);
 	putchar('\n');
-	for (at = 0; at < table->count; at++) {
-		i = at % table->columns_count;
+	for (at = 0, i = 0; at < table->count; at++, i = next_column(table, i)) {
 		if (!i)
 			printf("%*s", (int)indent, "");
 		print_cell(table, i, table->cells[at].text, table->cells[at].style, widths[i]);

@@ -13,8 +13,8 @@ units: $(UNITS) $(FUZZERS)
 $(BUILD)/unit_%: unit_%.c command $(BUILD)/fake.o
 	@echo "  CC    $@"
 	@$(CC) $(CFLAGS) $(FAKE_CFLAGS) -o $@ $< \
-		$(filter-out %/pddgpu.o,$(wildcard $(BUILD)/command/*.o)) $(BUILD)/fake.o \
-		$(shell pkg-config --libs jansson ncursesw libdrm libudev cmocka) -lm -pthread
+		$(filter-out %/pddgpu.o,$(wildcard $(BUILD)/command.objects/*.o)) $(BUILD)/fake.o \
+		$(shell pkg-config --libs jansson ncursesw libdrm libudev libmicrohttpd cmocka) -lm -pthread
 
 $(BUILD)/fuzz_%: fuzz_%.c $(FUZZED) $(wildcard $(TOP)/tools/*.h) | $(BUILD)
 	@echo "  CLANG $@"

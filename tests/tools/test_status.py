@@ -4,6 +4,7 @@ import os
 import re
 
 from command import equal, jq, on_terminal, plain, run
+from drm import Machine
 from world import GONE, KIB, MIB, Owner, card, user
 
 HERE = os.getpid()
@@ -53,13 +54,12 @@ def test_one_card_by_name():
 
 
 def test_a_card_that_cannot_be_opened():
-    cards = [card(owners()), card(number=1, open_error="EACCES")]
+    cards = [card(owners(), open_error="EACCES"), card(number=1)]
     for name in ("list", "status", "stats", "leaks", "map"):
         done = run(name, "--json", cards=cards)
         equal(done.rc, 4)
-        equal(jq(done.raw, "[.devices[].error != null]"), "[false,true]" if name != "map" else
-              jq(done.raw, "[.devices[].error != null]"))
-        assert "0000:00:05.0: cannot open it" in done.err, done.err
+        equal(jq(done.raw, "[.devices[].error != null]"), "[true,false]")
+        assert "0000:00:04.0: cannot open it" in done.err, done.err
 
 
 def test_sums_are_exact():
@@ -149,20 +149,40 @@ def test_a_line_that_makes_no_sense():
 def test_an_ordinary_user():
     done = run("status", cards=[user(card(owners()))])
     equal(done.rc, 0)
-    equal(done.err, "pddgpu: processes and health are shown to root only\n")
+    equal(done.err, "pddgpu: processes of others and health are shown to root only\n")
     assert "live 83968 + orphaned 20480" in done.out, done.out
     assert "PID" not in done.out
     found = run("status", "--json", cards=[user(card(owners()))])
     equal(found.rc, 0)
-    equal(jq(found.raw, ".devices[0] | [.processes, .health]"), "[null,null]")
-    done = run("status", "--query-processes=pid", cards=[user(card(owners()))])
-    equal(done.rc, 4)
+    equal(jq(found.raw, ".devices[0] | [.processes, .health, .processes_from]"),
+          '[[],null,"fdinfo"]')
+
+
+def test_an_ordinary_users_own_processes():
+    tree = Machine()
+    tree.client(GONE, "mine", 1, vram=30 * MIB, gtt=MIB)
+    tree.client(GONE, "mine", 2, vram=2 * MIB, fd=6)
+    tree.client(GONE, "mine", 3, fd=7)
+    env = {"PDDGPU_FAKE_PROC": tree.proc}
+    done = run("status", cards=[user(card(owners()))], env=env)
+    equal(done.err, "pddgpu: processes of others and health are shown to root only\n")
+    rows = [" ".join(line.split()) for line in done.lines[-4:]]
+    equal(rows, [f"{GONE} mine 32 MiB 1 MiB - - - -",
+                 "- others 70.1 MiB 3 MiB 12 KiB - - -", "- kernel 2 MiB - - - - -",
+                 "total 104.1 MiB 4 MiB 12 KiB 23 MiB 68 KiB 15"])
+    found = run("status", "--json", cards=[user(card(owners()))], env=env).json["devices"][0]
+    equal([(p["pid"], p["comm"], p["vram"]["used"], p["vram"]["live"], p["clients"])
+           for p in found["processes"]], [(GONE, "mine", 32 * MIB, None, [1, 2])])
+    equal((found["processes_from"], found["processes_exact"]), ("fdinfo", False))
+    done = run("status", "--query-processes=comm,gtt.used,gtt.live", "-f", "csv,noheader",
+               cards=[user(card(owners()))], env=env)
+    equal(done.lines, [f"mine, {MIB} B, [N/A]"])
 
 
 def test_no_debugfs():
     done = run("status", cards=[card(owners(), owners="ENOENT", debugfs=None)])
     equal(done.rc, 0)
-    equal(done.err, "pddgpu: processes and health need debugfs: "
+    equal(done.err, "pddgpu: who has ended, and health, need debugfs: "
           "mount -t debugfs none /sys/kernel/debug\n")
 
 

@@ -298,8 +298,8 @@ static void leaks_are_found(void **state)
 	assert_u64(figure(group, NULL, "pid"), (uint64_t)getpid());
 	assert_string_equal(json_string_value(json_object_get(group, "label")),
 			    "vertex buffer\033[1m");
-	assert_non_null(strstr(json_string_value(json_array_get(json_object_get(group, "stack"), 0)),
-			       "gem_create"));
+	group = json_array_get(json_object_get(group, "stack"), 0);
+	assert_non_null(strstr(json_string_value(group), "gem_create"));
 	json_decref(json);
 
 	command(&said, "leaks --fail-on=suspicious:4M");
@@ -395,7 +395,17 @@ static void an_ordinary_user_sees_sums(void **state)
 	json = document(&said, "status --json", "pddgpu.status/1");
 	assert_true(figure(first_card(json), "vram", "live") >= 4 * PDT_MIB);
 	assert_true(json_is_null(json_object_get(first_card(json), "health")));
+	/* This process is root's */
+	assert_null(process(first_card(json), getpid()));
 	json_decref(json);
+	said.user = false;
+	said.no_debugfs = true;
+	json = document(&said, "status --json", "pddgpu.status/1");
+	assert_non_null(process(first_card(json), getpid()));
+	assert_u64(figure(process(first_card(json), getpid()), "vram", "used"), 4 * PDT_MIB);
+	json_decref(json);
+	said.user = true;
+	said.no_debugfs = false;
 	command(&said, "status");
 	assert_int_equal(said.rc, 0);
 	assert_non_null(strstr(said.err, "root"));
@@ -433,10 +443,11 @@ static size_t cards(char *pci, size_t room)
 	json_t *json = document(&said, "list --json", "pddgpu.list/1");
 	json_t *devices = json_object_get(json, "devices");
 	size_t count = json_array_size(devices);
+	const json_t *last;
 
 	assert_true(count > 0);
-	snprintf(pci, room, "%s", json_string_value(json_object_get(json_array_get(devices,
-								    count - 1), "pci")));
+	last = json_object_get(json_array_get(devices, count - 1), "pci");
+	snprintf(pci, room, "%s", json_string_value(last));
 	json_decref(json);
 	free(said.out);
 	return count;
