@@ -144,37 +144,50 @@ static ssize_t read_text(struct drmscan *scan, const struct process *process, st
 	return got;
 }
 
+/* What a file says that says something else than before */
+static void take_text(struct drmscan *scan, struct process *process, struct slot *slot,
+		      size_t length)
+{
+	struct drmclient *client = &slot->client;
+	uint64_t before = client->info.client_id;
+
+	slot->speaks = fdinfo_parse(&client->info, scan->text, length, scan->options.names);
+	/* Another file by that number: perhaps of another node, or of none */
+	slot->changed = !slot->speaks || client->info.client_id != before;
+	if (slot->changed && before)
+		process->looked_ms = 0;
+	if (!slot->speaks)
+		return;
+	client->driver = client->info.driver;
+	client->device = device_of(scan, slot);
+	client->id = client->info.has_client_id ? client->info.client_id :
+		     (uint64_t)process->pid << 32 | (unsigned int)slot->fd;
+}
+
 /* Reads one descriptor's file; false: it has gone. */
 static bool read_slot(struct drmscan *scan, struct process *process, struct slot *slot)
 {
-	struct drmclient *client = &slot->client;
 	ssize_t got = read_text(scan, process, slot);
 	uint64_t hash;
 
 	scan->totals.reads++;
 	if (got < 0)
 		return false;
-	client->read_ms = scan->now_ms;
+	slot->client.read_ms = scan->now_ms;
 	hash = hash_bytes(scan->text, got);
-	if (hash == slot->hash && slot->speaks) {
-		slot->period = slot->period * 2 > scan->idle_period ? scan->idle_period :
-			       slot->period * 2;
-	} else {
+	if (hash != slot->hash) {
 		slot->hash = hash;
 		slot->period = scan->busy_period;
-		slot->speaks = fdinfo_parse(&client->info, scan->text, got,
-					    scan->options.names);
-		if (!slot->speaks)
-			return true;
-		client->driver = client->info.driver;
-		client->device = device_of(scan, slot);
-		client->id = client->info.has_client_id ? client->info.client_id :
-			     (uint64_t)process->pid << 32 | (unsigned int)slot->fd;
+		take_text(scan, process, slot, got);
+	} else {
+		slot->period *= 2;
+		if (slot->period > scan->idle_period)
+			slot->period = scan->idle_period;
 	}
-	/* Those that come into step are spread again. */
-	slot->due = scan->run + slot->period - (slot->period > 1 && !((slot->fd + scan->run) % 3));
-	if (slot->due <= scan->run)
-		slot->due = scan->run + 1;
+	/* Not all in step, but in the second half of it */
+	slot->due = scan->run + slot->period -
+		    (((unsigned int)slot->fd + scan->run) * 2654435761u >> 16) %
+		    ((slot->period + 1) / 2);
 	return true;
 }
 
@@ -272,10 +285,10 @@ static void set_periods(struct drmscan *scan, uint64_t took_ns)
 {
 	uint64_t all, budget = scan->options.budget_ns;
 
-	scan->idle_period = 1;
-	scan->busy_period = 1;
 	if (!scan->totals.reads || !budget)
 		return;
+	scan->idle_period = 1;
+	scan->busy_period = 1;
 	took_ns /= scan->totals.reads;
 	scan->read_ns = scan->read_ns ? (scan->read_ns * 7 + took_ns) / 8 : took_ns;
 	all = scan->read_ns * scan->nr_slots;

@@ -21,6 +21,7 @@
 
 #define FULL_LOOK_DRM_MS 2000	/* between looks through all files of a process with some */
 #define FULL_LOOK_MS 10000	/* of any other */
+#define FULL_LOOK_FILE_MS 2	/* at least so long for each file, for they take time */
 #define FEW_FILES 64		/* of which each is looked at whenever the number changes */
 #define MANY_PROCESSES 1024	/* of which those without DRM files take turns */
 #define TURNS 8
@@ -357,7 +358,8 @@ static int look_at(void *context, int fd, ino_t inode)
 	at = find_slot(process, fd);
 	if (at < process->nr_slots && process->slots[at]->fd == fd)
 		slot = process->slots[at];
-	if (slot && !look->full) {
+	/* What it says tells whether it is another one now. */
+	if (slot && (!look->full || (slot->speaks && !slot->changed))) {
 		slot->found = true;
 		return 0;
 	}
@@ -369,6 +371,7 @@ static int look_at(void *context, int fd, ino_t inode)
 	if (!slot)
 		return add_slot(look->scan, process, at, fd, node);
 	slot->found = true;
+	slot->changed = false;
 	if (slot->node != node) {
 		/* Another file by the same number: all that it says is new. */
 		slot->node = node;
@@ -400,7 +403,8 @@ static bool must_look(struct drmscan *scan, struct process *process, int64_t *fi
 	struct statx st;
 
 	*full = !process->looked_ms ||
-		age >= (process->nr_slots ? FULL_LOOK_DRM_MS : FULL_LOOK_MS);
+		(age >= (process->nr_slots ? FULL_LOOK_DRM_MS : FULL_LOOK_MS) &&
+		 (int64_t)age >= process->files * FULL_LOOK_FILE_MS);
 	*files = -1;
 	if (!*full && !process->nr_slots && scan->nr_processes > MANY_PROCESSES &&
 	    scan->now_ms - process->born_ms > YOUNG_MS &&
