@@ -169,10 +169,10 @@ static int print_summary(struct player *player)
 		last = sample->ms;
 	}
 	all = player_clients(player, &count);
-	sorted = out_need(calloc(count + 1, sizeof(*sorted)));
+	sorted = out_need(calloc(count + 1, sizeof(void *)));
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = all[i];
-	qsort(sorted, count, sizeof(*sorted), by_growth);
+	qsort(sorted, count, sizeof(void *), by_growth);
 	if (as_json) {
 		summary_json(sorted, count, last - first, samples);
 	} else {

@@ -73,7 +73,7 @@ static int print(struct live *live, struct rows_view *view)
 	struct history *history = out_need(history_new());
 	const struct sample *sample;
 	struct rows rows = { 0 };
-	uint64_t begun = live_now_ms(), done = 0;
+	uint64_t begun, done = 0;
 	int error = live_sample(live, &sample);
 
 	if (!error)

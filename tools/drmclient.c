@@ -101,14 +101,14 @@ static uint64_t hash_bytes(const char *text, size_t length)
 static const char *device_of(const struct drmscan *scan, const struct slot *slot)
 {
 	const struct fdinfo *info = &slot->client.info;
+	unsigned int major = slot->node >= NODES ? ACCEL_MAJOR : DRM_MAJOR;
 	char path[64], target[256];
 	const char *name = NULL, *one = NULL;
 	ssize_t length = -1;
 
 	if (info->pdev)
 		return info->pdev;
-	snprintf(path, sizeof(path), "dev/char/%u:%u/device",
-		 slot->node >= NODES ? ACCEL_MAJOR : DRM_MAJOR, slot->node % NODES);
+	snprintf(path, sizeof(path), "dev/char/%u:%u/device", major, slot->node % NODES);
 	if (scan->sys >= 0)
 		length = readlinkat(scan->sys, path, target, sizeof(target) - 1);
 	if (length > 0) {
@@ -144,37 +144,50 @@ static ssize_t read_text(struct drmscan *scan, const struct process *process, st
 	return got;
 }
 
+/* What a file says that says something else than before */
+static void take_text(struct drmscan *scan, struct process *process, struct slot *slot,
+		      size_t length)
+{
+	struct drmclient *client = &slot->client;
+	uint64_t before = client->info.client_id;
+
+	slot->speaks = fdinfo_parse(&client->info, scan->text, length, scan->options.names);
+	/* Another file by that number: perhaps of another node, or of none */
+	slot->changed = !slot->speaks || client->info.client_id != before;
+	if (slot->changed && before)
+		process->looked_ms = 0;
+	if (!slot->speaks)
+		return;
+	client->driver = client->info.driver;
+	client->device = device_of(scan, slot);
+	client->id = client->info.has_client_id ? client->info.client_id :
+		     (uint64_t)process->pid << 32 | (unsigned int)slot->fd;
+}
+
 /* Reads one descriptor's file; false: it has gone. */
 static bool read_slot(struct drmscan *scan, struct process *process, struct slot *slot)
 {
-	struct drmclient *client = &slot->client;
 	ssize_t got = read_text(scan, process, slot);
 	uint64_t hash;
 
 	scan->totals.reads++;
 	if (got < 0)
 		return false;
-	client->read_ms = scan->now_ms;
+	slot->client.read_ms = scan->now_ms;
 	hash = hash_bytes(scan->text, got);
-	if (hash == slot->hash && slot->speaks) {
-		slot->period = slot->period * 2 > scan->idle_period ? scan->idle_period :
-			       slot->period * 2;
-	} else {
+	if (hash != slot->hash) {
 		slot->hash = hash;
 		slot->period = scan->busy_period;
-		slot->speaks = fdinfo_parse(&client->info, scan->text, got,
-					    scan->options.names);
-		if (!slot->speaks)
-			return true;
-		client->driver = client->info.driver;
-		client->device = device_of(scan, slot);
-		client->id = client->info.has_client_id ? client->info.client_id :
-			     (uint64_t)process->pid << 32 | (unsigned int)slot->fd;
+		take_text(scan, process, slot, got);
+	} else {
+		slot->period *= 2;
+		if (slot->period > scan->idle_period)
+			slot->period = scan->idle_period;
 	}
-	/* Those that come into step are spread again. */
-	slot->due = scan->run + slot->period - (slot->period > 1 && !((slot->fd + scan->run) % 3));
-	if (slot->due <= scan->run)
-		slot->due = scan->run + 1;
+	/* Not all in step, but in the second half of it */
+	slot->due = scan->run + slot->period -
+		    (((unsigned int)slot->fd + scan->run) * 2654435761u >> 16) %
+		    ((slot->period + 1) / 2);
 	return true;
 }
 
@@ -191,14 +204,15 @@ static int prepare_table(struct drmscan *scan)
 {
 	size_t size = 64;
 
-	while (scan->max_clients < scan->nr_slots)
+	while (scan->max_clients < scan->nr_slots) {
 		if (drmscan_room(&scan->clients, scan->max_clients, &scan->max_clients,
-			 sizeof(*scan->clients)))
+				 sizeof(void *)))
 			return -ENOMEM;
+	}
 	while (size < (size_t)scan->nr_slots * 2)
 		size *= 2;
 	if (size > scan->table_size) {
-		const struct drmclient **table = reallocarray(scan->table, size, sizeof(*table));
+		const struct drmclient **table = reallocarray(scan->table, size, sizeof(void *));
 
 		if (!table)
 			return -ENOMEM;
@@ -206,7 +220,7 @@ static int prepare_table(struct drmscan *scan)
 		scan->table_size = size;
 	}
 	if (scan->table_size)
-		memset(scan->table, 0, scan->table_size * sizeof(*scan->table));
+		memset(scan->table, 0, scan->table_size * sizeof(void *));
 	scan->nr_clients = 0;
 	return 0;
 }
@@ -271,10 +285,10 @@ static void set_periods(struct drmscan *scan, uint64_t took_ns)
 {
 	uint64_t all, budget = scan->options.budget_ns;
 
-	scan->idle_period = 1;
-	scan->busy_period = 1;
 	if (!scan->totals.reads || !budget)
 		return;
+	scan->idle_period = 1;
+	scan->busy_period = 1;
 	took_ns /= scan->totals.reads;
 	scan->read_ns = scan->read_ns ? (scan->read_ns * 7 + took_ns) / 8 : took_ns;
 	all = scan->read_ns * scan->nr_slots;

@@ -21,6 +21,7 @@
 
 #define FULL_LOOK_DRM_MS 2000	/* between looks through all files of a process with some */
 #define FULL_LOOK_MS 10000	/* of any other */
+#define FULL_LOOK_FILE_MS 2	/* at least so long for each file, for they take time */
 #define FEW_FILES 64		/* of which each is looked at whenever the number changes */
 #define MANY_PROCESSES 1024	/* of which those without DRM files take turns */
 #define TURNS 8
@@ -96,13 +97,16 @@ static int plain_number(const char *text)
 static int each_number(int folder, int (*entry)(void *context, int number, ino_t inode),
 		       void *context)
 {
-	_Alignas(struct dirent64) char buffer[16384];
+	union {
+		struct dirent64 first;
+		char bytes[16384];
+	} buffer;
 	int error = 0;
 	ssize_t got;
 
-	while (!error && (got = getdents64(folder, buffer, sizeof(buffer))) > 0) {
+	while (!error && (got = getdents64(folder, &buffer, sizeof(buffer))) > 0) {
 		for (ssize_t at = 0; at < got && !error;) {
-			const struct dirent64 *one = (const void *)(buffer + at);
+			const struct dirent64 *one = (const void *)(buffer.bytes + at);
 			int number = plain_number(one->d_name);
 
 			if (number >= 0)
@@ -170,7 +174,7 @@ static struct process *new_process(struct drmscan *scan, const struct pid *pid)
 /* The processes that are there now; both lists are in order. */
 static int merge_processes(struct drmscan *scan)
 {
-	struct process **merged = calloc(scan->nr_pids + 1, sizeof(*merged));
+	struct process **merged = calloc(scan->nr_pids + 1, sizeof(void *));
 	size_t old = 0, count = 0;
 
 	if (!merged)
@@ -287,7 +291,7 @@ static void remember_plain(struct process *process, int fd)
 
 	if (fd >= PLAIN_MAX)
 		return;
-	if (need > process->plain_bytes) {
+	if (!process->plain || need > process->plain_bytes) {
 		size_t more = need < 16 ? 16 : need * 2;
 		uint8_t *bigger = realloc(process->plain, more);
 
@@ -322,7 +326,7 @@ static int add_slot(struct drmscan *scan, struct process *process, unsigned int 
 	struct slot *slot = calloc(1, sizeof(*slot));
 
 	if (!slot || drmscan_room(&process->slots, process->nr_slots, &process->max_slots,
-				  sizeof(*process->slots))) {
+				  sizeof(void *))) {
 		free(slot);
 		return -ENOMEM;
 	}
@@ -333,7 +337,7 @@ static int add_slot(struct drmscan *scan, struct process *process, unsigned int 
 	slot->due = scan->run;
 	slot->period = 1;
 	memmove(&process->slots[at + 1], &process->slots[at],
-		(process->nr_slots - at) * sizeof(*process->slots));
+		(process->nr_slots - at) * sizeof(void *));
 	process->slots[at] = slot;
 	process->nr_slots++;
 	scan->nr_slots++;
@@ -354,7 +358,8 @@ static int look_at(void *context, int fd, ino_t inode)
 	at = find_slot(process, fd);
 	if (at < process->nr_slots && process->slots[at]->fd == fd)
 		slot = process->slots[at];
-	if (slot && !look->full) {
+	/* What it says tells whether it is another one now. */
+	if (slot && (!look->full || (slot->speaks && !slot->changed))) {
 		slot->found = true;
 		return 0;
 	}
@@ -366,6 +371,7 @@ static int look_at(void *context, int fd, ino_t inode)
 	if (!slot)
 		return add_slot(look->scan, process, at, fd, node);
 	slot->found = true;
+	slot->changed = false;
 	if (slot->node != node) {
 		/* Another file by the same number: all that it says is new. */
 		slot->node = node;
@@ -397,7 +403,8 @@ static bool must_look(struct drmscan *scan, struct process *process, int64_t *fi
 	struct statx st;
 
 	*full = !process->looked_ms ||
-		age >= (process->nr_slots ? FULL_LOOK_DRM_MS : FULL_LOOK_MS);
+		(age >= (process->nr_slots ? FULL_LOOK_DRM_MS : FULL_LOOK_MS) &&
+		 (int64_t)age >= process->files * FULL_LOOK_FILE_MS);
 	*files = -1;
 	if (!*full && !process->nr_slots && scan->nr_processes > MANY_PROCESSES &&
 	    scan->now_ms - process->born_ms > YOUNG_MS &&

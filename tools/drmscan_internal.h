@@ -17,6 +17,7 @@ struct slot {			/* a descriptor of a process that is a DRM node */
 	uint64_t due;		/* the run of the next */
 	uint64_t hash;		/* of the text */
 	bool found;		/* by the look that is being done */
+	bool changed;		/* it is another client: which node is it of? */
 	bool speaks;		/* the driver shows something: client is filled */
 	struct drmclient client;
 };

@@ -89,14 +89,14 @@ static int prepare(struct history *history, size_t coming)
 		size *= 2;
 	if (size != history->table_size) {
 		struct history_client **table = reallocarray(history->table, size,
-							     sizeof(*table));
+							     sizeof(void *));
 
 		if (!table)
 			return -ENOMEM;
 		history->table = table;
 		history->table_size = size;
 	}
-	memset(history->table, 0, history->table_size * sizeof(*history->table));
+	memset(history->table, 0, history->table_size * sizeof(void *));
 	for (size_t i = 0; i < history->nr_clients; i++) {
 		struct history_client *one = history->clients[i];
 
@@ -241,7 +241,7 @@ static void update_client(const struct history *history, struct history_client *
 
 static int update_clients(struct history *history, const struct sample *sample)
 {
-	struct history_client **list = calloc(sample->nr_clients + 1, sizeof(*list));
+	struct history_client **list = calloc(sample->nr_clients + 1, sizeof(void *));
 	size_t count = 0;
 
 	if (!list || prepare(history, sample->nr_clients)) {
@@ -325,7 +325,7 @@ static void update_card(const struct history *history, const struct sample *samp
 
 static int update_cards(struct history *history, const struct sample *sample)
 {
-	struct history_card **list = calloc(sample->nr_cards + 1, sizeof(*list));
+	struct history_card **list = calloc(sample->nr_cards + 1, sizeof(void *));
 
 	if (!list)
 		return -ENOMEM;

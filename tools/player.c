@@ -409,14 +409,12 @@ static int new_client(struct player *player, const json_t *object, struct played
 
 	if (player->nr_numbers == NUMBERS_MAX || player->nr_present == RECORDING_CLIENTS_MAX)
 		return damaged(player, "too many clients");
-	error = grow(&player->numbers, player->nr_numbers, &player->max_numbers,
-		     sizeof(*player->numbers));
+	error = grow(&player->numbers, player->nr_numbers, &player->max_numbers, sizeof(void *));
 	if (!error)
-		error = grow(&player->all, player->nr_all, &player->max_all,
-			     sizeof(*player->all));
+		error = grow(&player->all, player->nr_all, &player->max_all, sizeof(void *));
 	if (!error)
 		error = grow(&player->present, player->nr_present, &player->max_present,
-			     sizeof(*player->present));
+			     sizeof(void *));
 	if (error)
 		return error;
 	one = calloc(1, sizeof(*one));
@@ -511,7 +509,7 @@ static int list_clients(struct player *player)
 		if (one->gone)
 			continue;
 		if (grow(&player->clients, sample->nr_clients, &player->max_clients,
-			 sizeof(*player->clients)))
+			 sizeof(void *)))
 			return -ENOMEM;
 		player->present[sample->nr_clients] = one;
 		fdinfo_sums(&one->client.info, sums);

@@ -160,6 +160,19 @@ static json_t *engine_line(const struct fdinfo_engine *engine)
 	return object;
 }
 
+static bool same_engine(const struct fdinfo_engine *a, const struct fdinfo_engine *b)
+{
+	return a->name == b->name && a->ns == b->ns && a->cycles == b->cycles &&
+	       a->total_cycles == b->total_cycles && a->max_hz == b->max_hz &&
+	       a->capacity == b->capacity && a->has == b->has;
+}
+
+static bool same_region(const struct fdinfo_region *a, const struct fdinfo_region *b)
+{
+	return a->name == b->name && a->has == b->has &&
+	       !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
 static void put_engines(json_t *object, const struct fdinfo *info, const struct fdinfo *before)
 {
 	json_t *engines = json_object();
@@ -168,7 +181,7 @@ static void put_engines(json_t *object, const struct fdinfo *info, const struct 
 		const struct fdinfo_engine *now = &info->engines[i];
 
 		if (before && i < before->nr_engines &&
-		    !memcmp(now, &before->engines[i], sizeof(*now)))
+		    same_engine(now, &before->engines[i]))
 			continue;
 		json_put(engines, now->name, engine_line(now));
 	}
@@ -186,7 +199,7 @@ static void put_regions(json_t *object, const struct fdinfo *info, const struct 
 		const struct fdinfo_region *now = &info->regions[i];
 
 		if (before && i < before->nr_regions &&
-		    !memcmp(now, &before->regions[i], sizeof(*now)))
+		    same_region(now, &before->regions[i]))
 			continue;
 		json_put(regions, now->name, region_line(now));
 	}
@@ -252,8 +265,8 @@ static struct written *find_written(struct recorder *recorder, size_t *old,
 
 static void put_clients(struct recorder *recorder, json_t *line, const struct sample *sample)
 {
-	const struct drmclient **sorted = calloc(sample->nr_clients + 1, sizeof(*sorted));
-	struct written **list = calloc(sample->nr_clients + 1, sizeof(*list));
+	const struct drmclient **sorted = calloc(sample->nr_clients + 1, sizeof(void *));
+	struct written **list = calloc(sample->nr_clients + 1, sizeof(void *));
 	json_t *changed = json_array(), *gone = json_array();
 	size_t old = 0;
 
@@ -262,7 +275,7 @@ static void put_clients(struct recorder *recorder, json_t *line, const struct sa
 	for (size_t i = 0; i < sample->nr_clients; i++)
 		sorted[i] = sample->clients[i];
 	if (sample->nr_clients)
-		qsort(sorted, sample->nr_clients, sizeof(*sorted), by_clients);
+		qsort(sorted, sample->nr_clients, sizeof(void *), by_clients);
 	for (size_t i = 0; i < sample->nr_clients; i++) {
 		struct written *before = find_written(recorder, &old, sorted[i], gone);
 		json_t *one = client_line(sorted[i], before ? &before->client : NULL,

@@ -7,7 +7,7 @@
  *   {"t":MS,"cards":[...],"clients":[...],"gone":[N,...],"owners":[...],...}
  *
  * t is since the start. A client has a number, "i", under which only what has changed of
- * it comes again; README of the format: man 5 pddgpu-record.
+ * it comes again; See man pddgpu-record.
  */
 #ifndef PDDGPU_TOOLS_RECORDING_H
 #define PDDGPU_TOOLS_RECORDING_H

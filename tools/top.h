@@ -81,6 +81,8 @@ void top_draw(struct top *top);
 int top_draw_cards(struct top *top, int y, int height);
 int top_draw_graphs(struct top *top, int y, int height);
 void top_draw_list(struct top *top, int y, int height);
+/* How many lines all that there is to tell of the selected one takes */
+int top_details_lines(const struct top *top);
 void top_draw_details(struct top *top, int y, int height);
 void top_draw_help(struct top *top);
 int top_help_lines(void);

@@ -10,6 +10,7 @@
 
 #define BAR_LABEL 5
 #define BAR_FIGURES 20
+#define BAR_PERCENT 18	/* columns for figures with per cent */
 #define BAR_LEAST 8	/* columns, without which there are only the figures */
 #define GRAPH_LABEL 6
 
@@ -184,7 +185,11 @@ static void draw_bar(struct top *top, const struct sample_card *card, enum regio
 		width = 0;
 	}
 	count = parts_of(top, card, class, parts, &whole);
-	if (card->total[class])
+	if (card->total[class] && figures < BAR_PERCENT)
+		put_right(y, top->width - figures, figures, LOOK_PLAIN, "%s/%s",
+			  short_size(used, card->used[class]),
+			  short_size(total, card->total[class]));
+	else if (card->total[class])
 		put_right(y, top->width - figures, figures, LOOK_PLAIN, "%s/%s %5.1f%%",
 			  short_size(used, card->used[class]),
 			  short_size(total, card->total[class]),

@@ -8,8 +8,6 @@
 #include "out.h"
 #include "top.h"
 
-#define DETAILS_MOST 12
-
 static const char * const help[] = {
 	"q F10        quit",
 	"up down      select, also j k; page up and down, home, end",
@@ -64,7 +62,8 @@ static void draw_sort(const struct top *top)
 
 static void draw_title(const struct top *top)
 {
-	static const char * const groups[GROUPS] = { "clients", "processes", "tree" };
+	static const char * const groups[GROUPS] = { "client", "process", "line" };
+	static const char * const many[GROUPS] = { "clients", "processes", "lines" };
 	const struct sample *sample = top->sample;
 	time_t seconds = (time_t)(sample->wall_ms / 1000);
 	char when[16] = "", pace[32];
@@ -80,7 +79,8 @@ static void draw_title(const struct top *top)
 	x = (int)strlen(top->source->title) + 2;
 	put(0, 0, top->width, LOOK_TITLE, "%s", top->source->title);
 	put(0, x, top->width - x, LOOK_PLAIN, "%s  %s  %zu %s, by %s%s", when, pace,
-	    top->rows.count, groups[top->view.group], rows_sorts[top->view.sort],
+	    top->rows.count, (top->rows.count == 1 ? groups : many)[top->view.group],
+	    rows_sorts[top->view.sort],
 	    top->view.reverse ? " reversed" : "");
 	if (top->paused || top->ended)
 		put_right(0, top->width - 8, 8, LOOK_WARN, "%s", top->ended ? " the end" :
@@ -103,8 +103,8 @@ static void missing(const struct top *top, char *text, size_t size)
 	else if (pddgpu && !sample->owners_known)
 		snprintf(text, size, "root sees who exited, too");
 	else if (sample->totals.silent)
-		snprintf(text, size, "%u files of drivers that show nothing",
-			 sample->totals.silent);
+		snprintf(text, size, "%u file%s of drivers that show nothing",
+			 sample->totals.silent, sample->totals.silent == 1 ? "" : "s");
 }
 
 static void draw_keys(const struct top *top, int y)
@@ -160,8 +160,8 @@ static void draw_all(struct top *top)
 		y += top_draw_graphs(top, y, height >= 32 ? 6 : height >= 28 ? 5 : 4);
 	if (top->details) {
 		details = (end - y) * 2 / 3;
-		if (details > DETAILS_MOST)
-			details = DETAILS_MOST;
+		if (details > top_details_lines(top))
+			details = top_details_lines(top);
 		end -= details;
 	}
 	top_draw_list(top, y, end - y);

@@ -12,6 +12,8 @@
 #define GROWTH_WARN (1 << 20)
 #define GROWTH_BAD (16 << 20)
 #define NAME_MIN 8
+#define NAME_WIDE 18	/* on a screen of so many columns */
+#define NAME_WIDE_FROM 60
 
 enum column {
 	COLUMN_PID, COLUMN_USER, COLUMN_DRIVER, COLUMN_CARD, COLUMN_CLIENT, COLUMN_VRAM,
@@ -47,7 +49,7 @@ static const struct {
 static unsigned int choose(const struct top *top)
 {
 	unsigned int chosen = 1u << COLUMN_NAME, any_vram = 0, any_evictions = 0;
-	int left = top->width - NAME_MIN;
+	int left = top->width - (top->width < NAME_WIDE_FROM ? NAME_MIN : NAME_WIDE);
 
 	for (size_t i = 0; i < top->rows.count; i++) {
 		any_vram |= top->rows.row[i].used[REGION_VRAM] != 0;
@@ -295,6 +297,19 @@ static void draw_regions(const struct fdinfo *info, int *y, int end)
 				  has ? short_size(text, region->bytes[kinds[j].kind]) : "-");
 		}
 	}
+}
+
+int top_details_lines(const struct top *top)
+{
+	const struct fdinfo *info;
+
+	if (top->selected >= top->rows.count)
+		return 0;
+	if (!top->rows.row[top->selected].client)
+		return 2;
+	info = &top->rows.row[top->selected].client->info;
+	/* Two heads, the engines, the minute */
+	return info->nr_regions + 3 + !!info->nr_engines;
 }
 
 void top_draw_details(struct top *top, int y, int height)

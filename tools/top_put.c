@@ -45,8 +45,8 @@ void top_colours(void)
 		return;
 	}
 	use_default_colors();
-	for (short i = 1; i < LOOKS; i++)
-		init_pair(i, looks[i].foreground, looks[i].background);
+	for (int i = 1; i < LOOKS; i++)
+		init_pair((short)i, looks[i].foreground, looks[i].background);
 }
 
 static void begin(enum look look)

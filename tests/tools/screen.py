@@ -22,11 +22,19 @@ KEYS = {"up": "\033[A", "down": "\033[B", "right": "\033[C", "left": "\033[D",
         "backspace": "\177"}
 
 
+class Screen(pyte.Screen):
+    """pyte takes a cursor behind the last column along to other lines."""
+
+    def cursor_to_line(self, line=None):
+        self.cursor.x = min(self.cursor.x, self.columns - 1)
+        super().cursor_to_line(line)
+
+
 class Terminal:
     """Runs argv in a pty."""
 
     def __init__(self, argv, rows=24, columns=80, env=None, limit=30):
-        self.screen = pyte.Screen(columns, rows)
+        self.screen = Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
         self.limit = limit

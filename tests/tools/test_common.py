@@ -242,7 +242,7 @@ def manual(name):
 
 
 def test_manuals_have_every_option():
-    for name in NAMES:
+    for name in NAMES + ("top", "watch", "record", "replay"):
         text = manual(name).replace("\\-", "-")
         for option, (letter, _) in options_of(name).items():
             assert re.search(rf"(Fl|,) -{option}\b", text), f"{name}: --{option}"

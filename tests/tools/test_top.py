@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from command import COMMAND, SANITIZERS, environment, equal, run
+from command import COMMAND, SANITIZERS, TOP, environment, equal, run
 from drm import CARD, MIB, RECORDED, Machine, on_screen
 from world import Owner, card
 
@@ -59,6 +59,30 @@ def test_json_of_a_card_with_own_memory():
     used = document["cards"][0]["regions"]["vram"]
     equal(used["used_bytes"], sum(c["vram_bytes"] for c in clients.values()))
     equal(used["total_bytes"], None)
+
+
+def test_the_manual_has_every_member():
+    def members(value, above=None):
+        if isinstance(value, dict):
+            for key, part in value.items():
+                if above not in ("regions", "engines", "busy_percent"):
+                    yield key
+                yield from members(part, key)
+        elif isinstance(value, list):
+            for part in value:
+                yield from members(part)
+
+    machine, entry = owned_world()
+    found = set(members(run("top", "--json", "-n", "1", "-i", "0.1", *machine.args(),
+                            cards=[entry]).json))
+    for driver in ("xe", "i915", "amdgpu"):
+        found |= set(members(recorded(driver, "--json").json))
+        found |= set(members(recorded(driver, "--json", "-g", "processes").json))
+    assert len(found) > 40, found
+    with open(os.path.join(TOP, "tools/man/pddgpu-top.1"), encoding="utf-8") as f:
+        text = f.read()
+    for member in found - {"schema"}:
+        assert re.search(rf"\b{member}\b", text), member
 
 
 def test_json_of_cards_without_addresses():

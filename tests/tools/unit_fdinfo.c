@@ -23,7 +23,8 @@ static bool parse(const char *text)
 	char *copy = malloc(length ? length : 1);
 	bool well;
 
-	memcpy(copy, text, length);
+	for (size_t i = 0; i < length; i++)
+		copy[i] = text[i];
 	well = fdinfo_parse(&info, copy, length, names);
 	free(copy);
 	return well;
@@ -59,11 +60,15 @@ static void units(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *what = "taken";
+
 		snprintf(text, sizeof(text), "drm-driver: x\ndrm-total-vram:\t%s\n",
 			 cases[i].text);
 		assert_true(parse(text));
+		if (cases[i].has)
+			what = "left out";
 		if (info.nr_regions != cases[i].has)
-			fail_msg("'%s' was %s", cases[i].text, cases[i].has ? "left out" : "taken");
+			fail_msg("'%s' was %s", cases[i].text, what);
 		if (cases[i].has)
 			assert_int_equal(info.regions[0].bytes[FDINFO_TOTAL], cases[i].bytes);
 	}
@@ -125,7 +130,7 @@ static void nonsense(void **state)
 	assert_false(parse(""));
 	assert_false(parse("pos:\t0\nflags:\t02\n"));
 	assert_false(parse("drm-driver:"));
-	assert_false(parse("drm-driver:   \n"));
+	assert_false(parse("drm-driver:   \r\ndrm-driver:\t"));
 	assert_false(parse(":\n::\n\n\n: :"));
 	assert_true(parse("drm-driver: a b\x01\ndrm-pdev: \x1b[31m\ndrm-client-id: x"));
 	assert_string_equal(info.driver, "a?b?");
@@ -166,7 +171,7 @@ static void table_of_names(void **state)
 	for (int i = 0; i < 2 * NAMES_MAX; i++) {
 		int length = snprintf(text, sizeof(text), "n%d", i);
 
-		got += names_get(names, text, (size_t)length) != NULL;
+		got += !!names_get(names, text, (size_t)length);
 	}
 	assert_true(got < NAMES_MAX);
 	assert_ptr_equal(first, names_get(names, "vram", 4));
