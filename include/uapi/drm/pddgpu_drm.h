@@ -44,6 +44,7 @@ extern "C" {
 #define DRM_PDDGPU_GEM_SET_DOMAIN	0x05
 #define DRM_PDDGPU_SUBMIT		0x06
 #define DRM_PDDGPU_QUERY		0x07
+#define DRM_PDDGPU_GEM_SET_LABEL	0x08
 
 /*
  * Domains. A set of them says where a buffer may live; of several, VRAM is
@@ -233,6 +234,32 @@ struct drm_pddgpu_gem_wait {
 	__s64 timeout_ns;
 };
 
+/* Bytes of a label, with the NUL */
+#define PDDGPU_LABEL_MAX	64
+
+/**
+ * struct drm_pddgpu_gem_set_label - say what a buffer is for
+ *
+ * For people: debugfs shows it to root, in leak_objects and gem_info, and it has no
+ * other effect. Any client with a handle may set it, and it is the buffer's: all who
+ * share the buffer share it, and the last to set it wins. It may hold any byte but NUL.
+ *
+ * Errors: -EINVAL a string of PDDGPU_LABEL_MAX bytes or more before its NUL; -EFAULT
+ * a bad pointer; -ENOENT; -ENOMEM: nothing has changed then.
+ */
+struct drm_pddgpu_gem_set_label {
+	/** @handle: in: the buffer */
+	__u32 handle;
+	/** @pad: must be zero */
+	__u32 pad;
+	/**
+	 * @label: in: user pointer to a NUL-terminated string of up to
+	 * PDDGPU_LABEL_MAX bytes with the NUL; 0, or an empty string, takes the
+	 * label away
+	 */
+	__u64 label;
+};
+
 /* What an operation does */
 #define PDDGPU_SUBMIT_COPY	1
 #define PDDGPU_SUBMIT_FILL	2
@@ -330,6 +357,7 @@ struct drm_pddgpu_submit {
 #define PDDGPU_QUERY_SEGMENTS		1
 #define PDDGPU_QUERY_DOMAIN_USAGE	2
 #define PDDGPU_QUERY_MEMORY_STATS	3
+#define PDDGPU_QUERY_OWNERSHIP		4
 
 /**
  * struct drm_pddgpu_query - ask for one of the structures below
@@ -429,6 +457,45 @@ struct drm_pddgpu_domain_usage {
 	__u64 visible_used;
 };
 
+/**
+ * struct drm_pddgpu_ownership - an element of PDDGPU_QUERY_OWNERSHIP, an array:
+ * VRAM, GTT, CPU
+ *
+ * @used is @live + @orphan + @zombie + @kernel, always and exactly: the four are of
+ * one moment. A buffer counts where it is, or where a move that has begun leads to.
+ */
+struct drm_pddgpu_ownership {
+	/** @domain: PDDGPU_GEM_DOMAIN_* */
+	__u32 domain;
+	/** @pad: zero */
+	__u32 pad;
+	/**
+	 * @used: bytes, by all users and the kernel. While buffers come, move and go
+	 * it may differ from that of PDDGPU_QUERY_DOMAIN_USAGE by what does so just
+	 * then.
+	 */
+	__u64 used;
+	/** @live: bytes of buffers to which a handle exists */
+	__u64 live;
+	/** @orphan: bytes of buffers kept by something else than a handle */
+	__u64 orphan;
+	/** @zombie: bytes of buffers freed by their users, waiting for a fence */
+	__u64 zombie;
+	/**
+	 * @kernel: bytes of no buffer: the driver's own, and what a buffer that has
+	 * moved, or is about to be made, has still or already. With nobody at work
+	 * it is kernel_bytes of struct drm_pddgpu_memory_stats for VRAM, and 0 for
+	 * the others.
+	 */
+	__u64 kernel;
+	/** @live_objects: how many buffers @live are */
+	__u64 live_objects;
+	/** @orphan_objects: how many @orphan are */
+	__u64 orphan_objects;
+	/** @zombie_objects: how many @zombie are */
+	__u64 zombie_objects;
+};
+
 #define PDDGPU_LATENCY_BUCKETS	32
 
 /**
@@ -524,6 +591,8 @@ struct drm_pddgpu_memory_stats {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_SET_DOMAIN, struct drm_pddgpu_gem_set_domain)
 #define DRM_IOCTL_PDDGPU_QUERY \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_PDDGPU_QUERY, struct drm_pddgpu_query)
+#define DRM_IOCTL_PDDGPU_GEM_SET_LABEL \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_PDDGPU_GEM_SET_LABEL, struct drm_pddgpu_gem_set_label)
 
 #if defined(__cplusplus)
 }
