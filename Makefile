@@ -27,6 +27,9 @@ help:
 #: make module   build the driver, build/module/<release>/pddgpu.ko
 #: make fuzz-device  fuzz the device program; TIME=SECONDS or COUNT=PACKETS
 #: make check    style and static checks only
+#: make lib      build libpddgpu, in build/lib
+#: make install  install what programs use: libpddgpu; PREFIX=/usr/local DESTDIR=
+#:               LIBDIR= INCLUDEDIR=
 #: make setup    install the Debian packages that all this needs
 #: make clean    remove what was built (not the cache of kernels)
 #:
@@ -50,8 +53,11 @@ module: setup
 example: setup
 	@$(MAKE) --no-print-directory -s -C examples
 
+lib: setup
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C lib
+
 # All that the tests in VMs need
-build: device module example
+build: device module example lib
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/vm
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/fuzz/ioctl
 
@@ -87,7 +93,11 @@ fuzz-ioctl: build
 shell: device module example
 	@exec vm/run --shell --payload build/examples
 
+# Only what is for programs; the driver is a module, and is built for a kernel.
+install:
+	@$(MAKE) --no-print-directory -s -C lib install
+
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example build demo test soak test-debug coverage check bench fuzz-ioctl shell clean
+.PHONY: help setup fuzz-device device module example lib install build demo test soak test-debug coverage check bench fuzz-ioctl shell clean

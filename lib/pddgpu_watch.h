@@ -119,7 +119,7 @@ void pddgpu_owners_close(struct pddgpu_owners *owners);
  * struct pddgpu_leak - a buffer that is older than buffers usually get
  */
 struct pddgpu_leak {
-	/** @age_ms: since when it is in this state, milliseconds */
+	/** @age_ms: since it was made, milliseconds */
 	uint64_t age_ms;
 	/** @size: bytes */
 	uint64_t size;
@@ -156,7 +156,7 @@ struct pddgpu_leak {
 int pddgpu_leaks_open(struct pddgpu_device *dev, struct pddgpu_leaks **out);
 
 /**
- * pddgpu_leaks_next() - the next one, oldest of its state first
+ * pddgpu_leaks_next() - the next one, the oldest first
  * @leaks: the reader
  * @out: it
  *
@@ -174,8 +174,7 @@ void pddgpu_leaks_close(struct pddgpu_leaks *leaks);
  * pddgpu_leaks_scan() - have the driver look for leaks now
  * @dev: the device
  *
- * What it finds goes to the kernel's log too. Figures of leaks are those of the
- * last scan.
+ * What it finds goes to the kernel's log.
  *
  * Return: 0 it has looked, or an error as above.
  */
@@ -263,6 +262,17 @@ int pddgpu_setting_get(struct pddgpu_device *dev, const char *name, uint64_t *va
 int pddgpu_setting_set(struct pddgpu_device *dev, const char *name, uint64_t value);
 
 /**
+ * pddgpu_debugfs_open() - open one of the card's files in debugfs
+ * @dev: the device
+ * @file: its name, such as "health"
+ * @flags: O_RDONLY or O_WRONLY, or other flags of open()
+ *
+ * Return: a file descriptor, to be closed by the caller, and closed by exec(); or an
+ * error as above; -EINVAL that is no name.
+ */
+int pddgpu_debugfs_open(struct pddgpu_device *dev, const char *file, int flags);
+
+/**
  * DOC: events
  *
  * What the kernel tells everybody about cards: any user may listen, to all cards at
@@ -274,7 +284,7 @@ int pddgpu_setting_set(struct pddgpu_device *dev, const char *name, uint64_t val
  * @PDDGPU_EVENT_LEAK_ALERT: more memory is in use than leak_threshold
  * @PDDGPU_EVENT_LEAK_CLEAR: no more
  * @PDDGPU_EVENT_WEDGED: the chip could not be reset; bind the driver anew
- * @PDDGPU_EVENT_ADDED: a card has come
+ * @PDDGPU_EVENT_ADDED: a card has come; who may open it is settled some moments later
  * @PDDGPU_EVENT_REMOVED: a card has gone
  */
 enum pddgpu_event_type {
