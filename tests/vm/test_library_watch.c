@@ -296,11 +296,10 @@ static void example(void **state)
 	need(pddgpu_query_ownership(dev, own));
 	assert_int_equal(system("./who_has_memory >/tmp/who 2>&1"), 0);
 	text = pdt_file_read("/tmp/who");
-	snprintf(line, sizeof(line), "\n%d a?b????\303\244", getpid());
-	line[strlen(line) - 2] = '\0';
+	snprintf(line, sizeof(line), "\n%d a?b\\??-???[1m: VRAM 45056 live, 0 orphaned, ",
+		 getpid());
 	assert_non_null(text);
-	if (strncmp(text, "VRAM: ", 6) || !strstr(text, line) ||
-	    !strstr(text, ": VRAM 45056 live, 0 orphaned, 0 zombie\n"))
+	if (strncmp(text, "VRAM: ", 6) || !strstr(text, line))
 		fail_msg("%s", text);
 	free(text);
 	unlink("/tmp/who");
