@@ -274,7 +274,7 @@ static void errors_have_texts(void **state)
 	assert_string_equal(pddgpu_strerror(INT32_MIN), "unknown error");
 	assert_string_equal(pddgpu_strerror(-99999), "unknown error");
 	assert_string_equal(pddgpu_strerror(0), "no error");
-	assert_string_equal(pddgpu_version(), VERSION);
+	assert_string_equal(pddgpu_version(), PDDGPU_VERSION);
 }
 
 const struct CMUnitTest open_tests[] = {

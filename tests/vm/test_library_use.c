@@ -354,13 +354,14 @@ static void examples(void **state)
 		{ "./copy", "copied 1048576 bytes: the last word is 0xcafe\n" },
 		{ "./share", " reads: written by process " },
 	};
+	static const char *const no_card[] = { "./copy", "card77", NULL };
 	int status;
 	char *text;
 
 	(void)state;
 	for (size_t i = 0; i < 2 * PDT_ARRAY_SIZE(cases); i++) {
-		const char *const argv[] = { cases[i / 2].program, i % 2 ? pdt_pci_name() : NULL,
-					     NULL };
+		const char *card = i % 2 ? pdt_pci_name() : NULL;
+		const char *const argv[] = { cases[i / 2].program, card, NULL };
 
 		/* Each by an ordinary user too */
 		text = run(&status, i % 2, argv);
@@ -368,7 +369,7 @@ static void examples(void **state)
 			fail_msg("%s: %d, %s", argv[0], status, text);
 		free(text);
 	}
-	text = run(&status, false, (const char *const[]) { "./copy", "card77", NULL });
+	text = run(&status, false, no_card);
 	assert_int_equal(status, 1);
 	assert_string_equal(text, "copy: there is no such card, buffer or file\n");
 	free(text);

@@ -30,12 +30,12 @@ static struct pddgpu_bo *make(struct pddgpu_device *dev, uint64_t size, uint32_t
 }
 
 /* An older driver: what cannot be tested on it is said. */
-#define need(call) do {								\
-	int rc_ = (call);							\
-	if (rc_ == -EOPNOTSUPP)							\
-		pdt_skip("this driver does not have it");			\
-	assert_ok(rc_);								\
-} while (0)
+static void need(int ret)
+{
+	if (ret == -EOPNOTSUPP)
+		pdt_skip("this driver does not have it");
+	assert_ok(ret);
+}
 
 static int setup(void **state)
 {
@@ -157,7 +157,7 @@ static void leaks(void **state)
 	struct pdt_state *s = *state;
 	struct pddgpu_device *dev = open_card();
 	struct pddgpu_bo *bo = make(dev, size, PDT_GTT);
-	struct pddgpu_leak leak = { 0 };
+	struct pddgpu_leak leak = { .stack = "" };
 	bool labels = !pddgpu_bo_set_label(bo, LABEL);
 	int fd, ret;
 
