@@ -296,8 +296,9 @@ static void example(void **state)
 	need(pddgpu_query_ownership(dev, own));
 	assert_int_equal(system("./who_has_memory >/tmp/who 2>&1"), 0);
 	text = pdt_file_read("/tmp/who");
-	snprintf(line, sizeof(line), "\n%d a?b\\??-???[1m: VRAM 45056 live, 0 orphaned, ",
-		 getpid());
+	/* No trigraphs */
+	snprintf(line, sizeof(line), "\n%d a?b\\%s-%s[1m: VRAM 45056 live, 0 orphaned, ",
+		 getpid(), "??", "???");
 	assert_non_null(text);
 	if (strncmp(text, "VRAM: ", 6) || !strstr(text, line))
 		fail_msg("%s", text);
