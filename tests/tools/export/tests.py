@@ -402,6 +402,9 @@ def test_crowd():
             crowd = [exporter.connect() for _ in range(300)]
             for s in crowd:
                 s.close()
+            # Until it has noticed there is no room for others of this address
+            wait_for("its end", lambda: len(os.listdir(
+                f"/proc/{exporter.child.pid}/fd")) < 30)
             results = []
 
             def scrape():
