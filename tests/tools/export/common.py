@@ -16,7 +16,8 @@ PCI = "0000:00:04.0"
 
 
 def recorded():
-    """What the driver said in memory_stats when memory_leak_test had leaked."""
+    """leak.memory_stats: figures as the driver has them while memory_leak_test leaks. They
+    were put together by hand; `run-vm --record` takes a driver's own."""
     stats = {}
     with open(os.path.join(HERE, "leak.memory_stats"), encoding="utf-8") as f:
         for line in f:

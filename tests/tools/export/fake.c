@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * In place of libpddgpu: cards that are folders of recorded files, so that the
+ * In place of libpddgpu: cards that are folders of files, so that the
  * exporter can be tested where there is no card. PDDGPU_FAKE_CARDS names a folder;
  * each folder in it is a card, named by PCI address, with
  *
