@@ -28,6 +28,13 @@ help:
 #: make module   build the driver, build/module/<release>/pddgpu.ko
 #: make fuzz-device  fuzz the device program; TIME=SECONDS or COUNT=PACKETS
 #: make check    style and static checks only
+#: make lib      build libpddgpu, in build/lib
+#: make tools    build the pddgpu command, in build/tools
+#: make deb      Debian packages, in build/deb
+#: make test-packages  install them in clean Debian 12 and 13; needs root
+#: make install  install what people use: libpddgpu, pddgpu, the driver's source for
+#:               DKMS, a service, alert rules; PREFIX=/usr/local DESTDIR=
+#:               LIBDIR= INCLUDEDIR=
 #: make setup    install the Debian packages that all this needs
 #: make clean    remove what was built (not the cache of kernels)
 #:
@@ -52,8 +59,14 @@ module: setup
 example: setup
 	@$(MAKE) --no-print-directory -s -C examples
 
+lib: setup
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C lib
+
+tools: lib
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tools
+
 # All that the tests in VMs need
-build: device module example
+build: device module example tools
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/vm
 	@$(MAKE) --no-print-directory -s -j$(JOBS) -C tests/fuzz/ioctl
 
@@ -89,10 +102,23 @@ fuzz-ioctl: build
 	@exec scripts/fuzz-ioctl $(TIME:%=--time %) $(COUNT:%=--count %) \
 		$(SEED:%=--seed %) $(FUZZ)
 
-shell: device module example
-	@exec vm/run --shell --payload build/examples
+shell: device module example tools
+	@exec vm/run --shell --payload build/examples --payload build/tools
+
+# Only what is for programs; the driver is a module, and is built for a kernel.
+install:
+	@$(MAKE) --no-print-directory -s -C lib install
+	@$(MAKE) --no-print-directory -s -C tools install
+	@$(MAKE) --no-print-directory -s -C packaging install
+
+deb:
+	@$(MAKE) --no-print-directory -s -C packaging deb
+
+test-packages:
+	@scripts/setup packages
+	@scripts/test-packages
 
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example build demo test soak test-debug coverage check kernels bench fuzz-ioctl shell clean
+.PHONY: help setup fuzz-device device module example lib tools install deb test-packages build demo test soak test-debug coverage check kernels bench fuzz-ioctl shell clean

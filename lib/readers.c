@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/* Who has memory, what has leaked, what is where. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+struct pddgpu_owners {
+	struct pddi_table table;
+};
+
+struct pddgpu_leaks {
+	struct pddi_table table;
+};
+
+struct pddgpu_blocks {
+	struct pddi_table table;
+};
+
+/* What an older driver does not tell is zero. */
+static int field_number(char *const *field, unsigned int i, uint64_t *value)
+{
+	*value = 0;
+	return field[i] && pddi_number(field[i], UINT64_MAX, value) ? -EPROTO : 0;
+}
+
+static int field_pid(char *const *field, unsigned int i, int32_t *pid)
+{
+	return field[i] && pddi_pid(field[i], pid) ? -EPROTO : 0;
+}
+
+static void field_text(char *const *field, unsigned int i, char *text, size_t room)
+{
+	if (field[i])
+		pddi_unescape(field[i], text, room);
+}
+
+enum {
+	OWNER_CLIENT,
+	OWNER_PID,
+	OWNER_COMM,
+	OWNER_BYTES,
+	OWNER_OBJECTS = OWNER_BYTES + PDDGPU_REGIONS * PDDGPU_STATES_OWNED,
+	OWNER_COLUMNS = OWNER_OBJECTS + PDDGPU_STATES_OWNED
+};
+
+static const struct pddi_column owner_columns[OWNER_COLUMNS] = {
+	[OWNER_CLIENT] = { "client", true },
+	[OWNER_PID] = { "pid", true },
+	[OWNER_COMM] = { "comm", true },
+	/* In the order of struct pddgpu_owner */
+	[OWNER_BYTES] = { "vram_live", false }, { "vram_orphan", false },
+	{ "vram_zombie", false }, { "gtt_live", false }, { "gtt_orphan", false },
+	{ "gtt_zombie", false }, { "cpu_live", false }, { "cpu_orphan", false },
+	{ "cpu_zombie", false },
+	[OWNER_OBJECTS] = { "live", false }, { "orphan", false }, { "zombie", false },
+};
+
+int pddgpu_owners_open(struct pddgpu_device *dev, struct pddgpu_owners **out)
+{
+	struct pddgpu_owners *reader = malloc(sizeof(*reader));
+	int ret;
+
+	if (!reader)
+		return -ENOMEM;
+	ret = pddi_table_open(dev, "owners", owner_columns, OWNER_COLUMNS, &reader->table);
+	if (ret)
+		free(reader);
+	else
+		*out = reader;
+	return ret;
+}
+
+int pddgpu_owners_next(struct pddgpu_owners *owners, struct pddgpu_owner *out)
+{
+	char *const *field = owners->table.field;
+	int region, state, ret = pddi_table_next(&owners->table);
+	struct pddgpu_owner owner = { 0 };
+
+	if (ret <= 0)
+		return ret;
+	if (field_number(field, OWNER_CLIENT, &owner.client_id) ||
+	    field_pid(field, OWNER_PID, &owner.pid))
+		return -EPROTO;
+	field_text(field, OWNER_COMM, owner.comm, sizeof(owner.comm));
+	for (region = 0; region < PDDGPU_REGIONS; region++)
+		for (state = 0; state < PDDGPU_STATES_OWNED; state++)
+			if (field_number(field, (unsigned int)(OWNER_BYTES +
+					 region * PDDGPU_STATES_OWNED + state),
+					 &owner.bytes[region][state]))
+				return -EPROTO;
+	for (state = 0; state < PDDGPU_STATES_OWNED; state++)
+		if (field_number(field, (unsigned int)(OWNER_OBJECTS + state),
+				 &owner.objects[state]))
+			return -EPROTO;
+	*out = owner;
+	return 1;
+}
+
+void pddgpu_owners_close(struct pddgpu_owners *owners)
+{
+	if (!owners)
+		return;
+	pddi_table_close(&owners->table);
+	free(owners);
+}
+
+enum {
+	LEAK_AGE,
+	LEAK_SIZE,
+	LEAK_DOMAIN,
+	LEAK_STATE,
+	LEAK_PID,
+	LEAK_COMM,
+	LEAK_LABEL,
+	LEAK_STACK,
+	LEAK_COLUMNS
+};
+
+static const struct pddi_column leak_columns[LEAK_COLUMNS] = {
+	[LEAK_AGE] = { "age_ms", true },
+	[LEAK_SIZE] = { "size", true },
+	[LEAK_DOMAIN] = { "domain", false },
+	[LEAK_STATE] = { "state", true },
+	[LEAK_PID] = { "pid", false },
+	[LEAK_COMM] = { "comm", false },
+	[LEAK_LABEL] = { "label", false },
+	[LEAK_STACK] = { "stack", false },
+};
+
+int pddgpu_leaks_open(struct pddgpu_device *dev, struct pddgpu_leaks **out)
+{
+	struct pddgpu_leaks *reader = malloc(sizeof(*reader));
+	int ret;
+
+	if (!reader)
+		return -ENOMEM;
+	ret = pddi_table_open(dev, "leak_objects", leak_columns, LEAK_COLUMNS, &reader->table);
+	if (ret)
+		free(reader);
+	else
+		*out = reader;
+	return ret;
+}
+
+int pddgpu_leaks_next(struct pddgpu_leaks *leaks, struct pddgpu_leak *out)
+{
+	char *const *field = leaks->table.field;
+	int ret = pddi_table_next(&leaks->table);
+	struct pddgpu_leak leak = { .stack = "" };
+	size_t length;
+
+	if (ret <= 0)
+		return ret;
+	if (field_number(field, LEAK_AGE, &leak.age_ms) ||
+	    field_number(field, LEAK_SIZE, &leak.size) ||
+	    field_pid(field, LEAK_PID, &leak.pid))
+		return -EPROTO;
+	/* Such as LIVE,confirmed */
+	length = strcspn(field[LEAK_STATE], ",");
+	leak.state = pddi_state(field[LEAK_STATE], length);
+	leak.confirmed = !strcmp(field[LEAK_STATE] + length, ",confirmed");
+	if (field[LEAK_DOMAIN])
+		leak.domain = pddi_domain(field[LEAK_DOMAIN]);
+	field_text(field, LEAK_COMM, leak.comm, sizeof(leak.comm));
+	field_text(field, LEAK_LABEL, leak.label, sizeof(leak.label));
+	if (field[LEAK_STACK] && strcmp(field[LEAK_STACK], "-"))
+		leak.stack = field[LEAK_STACK];
+	*out = leak;
+	return 1;
+}
+
+void pddgpu_leaks_close(struct pddgpu_leaks *leaks)
+{
+	if (!leaks)
+		return;
+	pddi_table_close(&leaks->table);
+	free(leaks);
+}
+
+enum {
+	BLOCK_OFFSET,
+	BLOCK_SIZE,
+	BLOCK_STATE,
+	BLOCK_CLIENT,
+	BLOCK_PID,
+	BLOCK_COMM,
+	BLOCK_COLUMNS
+};
+
+static const struct pddi_column block_columns[BLOCK_COLUMNS] = {
+	[BLOCK_OFFSET] = { "offset", true },
+	[BLOCK_SIZE] = { "size", true },
+	[BLOCK_STATE] = { "state", true },
+	[BLOCK_CLIENT] = { "client", false },
+	[BLOCK_PID] = { "pid", false },
+	[BLOCK_COMM] = { "comm", false },
+};
+
+int pddgpu_blocks_open(struct pddgpu_device *dev, uint32_t domain, struct pddgpu_blocks **out)
+{
+	struct pddgpu_blocks *reader;
+	int ret;
+
+	if (domain != PDDGPU_GEM_DOMAIN_VRAM && domain != PDDGPU_GEM_DOMAIN_GTT)
+		return -EINVAL;
+	reader = malloc(sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	ret = pddi_table_open(dev, domain == PDDGPU_GEM_DOMAIN_VRAM ? "vram_blocks" : "gtt_blocks",
+			      block_columns, BLOCK_COLUMNS, &reader->table);
+	if (ret)
+		free(reader);
+	else
+		*out = reader;
+	return ret;
+}
+
+int pddgpu_blocks_next(struct pddgpu_blocks *blocks, struct pddgpu_block *out)
+{
+	char *const *field = blocks->table.field;
+	int ret = pddi_table_next(&blocks->table);
+	struct pddgpu_block block = { 0 };
+
+	if (ret <= 0)
+		return ret;
+	if (field_number(field, BLOCK_OFFSET, &block.offset) ||
+	    field_number(field, BLOCK_SIZE, &block.size) ||
+	    field_number(field, BLOCK_CLIENT, &block.client_id) ||
+	    field_pid(field, BLOCK_PID, &block.pid))
+		return -EPROTO;
+	block.state = pddi_state(field[BLOCK_STATE], strlen(field[BLOCK_STATE]));
+	field_text(field, BLOCK_COMM, block.comm, sizeof(block.comm));
+	*out = block;
+	return 1;
+}
+
+void pddgpu_blocks_close(struct pddgpu_blocks *blocks)
+{
+	if (!blocks)
+		return;
+	pddi_table_close(&blocks->table);
+	free(blocks);
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Texts of debugfs with a line for each thing, and a header line that names the
+ * columns. Columns are found by name, so that a driver may have more of them, or
+ * others.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define LINE_FIRST	65536
+#define LINE_MAX_BYTES	(1 << 20)
+
+/* Bytes that have come, 0 at the end, or a negative errno */
+static ssize_t read_more(struct pddi_table *table)
+{
+	ssize_t n;
+
+	do {
+		n = read(table->fd, table->text + table->end, table->room - table->end);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	table->end += (size_t)n;
+	return n;
+}
+
+/* Room for what comes, at the end of what there is of a line */
+static int make_room(struct pddi_table *table)
+{
+	char *bigger;
+
+	if (table->begin) {
+		table->end -= table->begin;
+		memmove(table->text, table->text + table->begin, table->end);
+		table->begin = 0;
+	}
+	if (table->end < table->room)
+		return 0;
+	if (table->room >= LINE_MAX_BYTES)
+		return -EPROTO;
+	bigger = realloc(table->text, table->room * 2);
+	if (!bigger)
+		return -ENOMEM;
+	table->text = bigger;
+	table->room *= 2;
+	return 0;
+}
+
+/* Throws away what is left of a line that is too long. */
+static void skip_line(struct pddi_table *table)
+{
+	char *newline;
+
+	do {
+		newline = memchr(table->text, '\n', table->end);
+		if (newline) {
+			table->begin = (size_t)(newline + 1 - table->text);
+			return;
+		}
+		table->begin = table->end = 0;
+	} while (read_more(table) > 0);
+}
+
+/* A line without its newline: 1; 0 at the end */
+static int next_line(struct pddi_table *table, char **line)
+{
+	size_t seen = 0;
+	char *newline;
+	ssize_t n;
+	int ret;
+
+	*line = NULL;
+	for (;;) {
+		newline = memchr(table->text + table->begin + seen, '\n',
+				 table->end - table->begin - seen);
+		if (newline)
+			break;
+		seen = table->end - table->begin;
+		ret = make_room(table);
+		if (ret) {
+			if (ret == -EPROTO)
+				skip_line(table);
+			return ret;
+		}
+		n = read_more(table);
+		if (n < 0)
+			return pddi_gone(table->dev) ? -ENODEV : (int)n;
+		if (!n) {
+			/* A number that is cut off would look like another one. */
+			table->begin = table->end = 0;
+			return seen ? -EPROTO : 0;
+		}
+	}
+	*newline = '\0';
+	*line = table->text + table->begin;
+	table->begin = (size_t)(newline + 1 - table->text);
+	return strlen(*line) == (size_t)(newline - *line) ? 1 : -EPROTO;
+}
+
+static char *next_word(char **line)
+{
+	char *word = *line + strspn(*line, " \t");
+
+	*line = word + strcspn(word, " \t");
+	if (**line)
+		*(*line)++ = '\0';
+	return *word ? word : NULL;
+}
+
+static int read_header(struct pddi_table *table)
+{
+	unsigned int i, found = 0, needed = 0;
+	char *line, *word;
+	int ret = next_line(table, &line);
+
+	if (ret <= 0)
+		return ret ? ret : -EPROTO;
+	for (; (word = next_word(&line)) && table->columns < PDDI_COLUMNS_MAX; table->columns++) {
+		table->map[table->columns] = -1;
+		for (i = 0; i < table->count; i++)
+			if (!strcmp(table->wanted[i].name, word))
+				break;
+		/* One that is there twice: the first */
+		if (i < table->count && !(found & 1U << i)) {
+			table->map[table->columns] = (signed char)i;
+			found |= 1U << i;
+		}
+	}
+	for (i = 0; i < table->count; i++)
+		needed |= (unsigned int)table->wanted[i].needed << i;
+	return (found & needed) == needed ? 0 : -EPROTO;
+}
+
+int pddi_table_open(struct pddgpu_device *dev, const char *file,
+		    const struct pddi_column *wanted, unsigned int count,
+		    struct pddi_table *table)
+{
+	int ret;
+
+	memset(table, 0, sizeof(*table));
+	table->fd = pddgpu_debugfs_open(dev, file, O_RDONLY);
+	if (table->fd < 0)
+		return table->fd;
+	table->dev = pddi_ref(dev);
+	table->wanted = wanted;
+	table->count = count;
+	table->room = LINE_FIRST;
+	table->text = malloc(table->room);
+	ret = table->text ? read_header(table) : -ENOMEM;
+	if (ret)
+		pddi_table_close(table);
+	return ret;
+}
+
+/*
+ * The fields of the next line: 1; 0 at the end. The last column takes what is left
+ * of the line, blanks and all.
+ */
+int pddi_table_next(struct pddi_table *table)
+{
+	unsigned int i;
+	char *line, *word;
+	int ret;
+
+	do {
+		ret = next_line(table, &line);
+		if (ret <= 0)
+			return ret;
+	} while (!*line);	/* an empty one */
+	memset(table->field, 0, sizeof(table->field));
+	for (i = 0; i < table->columns; i++) {
+		if (i == table->columns - 1) {
+			word = line + strspn(line, " \t");
+			word = *word ? word : NULL;
+		} else {
+			word = next_word(&line);
+		}
+		if (word && table->map[i] >= 0)
+			table->field[(int)table->map[i]] = word;
+	}
+	for (i = 0; i < table->count; i++)
+		if (table->wanted[i].needed && !table->field[i])
+			return -EPROTO;
+	return 1;
+}
+
+void pddi_table_close(struct pddi_table *table)
+{
+	close(table->fd);
+	free(table->text);
+	pddgpu_close(table->dev);
+}
