@@ -116,6 +116,10 @@ struct pddgpu_device {
 	spinlock_t search_lock;
 	/** @searches: threads that are looking for room, see pddgpu_room.c */
 	struct list_head searches;
+	/** @submits_holding: SUBMITs that hold their buffers now */
+	atomic_t submits_holding;
+	/** @submits_held: how many have held theirs; it wraps */
+	atomic_t submits_held;
 };
 
 static inline struct pddgpu_device *to_pddgpu(struct drm_device *drm)

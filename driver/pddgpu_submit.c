@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/delay.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-resv.h>
 #include <linux/overflow.h>
@@ -65,9 +66,15 @@ struct pddgpu_submit {
 	struct pddgpu_submit_signal *signals;
 	/** @exec: the buffers' reservations */
 	struct drm_exec exec;
+	/** @stamp: how old its first attempt to lock them is, as ww_mutex has it; 0: none */
+	unsigned long stamp;
 };
 
 #define PDDGPU_SUBMIT_WRITTEN	XA_MARK_0
+
+/* How often, and after how long, it looks for room again that others' SUBMITs may have had */
+#define PDDGPU_SUBMIT_PATIENCE	200
+#define PDDGPU_SUBMIT_PAUSE_MS	5
 
 static struct drm_gem_object *pddgpu_submit_buffer(struct pddgpu_submit *submit, u32 handle)
 {
@@ -250,6 +257,20 @@ static int pddgpu_submit_place(struct pddgpu_submit *submit, struct pddgpu_bo *b
 	return ret ? ret : ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
 }
 
+static int pddgpu_submit_place_all(struct pddgpu_submit *submit)
+{
+	struct drm_gem_object *obj;
+	unsigned long handle;
+	int ret = 0;
+
+	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
+		ret = pddgpu_submit_place(submit, gem_to_pddgpu_bo(obj));
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
 static int pddgpu_submit_lock_all(struct pddgpu_submit *submit)
 {
 	struct drm_gem_object *obj;
@@ -257,6 +278,10 @@ static int pddgpu_submit_lock_all(struct pddgpu_submit *submit)
 	int ret = 0;
 
 	drm_exec_until_all_locked(&submit->exec) {
+		/* Nothing is locked by this ticket yet, or it is that old already */
+		if (submit->stamp)
+			submit->exec.ticket.stamp = submit->stamp;
+		submit->stamp = submit->exec.ticket.stamp;
 		xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 			/*
 			 * Buffers may share a reservation, and a buffer may have
@@ -267,6 +292,10 @@ static int pddgpu_submit_lock_all(struct pddgpu_submit *submit)
 			if (ret)
 				return ret;
 		}
+		/* TTM may lock what it evicts, which is allowed as long as this loop lasts */
+		ret = pddgpu_submit_place_all(submit);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -274,46 +303,60 @@ static int pddgpu_submit_lock_all(struct pddgpu_submit *submit)
 /* Lock the buffers and put them where the engine reaches them; or hold nothing. */
 static int pddgpu_submit_try_lock(struct pddgpu_submit *submit)
 {
-	struct drm_gem_object *obj;
-	unsigned long handle;
 	int ret;
 
 	drm_exec_init(&submit->exec, (submit->begun ? 0 : DRM_EXEC_INTERRUPTIBLE_WAIT) |
 		      DRM_EXEC_IGNORE_DUPLICATES, 0);
 	ret = pddgpu_submit_lock_all(submit);
 	if (ret)
-		goto err_fini;
-	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
-		ret = pddgpu_submit_place(submit, gem_to_pddgpu_bo(obj));
-		if (ret)
-			goto err_fini;
-	}
-	return 0;
-
-err_fini:
-	drm_exec_fini(&submit->exec);
+		drm_exec_fini(&submit->exec);
 	return ret;
 }
 
-/* Others who need room at the same moment are no reason to fail. */
+/*
+ * A SUBMIT that found no room may have found what could be evicted in the hands of
+ * another, who is older and does not give way. Has there been one since @before?
+ */
+static bool pddgpu_submit_was_in_the_way(struct pddgpu_submit *submit, int before)
+{
+	struct pddgpu_device *pdev = submit->pdev;
+
+	return atomic_read(&pdev->submits_holding) ||
+	       atomic_read(&pdev->submits_held) != before;
+}
+
+/*
+ * Others who need room at the same moment are no reason to fail. It is tried again as
+ * old as at first, and whoever comes later then gives way.
+ */
 static int pddgpu_submit_lock(struct pddgpu_submit *submit)
 {
+	struct pddgpu_device *pdev = submit->pdev;
+	unsigned int patience = PDDGPU_SUBMIT_PATIENCE;
 	struct pddgpu_room room;
-	int ret;
+	int ret, before;
 
 	pddgpu_room_init(&room, false);
+	submit->stamp = 0;
 	for (;;) {
-		pddgpu_room_search(submit->pdev, &room);
+		before = atomic_read(&pdev->submits_held);
+		pddgpu_room_search(pdev, &room);
 		ret = pddgpu_submit_try_lock(submit);
-		pddgpu_room_found(submit->pdev, &room);
+		pddgpu_room_found(pdev, &room);
 		if (!ret) {
-			pddgpu_room_done(submit->pdev, &room, PDDGPU_GEM_DOMAIN_MASK);
+			pddgpu_room_done(pdev, &room, PDDGPU_GEM_DOMAIN_MASK);
+			atomic_inc(&pdev->submits_holding);
 			return 0;
 		}
 		/* Somebody older wants what we hold, and we what he holds */
 		if (ret == -EDEADLK)
 			continue;
-		ret = pddgpu_room_retry(submit->pdev, &room, PDDGPU_GEM_DOMAIN_MASK, ret);
+		if (ret == -ENOMEM && patience && pddgpu_submit_was_in_the_way(submit, before)) {
+			patience--;
+			ret = msleep_interruptible(PDDGPU_SUBMIT_PAUSE_MS) ? -ERESTARTSYS : 0;
+		} else {
+			ret = pddgpu_room_retry(pdev, &room, PDDGPU_GEM_DOMAIN_MASK, ret);
+		}
 		if (ret == -ERESTARTSYS && submit->begun) {
 			/* What has begun is not begun anew: only death ends it */
 			if (fatal_signal_pending(current))
@@ -323,6 +366,13 @@ static int pddgpu_submit_lock(struct pddgpu_submit *submit)
 			return ret;
 		}
 	}
+}
+
+static void pddgpu_submit_unlock(struct pddgpu_submit *submit)
+{
+	drm_exec_fini(&submit->exec);
+	atomic_inc(&submit->pdev->submits_held);
+	atomic_dec(&submit->pdev->submits_holding);
 }
 
 /* Add some of the next operation, and go on to what follows it. */
@@ -462,7 +512,7 @@ static int pddgpu_submit_all(struct pddgpu_submit *submit)
 		if (ret)
 			return ret;
 		ret = pddgpu_submit_run(submit);
-		drm_exec_fini(&submit->exec);
+		pddgpu_submit_unlock(submit);
 		submit->begun = true;
 	} while (!ret && submit->next < submit->args->op_count);
 	return ret;

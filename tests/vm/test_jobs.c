@@ -275,11 +275,84 @@ static void four_times_the_vram(void **state)
 	assert_true(after.evictions > before.evictions);
 }
 
+/* Jobs of several processes, and each needs most of VRAM */
+#define RIVALS		3
+#define RIVAL_ROUNDS	40
+
+struct rival {
+	uint64_t size;
+	uint32_t number;
+};
+
+/* Operations of a job: it holds its buffer while it is handed over */
+#define RIVAL_OPS	200
+
+static int rival(void *arg)
+{
+	const struct rival *rival = arg;
+	uint64_t end = pdt_now_ms() + 120000;
+	int fd = pdt_open(), rc;
+	uint32_t word = 0;
+	struct pdt_buffer buf;
+
+	child_check(fd >= 0);
+	child_check(!pdt_buffer_create(fd, &buf, rival->size, PDT_VRAM | PDT_CPU, 0));
+	for (uint32_t i = 0; i < RIVAL_ROUNDS; i++) {
+		struct drm_pddgpu_submit_op ops[RIVAL_OPS];
+
+		for (uint32_t j = 0; j < RIVAL_OPS; j++)
+			ops[j] = pdt_fill(buf.handle, i * PDT_PAGE, PDT_PAGE, rival->number + i);
+		/* There may be no room for a while, where everything is slow; but not for long */
+		do
+			rc = pdt_submit(fd, ops, RIVAL_OPS);
+		while (rc == -ENOMEM && pdt_now_ms() < end);
+		if (rc)
+			errno = -rc;
+		child_check(!rc);
+	}
+	child_check(!pdt_wait_idle(fd, buf.handle, 60000));
+	for (uint32_t i = 0; i < RIVAL_ROUNDS; i++) {
+		memcpy(&word, (char *)buf.map + (i + 1) * PDT_PAGE - sizeof(word), sizeof(word));
+		child_check(word == rival->number + i);
+	}
+	pdt_buffer_destroy(fd, &buf);
+	close(fd);
+	return 0;
+}
+
+/*
+ * What a job evicts may be locked by another that is looking for room itself, and
+ * wants what the first one has.
+ */
+static void for_most_of_the_vram(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats stats;
+	struct rival rivals[RIVALS];
+	pid_t pids[RIVALS];
+	uint64_t ram;
+
+	assert_ok(pdt_stats(s->fd, &stats));
+	assert_ok(pdt_meminfo("MemAvailable", &ram));
+	if (RIVALS * stats.vram_total > ram / 2 || RIVALS * stats.vram_total > stats.gtt_total)
+		pdt_skip("the machine has not the memory for it");
+	for (uint32_t i = 0; i < RIVALS; i++) {
+		rivals[i].size = pdt_pages(stats.vram_total * 3 / 5);
+		rivals[i].number = 1000 * (i + 1);
+		pids[i] = pdt_fork(rival, &rivals[i]);
+		assert_true(pids[i] > 0);
+	}
+	for (size_t i = 0; i < RIVALS; i++)
+		assert_int_equal(pdt_wait(pids[i]), 0);
+	assert_true(pdt_level_wait(s->fd, &s->before));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		pdt_test(shared_in_order),
 		pdt_test(four_times_the_vram),
+		pdt_test(for_most_of_the_vram),
 	};
 
 	return pdt_run_tests("jobs", tests);

@@ -255,12 +255,12 @@ static void gives_way(void **state)
 
 	need_swap(ram);
 	make_set(s, &set, ram / 3, PDT_MIB, PDT_GTT);
+	/* A kernel that takes much memory for itself may have wanted some of it already */
 	full = stats_of(s);
-	assert_u64(full.swapped_bytes, 0);
 	assert_int_equal(pdt_run(eat, &bytes), 0);
 	after = stats_of(s);
 	assert_true(after.swap_outs > full.swap_outs);
-	assert_true(after.swapped_bytes > 0);
+	assert_true(after.swapped_bytes > full.swapped_bytes);
 	check_set(&set);
 	free_set(s, &set);
 }
