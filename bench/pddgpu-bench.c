@@ -22,7 +22,7 @@ static const char help[] =
 "  --about TEXT        the kind of machine, for the record\n"
 "  --help              print this and exit\n"
 "\n"
-"Parts: engine create cost move over leak; all by default. What a part needs\n"
+"Parts: engine create cost move over leak library; all by default. What a part needs\n"
 "of another that is not run is not measured.\n"
 "Exit status: 0 done, whatever the figures; 1 something failed, 2 bad usage.\n";
 
@@ -36,6 +36,7 @@ static const struct part {
 	{ "move", bench_moves },
 	{ "over", bench_oversubscription },
 	{ "leak", bench_leaks },
+	{ "library", bench_library },
 };
 
 static bool is_part(const char *name)

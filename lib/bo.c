@@ -82,7 +82,7 @@ int pddgpu_bo_create(struct pddgpu_device *dev, uint64_t size, uint32_t domains,
 /* Room for the buffer of a handle; under share_lock */
 static int share_room(struct pddgpu_device *dev, uint32_t handle)
 {
-	struct pddgpu_bo **bigger;
+	struct pddi_slot *bigger;
 	uint32_t room = dev->shared_room ? dev->shared_room : 64;
 
 	if (handle < dev->shared_room)
@@ -113,7 +113,7 @@ static bool shared_put(struct pddgpu_bo *bo)
 	pthread_mutex_lock(&dev->share_lock);
 	last = !--bo->refs;
 	if (last) {
-		dev->shared[bo->handle] = NULL;
+		dev->shared[bo->handle].bo = NULL;
 		handle_close(dev, bo->handle);
 	}
 	pthread_mutex_unlock(&dev->share_lock);
@@ -269,7 +269,7 @@ int pddgpu_bo_export(struct pddgpu_bo *bo, int *dmabuf_fd)
 	pthread_mutex_lock(&dev->share_lock);
 	ret = share_room(dev, bo->handle);
 	if (!ret) {
-		dev->shared[bo->handle] = bo;
+		dev->shared[bo->handle].bo = bo;
 		atomic_store_explicit(&bo->shared, true, memory_order_release);
 	}
 	pthread_mutex_unlock(&dev->share_lock);
@@ -296,7 +296,7 @@ static int import_new(struct pddgpu_device *dev, uint32_t handle, struct pddgpu_
 	bo->handle = handle;
 	bo->size = info.size;
 	atomic_store_explicit(&bo->shared, true, memory_order_relaxed);
-	dev->shared[handle] = bo;
+	dev->shared[handle].bo = bo;
 	return 0;
 }
 
@@ -311,7 +311,7 @@ int pddgpu_bo_import(struct pddgpu_device *dev, int dmabuf_fd, struct pddgpu_bo 
 	pthread_mutex_lock(&dev->share_lock);
 	ret = drmPrimeFDToHandle(dev->fd, dmabuf_fd, &handle) ? -errno : 0;
 	if (!ret && handle < dev->shared_room)
-		known = dev->shared[handle];
+		known = dev->shared[handle].bo;
 	if (known)
 		known->refs++;
 	else if (!ret)

@@ -16,7 +16,7 @@ static bool is_name(const char *file)
 {
 	size_t n = strspn(file, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
-	return n && n <= NAME_LENGTH_MAX && !file[n];
+	return n && n <= NAME_LENGTH_MAX && n == strlen(file);
 }
 
 /*

@@ -31,7 +31,7 @@ int pddgpu_list(struct pddgpu_device_id *out, unsigned int max)
 	return pddi_list(&pddi_system, out, max);
 }
 
-/* Is it the driver's, and is the card there? */
+/* Is it the driver's, and is the card there? -EIO: a card is, and it is wedged. */
 static int check_driver(int fd)
 {
 	char name[16] = "";
@@ -40,9 +40,8 @@ static int check_driver(int fd)
 		.name_len = sizeof(name) - 1,
 	};
 
-	/* For a file that is no DRM device it may be another's ioctl: see open_node() */
 	if (drmIoctl(fd, DRM_IOCTL_VERSION, &version))
-		return errno == EBADF ? -EBADF : -ENODEV;
+		return errno == EIO ? -EIO : -ENODEV;
 	return strcmp(name, "pddgpu") ? -ENODEV : 0;
 }
 
@@ -75,30 +74,43 @@ static void identify(struct pddgpu_device *dev, unsigned int minor_number)
 	free(ids);
 }
 
-/* Takes over @fd, also when it fails. */
-static int adopt(const struct pddi_paths *paths, int fd, struct pddgpu_device **out)
+static int check_file(struct pddgpu_device *dev)
 {
-	struct pddgpu_device *dev;
 	struct stat st;
 	int ret;
 
-	if (fstat(fd, &st))
-		ret = -errno;
-	else
-		ret = is_drm(&st) ? check_driver(fd) : -ENODEV;
-	dev = ret ? NULL : calloc(1, sizeof(*dev));
+	if (fstat(dev->fd, &st))
+		return -errno;
+	if (!is_drm(&st))
+		return -ENODEV;
+	ret = check_driver(dev->fd);
+	if (!ret || ret == -EIO)
+		identify(dev, minor(st.st_rdev));
+	/* A wedged one does not tell its name, but sysfs does. There is much to see yet. */
+	return ret == -EIO && dev->id.pci[0] ? 0 : ret;
+}
+
+/* Takes over @fd, also when it fails. */
+static int adopt(const struct pddi_paths *paths, int fd, struct pddgpu_device **out)
+{
+	struct pddgpu_device *dev = calloc(1, sizeof(*dev));
+	int ret;
+
 	if (!dev) {
 		close(fd);
-		return ret ? ret : -ENOMEM;
+		return -ENOMEM;
 	}
 	dev->fd = fd;
 	dev->paths = paths;
 	dev->page = (uint64_t)sysconf(_SC_PAGESIZE);
 	atomic_init(&dev->refs, 1);
 	pthread_mutex_init(&dev->share_lock, NULL);
-	identify(dev, minor(st.st_rdev));
-	*out = dev;
-	return 0;
+	ret = check_file(dev);
+	if (ret)
+		pddgpu_close(dev);
+	else
+		*out = dev;
+	return ret;
 }
 
 int pddi_open_fd(const struct pddi_paths *paths, int fd, struct pddgpu_device **out)

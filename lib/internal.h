@@ -15,7 +15,7 @@
 #include "pddgpu.h"
 
 #define PDDI_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define PDDI_DRM_MAJOR		226
+#define PDDI_DRM_MAJOR		226U
 #define PDDI_PATH_MAX		512
 
 /**
@@ -33,6 +33,14 @@ struct pddi_paths {
 extern const struct pddi_paths pddi_system;
 
 /**
+ * struct pddi_slot - what a handle is
+ */
+struct pddi_slot {
+	/** @bo: the buffer; NULL: none, or one that cannot come in by import */
+	struct pddgpu_bo *bo;
+};
+
+/**
  * struct pddgpu_device - an open card
  */
 struct pddgpu_device {
@@ -46,8 +54,8 @@ struct pddgpu_device {
 	const struct pddi_paths *paths;
 	/** @share_lock: guards @shared, @shared_room, and the use of its buffers */
 	pthread_mutex_t share_lock;
-	/** @shared: by handle, buffers that may come in by import; or NULL */
-	struct pddgpu_bo **shared;
+	/** @shared: by handle, buffers that may come in by import; or none */
+	struct pddi_slot *shared;
 	/** @shared_room: entries of @shared */
 	uint32_t shared_room;
 	/** @id: its names; what is not known is empty */

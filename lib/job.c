@@ -25,36 +25,32 @@ struct pddgpu_job {
 	bool submitted;
 };
 
-/* Room for one more of @bytes bytes each */
-static int make_room(void *list, uint32_t count, uint32_t *room, size_t bytes)
+/* The list with room for one more of @bytes bytes each; NULL without memory */
+static void *make_room(void *list, uint32_t count, uint32_t *room, size_t bytes)
 {
 	uint32_t more = *room ? *room * 2 : 8;
 	void *bigger;
 
 	if (count < *room)
-		return 0;
-	memcpy(&bigger, list, sizeof(bigger));
-	bigger = reallocarray(bigger, more, bytes);
-	if (!bigger)
-		return -ENOMEM;
-	memcpy(list, &bigger, sizeof(bigger));
-	*room = more;
-	return 0;
+		return list;
+	bigger = reallocarray(list, more, bytes);
+	if (bigger)
+		*room = more;
+	return bigger;
 }
 
 static int sync_add(struct syncs *syncs, uint32_t handle, uint64_t point)
 {
-	int ret;
+	struct drm_pddgpu_sync *list;
 
 	if (syncs->count >= PDDGPU_SUBMIT_SYNCS_MAX)
 		return -E2BIG;
-	ret = make_room(&syncs->list, syncs->count, &syncs->room, sizeof(*syncs->list));
-	if (!ret)
-		syncs->list[syncs->count++] = (struct drm_pddgpu_sync) {
-			.handle = handle,
-			.point = point,
-		};
-	return ret;
+	list = make_room(syncs->list, syncs->count, &syncs->room, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	syncs->list = list;
+	list[syncs->count++] = (struct drm_pddgpu_sync) { .handle = handle, .point = point };
+	return 0;
 }
 
 int pddgpu_job_create(struct pddgpu_device *dev, struct pddgpu_job **out)
@@ -82,14 +78,16 @@ int pddgpu_job_create(struct pddgpu_device *dev, struct pddgpu_job **out)
 
 static int op_add(struct pddgpu_job *job, const struct drm_pddgpu_submit_op *op)
 {
-	int ret;
+	struct drm_pddgpu_submit_op *ops;
 
 	if (job->count >= PDDGPU_SUBMIT_OPS_MAX)
 		return -E2BIG;
-	ret = make_room(&job->ops, job->count, &job->room, sizeof(*job->ops));
-	if (!ret)
-		job->ops[job->count++] = *op;
-	return ret;
+	ops = make_room(job->ops, job->count, &job->room, sizeof(*ops));
+	if (!ops)
+		return -ENOMEM;
+	job->ops = ops;
+	ops[job->count++] = *op;
+	return 0;
 }
 
 int pddgpu_job_copy(struct pddgpu_job *job, struct pddgpu_bo *dst, uint64_t dst_offset,

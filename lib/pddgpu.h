@@ -106,7 +106,8 @@ int pddgpu_list(struct pddgpu_device_id *out, unsigned int max);
  * @out: the device, to be closed
  *
  * A device file is opened as it is; for any other name the render node, or the
- * primary one where there is no other. A DRM master by accident gives that up.
+ * primary one where there is no other. A DRM master by accident gives that up. A card
+ * that is wedged can be opened, and what debugfs says of it be read.
  *
  * Return: 0, -ENOENT no such card or file, -ENODEV it is not a PDDGPU card, or it has
  * just gone, -EACCES, -EINVAL that cannot be a name; or another error of open().

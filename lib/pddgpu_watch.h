@@ -174,7 +174,7 @@ void pddgpu_leaks_close(struct pddgpu_leaks *leaks);
  * pddgpu_leaks_scan() - have the driver look for leaks now
  * @dev: the device
  *
- * What it finds goes to the kernel's log.
+ * What it finds that was not known before goes to the kernel's log.
  *
  * Return: 0 it has looked, or an error as above.
  */

@@ -5,44 +5,17 @@
 
 #include "internal.h"
 
-/* What all the readers are behind their names */
-struct reader {
+struct pddgpu_owners {
 	struct pddi_table table;
 };
 
-struct pddgpu_owners {
-	struct reader reader;
-};
-
 struct pddgpu_leaks {
-	struct reader reader;
+	struct pddi_table table;
 };
 
 struct pddgpu_blocks {
-	struct reader reader;
+	struct pddi_table table;
 };
-
-static int reader_open(struct pddgpu_device *dev, const char *file,
-		       const struct pddi_column *wanted, unsigned int count, void *out)
-{
-	struct reader *reader = malloc(sizeof(*reader));
-	int ret;
-
-	if (!reader)
-		return -ENOMEM;
-	ret = pddi_table_open(dev, file, wanted, count, &reader->table);
-	if (ret)
-		free(reader);
-	else
-		memcpy(out, &reader, sizeof(reader));
-	return ret;
-}
-
-static void reader_close(struct reader *reader)
-{
-	pddi_table_close(&reader->table);
-	free(reader);
-}
 
 /* What an older driver does not tell is zero. */
 static int field_number(char *const *field, unsigned int i, uint64_t *value)
@@ -85,13 +58,23 @@ static const struct pddi_column owner_columns[OWNER_COLUMNS] = {
 
 int pddgpu_owners_open(struct pddgpu_device *dev, struct pddgpu_owners **out)
 {
-	return reader_open(dev, "owners", owner_columns, OWNER_COLUMNS, out);
+	struct pddgpu_owners *reader = malloc(sizeof(*reader));
+	int ret;
+
+	if (!reader)
+		return -ENOMEM;
+	ret = pddi_table_open(dev, "owners", owner_columns, OWNER_COLUMNS, &reader->table);
+	if (ret)
+		free(reader);
+	else
+		*out = reader;
+	return ret;
 }
 
 int pddgpu_owners_next(struct pddgpu_owners *owners, struct pddgpu_owner *out)
 {
-	char *const *field = owners->reader.table.field;
-	int region, state, ret = pddi_table_next(&owners->reader.table);
+	char *const *field = owners->table.field;
+	int region, state, ret = pddi_table_next(&owners->table);
 	struct pddgpu_owner owner = { 0 };
 
 	if (ret <= 0)
@@ -116,8 +99,10 @@ int pddgpu_owners_next(struct pddgpu_owners *owners, struct pddgpu_owner *out)
 
 void pddgpu_owners_close(struct pddgpu_owners *owners)
 {
-	if (owners)
-		reader_close(&owners->reader);
+	if (!owners)
+		return;
+	pddi_table_close(&owners->table);
+	free(owners);
 }
 
 enum {
@@ -145,13 +130,23 @@ static const struct pddi_column leak_columns[LEAK_COLUMNS] = {
 
 int pddgpu_leaks_open(struct pddgpu_device *dev, struct pddgpu_leaks **out)
 {
-	return reader_open(dev, "leak_objects", leak_columns, LEAK_COLUMNS, out);
+	struct pddgpu_leaks *reader = malloc(sizeof(*reader));
+	int ret;
+
+	if (!reader)
+		return -ENOMEM;
+	ret = pddi_table_open(dev, "leak_objects", leak_columns, LEAK_COLUMNS, &reader->table);
+	if (ret)
+		free(reader);
+	else
+		*out = reader;
+	return ret;
 }
 
 int pddgpu_leaks_next(struct pddgpu_leaks *leaks, struct pddgpu_leak *out)
 {
-	char *const *field = leaks->reader.table.field;
-	int ret = pddi_table_next(&leaks->reader.table);
+	char *const *field = leaks->table.field;
+	int ret = pddi_table_next(&leaks->table);
 	struct pddgpu_leak leak = { .stack = "" };
 	size_t length;
 
@@ -177,8 +172,10 @@ int pddgpu_leaks_next(struct pddgpu_leaks *leaks, struct pddgpu_leak *out)
 
 void pddgpu_leaks_close(struct pddgpu_leaks *leaks)
 {
-	if (leaks)
-		reader_close(&leaks->reader);
+	if (!leaks)
+		return;
+	pddi_table_close(&leaks->table);
+	free(leaks);
 }
 
 enum {
@@ -202,16 +199,27 @@ static const struct pddi_column block_columns[BLOCK_COLUMNS] = {
 
 int pddgpu_blocks_open(struct pddgpu_device *dev, uint32_t domain, struct pddgpu_blocks **out)
 {
+	struct pddgpu_blocks *reader;
+	int ret;
+
 	if (domain != PDDGPU_GEM_DOMAIN_VRAM && domain != PDDGPU_GEM_DOMAIN_GTT)
 		return -EINVAL;
-	return reader_open(dev, domain == PDDGPU_GEM_DOMAIN_VRAM ? "vram_blocks" : "gtt_blocks",
-			   block_columns, BLOCK_COLUMNS, out);
+	reader = malloc(sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	ret = pddi_table_open(dev, domain == PDDGPU_GEM_DOMAIN_VRAM ? "vram_blocks" : "gtt_blocks",
+			      block_columns, BLOCK_COLUMNS, &reader->table);
+	if (ret)
+		free(reader);
+	else
+		*out = reader;
+	return ret;
 }
 
 int pddgpu_blocks_next(struct pddgpu_blocks *blocks, struct pddgpu_block *out)
 {
-	char *const *field = blocks->reader.table.field;
-	int ret = pddi_table_next(&blocks->reader.table);
+	char *const *field = blocks->table.field;
+	int ret = pddi_table_next(&blocks->table);
 	struct pddgpu_block block = { 0 };
 
 	if (ret <= 0)
@@ -229,6 +237,8 @@ int pddgpu_blocks_next(struct pddgpu_blocks *blocks, struct pddgpu_block *out)
 
 void pddgpu_blocks_close(struct pddgpu_blocks *blocks)
 {
-	if (blocks)
-		reader_close(&blocks->reader);
+	if (!blocks)
+		return;
+	pddi_table_close(&blocks->table);
+	free(blocks);
 }

@@ -14,6 +14,7 @@
 #define LINE_FIRST	65536
 #define LINE_MAX_BYTES	(1 << 20)
 
+/* Bytes that have come, 0 at the end, or a negative errno */
 static ssize_t read_more(struct pddi_table *table)
 {
 	ssize_t n;
@@ -21,8 +22,9 @@ static ssize_t read_more(struct pddi_table *table)
 	do {
 		n = read(table->fd, table->text + table->end, table->room - table->end);
 	} while (n < 0 && errno == EINTR);
-	if (n > 0)
-		table->end += (size_t)n;
+	if (n < 0)
+		return -errno;
+	table->end += (size_t)n;
 	return n;
 }
 
@@ -71,6 +73,7 @@ static int next_line(struct pddi_table *table, char **line)
 	ssize_t n;
 	int ret;
 
+	*line = NULL;
 	for (;;) {
 		newline = memchr(table->text + table->begin + seen, '\n',
 				 table->end - table->begin - seen);
@@ -85,7 +88,7 @@ static int next_line(struct pddi_table *table, char **line)
 		}
 		n = read_more(table);
 		if (n < 0)
-			return pddi_gone(table->dev) ? -ENODEV : -errno;
+			return pddi_gone(table->dev) ? -ENODEV : (int)n;
 		if (!n) {
 			/* A number that is cut off would look like another one. */
 			table->begin = table->end = 0;
@@ -167,7 +170,7 @@ int pddi_table_next(struct pddi_table *table)
 		ret = next_line(table, &line);
 		if (ret <= 0)
 			return ret;
-	} while (!*line);
+	} while (!*line);	/* an empty one */
 	memset(table->field, 0, sizeof(table->field));
 	for (i = 0; i < table->columns; i++) {
 		if (i == table->columns - 1) {

@@ -210,15 +210,18 @@ static int judge(const struct found *found, const struct limit *limit)
 static int list_missing(const struct found *found)
 {
 	int error = found->leaks_error;
+	static bool said;
 
 	if (!error)
 		return RC_OK;
-	if (error == -EACCES || error == -EPERM)
+	/* Once for all cards */
+	if (!said && (error == -EACCES || error == -EPERM))
 		out_say("only root may see which buffers they are");
-	else if (error == -ENOENT)
+	else if (!said && error == -ENOENT)
 		out_say("the list needs debugfs: mount -t debugfs none /sys/kernel/debug");
-	else
+	else if (error != -EACCES && error != -EPERM && error != -ENOENT)
 		out_say("%s: the list: %s", found->card->id.pci, pddgpu_strerror(error));
+	said = true;
 	/* It was asked for what only the list can tell */
 	if (query.names || filtered() || (error != -EACCES && error != -EPERM && error != -ENOENT))
 		return error == -EACCES || error == -EPERM ? RC_DENIED : RC_ERROR;

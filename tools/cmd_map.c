@@ -65,6 +65,7 @@ static int write_svg(const struct map *maps, unsigned int count)
 /* Both regions are refused for the same reason, or neither is */
 static int region_errors(const struct map *map)
 {
+	static bool said;
 	int error = 0;
 	unsigned int i;
 
@@ -73,12 +74,14 @@ static int region_errors(const struct map *map)
 			error = map->region[i].error;
 	if (!error)
 		return RC_OK;
-	if (error == -EACCES || error == -EPERM)
-		out_say("only root may see what lies where");
-	else if (error == -ENOENT)
-		out_say("the map needs debugfs: mount -t debugfs none /sys/kernel/debug");
-	else
+	if (error != -EACCES && error != -EPERM && error != -ENOENT)
 		return card_say(map->card, "cannot read what lies where", error);
+	/* Once for all cards */
+	if (!said)
+		out_say("%s", error == -ENOENT ?
+			"the map needs debugfs: mount -t debugfs none /sys/kernel/debug" :
+			"only root may see what lies where");
+	said = true;
 	return error == -ENOENT ? RC_ERROR : RC_DENIED;
 }
 

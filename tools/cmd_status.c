@@ -86,13 +86,15 @@ static void print_one(const struct facts *facts, unsigned int index)
 	}
 }
 
-/* What could be told if there were more rights, in a line */
+/* What could be told if there were more rights, in a line for all cards */
 static int say_what_misses(const struct facts *facts)
 {
 	int error = facts->processes_error ? facts->processes_error : facts->health_error;
+	static bool said;
 
-	if (!error)
+	if (!error || (said && (error == -EACCES || error == -EPERM || error == -ENOENT)))
 		return RC_OK;
+	said = true;
 	switch (error) {
 	case -EACCES:
 	case -EPERM:
@@ -110,12 +112,21 @@ static int say_what_misses(const struct facts *facts)
 	return RC_OK;
 }
 
-static int one(const struct card *card, unsigned int index, json_t *devices, int *missed)
+static int one(const struct card *card, unsigned int index, json_t *devices)
 {
 	struct facts facts;
 	int error, rc = RC_OK;
 
 	error = card->error;
+	if (error == -EACCES && !processes.names && !facts_read_sysfs(card, &facts)) {
+		/* That it cannot be opened has been said, and counts */
+		if (devices)
+			json_add(devices, status_json(&facts));
+		else
+			print_one(&facts, index);
+		facts_free(&facts);
+		return RC_OK;
+	}
 	if (!error) {
 		error = facts_read(card, FACTS_PROCESSES | FACTS_HEALTH, &facts);
 		if (error)
@@ -124,8 +135,8 @@ static int one(const struct card *card, unsigned int index, json_t *devices, int
 			json_add(devices, status_json(&facts));
 		else
 			print_one(&facts, index);
-		if (!error && !*missed)
-			*missed = say_what_misses(&facts);
+		if (!error)
+			rc = say_what_misses(&facts);
 		facts_free(&facts);
 	}
 	if (error && devices) {
@@ -142,7 +153,7 @@ int cmd_status(int argc, char **argv)
 	json_t *document = NULL, *devices = NULL;
 	struct cards cards;
 	unsigned int i;
-	int rc, missed = RC_OK;
+	int rc;
 
 	rc = args_parse(&command, argc, argv);
 	if (rc >= 0)
@@ -166,11 +177,11 @@ int cmd_status(int argc, char **argv)
 	if (processes.names)
 		query_header(&processes);
 	for (i = 0; i < cards.count; i++)
-		rc = out_worse(rc, one(&cards.card[i], i, devices, &missed));
+		rc = out_worse(rc, one(&cards.card[i], i, devices));
 	if (document) {
 		json_put(document, "devices", devices);
 		json_print(document, false);
 	}
 	cards_close(&cards);
-	return out_worse(rc, missed);
+	return rc;
 }

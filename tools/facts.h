@@ -42,6 +42,8 @@ struct facts {
 	struct drm_pddgpu_ownership own[PDDGPU_REGIONS];
 	/** @own_error: 0, or why @own is not known */
 	int own_error;
+	/** @sums_only: by facts_read_sysfs(): totals and uses of @usage, nothing else */
+	bool sums_only;
 	/** @processes: largest first */
 	struct process *processes;
 	size_t process_count;
@@ -74,12 +76,17 @@ const char *device_state_name(uint32_t state);
 
 /* 0 or a negative errno: then nothing is known. facts_free() in any case. */
 int facts_read(const struct card *card, unsigned int what, struct facts *facts);
+/*
+ * What sysfs tells of a card that this user may not open; 0 or a negative errno: the
+ * driver is too old for that.
+ */
+int facts_read_sysfs(const struct card *card, struct facts *facts);
 void facts_free(struct facts *facts);
 /* Bytes of a process in a region, whatever their state */
 uint64_t process_region(const struct process *process, unsigned int region);
 uint64_t process_total(const struct process *process);
-/* Where processes are looked for instead of /proc, in tests; NULL */
-extern const char *facts_proc;
+/* Where processes and cards are looked for instead of /proc and /sys, in tests; NULL */
+extern const char *facts_proc, *facts_sys;
 /* As a person may want to see it: "pid 12 gone" needs no debugfs to tell */
 enum alive process_alive(int32_t pid, const char *comm);
 

@@ -102,6 +102,17 @@ static json_t *region_json(const struct facts *facts, unsigned int region)
 	return object;
 }
 
+static json_t *sums_json(const struct facts *facts, unsigned int region)
+{
+	uint64_t total = facts->usage[region].total, used = facts->usage[region].used;
+	json_t *object = out_need(json_object());
+
+	json_put(object, "total", json_count(total));
+	json_put(object, "used", json_count(used));
+	json_put(object, "free", json_count(total > used ? total - used : 0));
+	return object;
+}
+
 static json_t *leaks_json(const struct drm_pddgpu_memory_stats *stats)
 {
 	json_t *object = out_need(json_object());
@@ -149,6 +160,12 @@ static json_t *device_json(const struct facts *facts)
 	json_t *object = card_json(facts->card);
 	unsigned int region;
 
+	if (facts->sums_only) {
+		json_put(object, "error", json_text(pddgpu_strerror(facts->card->error)));
+		for (region = 0; region < PDDGPU_REGION_CPU; region++)
+			json_put(object, region_names[region], sums_json(facts, region));
+		return object;
+	}
 	json_put(object, "error", json_null());
 	json_put(object, "name", json_text(facts->info.name));
 	json_put(object, "revision", json_count(facts->info.chip_rev));
@@ -165,6 +182,8 @@ json_t *status_json(const struct facts *facts)
 	json_t *object = device_json(facts), *array;
 	size_t i;
 
+	if (facts->sums_only)
+		return object;
 	array = out_need(json_array());
 	for (i = 0; i < facts->process_count; i++)
 		json_add(array, process_json(facts, &facts->processes[i]));
@@ -185,7 +204,7 @@ json_t *status_row(const struct facts *facts, unsigned int index)
 	char text[32];
 	struct tm tm;
 
-	for (field = fields; field->name; field++)
+	for (field = fields; field->name && !facts->sums_only; field++)
 		json_put(stats, field->name, json_count(field_get(field, &facts->stats)));
 	json_put(object, "stats", stats);
 	json_put(object, "index", json_count(index));

@@ -73,7 +73,8 @@ static void print_region(const struct facts *facts, unsigned int region)
 		printf("; the CPU reaches %s, %s used", out_size(total, usage->visible_total),
 		       out_size(used, usage->visible_used));
 	putchar('\n');
-	print_sum(facts, region);
+	if (!facts->sums_only)
+		print_sum(facts, region);
 }
 
 static void print_leaks(const struct drm_pddgpu_memory_stats *stats)
@@ -265,13 +266,20 @@ void status_print(const struct facts *facts, uint64_t max_processes)
 	bool ready = facts->info.state == PDDGPU_DEVICE_STATE_READY;
 	unsigned int region;
 
-	printf("%s%s%s  %s", out_on(OUT_TITLE), facts->info.name, out_off(), id->pci);
+	printf("%s%s%s  %s", out_on(OUT_TITLE), facts->sums_only ? "PDDGPU" : facts->info.name,
+	       out_off(), id->pci);
 	if (*id->primary)
 		printf("  %s", strrchr(id->primary, '/') ? strrchr(id->primary, '/') + 1 :
 		       id->primary);
 	if (*id->render)
 		printf(" %s", strrchr(id->render, '/') ? strrchr(id->render, '/') + 1 :
 		       id->render);
+	if (facts->sums_only) {
+		puts("");
+		for (region = 0; region < PDDGPU_REGION_CPU; region++)
+			print_region(facts, region);
+		return;
+	}
 	printf("  %s%s%s\n", out_on(ready ? OUT_GOOD : OUT_BAD),
 	       device_state_name(facts->info.state), out_off());
 	for (region = 0; region < PDDGPU_REGIONS; region++)

@@ -128,5 +128,6 @@ void bench_cost(struct bench *b);
 void bench_moves(struct bench *b);
 void bench_oversubscription(struct bench *b);
 void bench_leaks(struct bench *b);
+void bench_library(struct bench *b);
 
 #endif

@@ -296,6 +296,8 @@ static int answer(int fd, unsigned long request, void *arg)
 		handles = syncobjs = 0;
 		return -ENODEV;
 	}
+	if (fake.wedged && nr != DRM_COMMAND_BASE + DRM_PDDGPU_GEM_DESTROY)
+		return -EIO;
 	if (fake.fail_nr == (int)nr)
 		return -fake.fail_errno;
 	if (nr >= DRM_COMMAND_BASE && nr < DRM_COMMAND_END)

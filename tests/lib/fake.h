@@ -45,6 +45,8 @@ struct fake {
 	char driver[16];
 	/** @gone: the card has gone */
 	bool gone;
+	/** @wedged: it is there, and does nothing but give back */
+	bool wedged;
 	/** @interrupt: of so many calls one is interrupted; 0: none */
 	unsigned int interrupt;
 	/** @fail_nr: the number of the ioctl that fails, without its base; -1: none */

@@ -10,7 +10,7 @@
 
 /* Names and values in turn */
 struct uevent {
-	const char *pairs[12];
+	const char *pairs[12];	/* two of our own, and up to four more */
 };
 
 static const char *property(void *from, const char *name)
@@ -30,8 +30,8 @@ static int happen(struct pddi_cards *cards, const char *action, const char *path
 {
 	struct uevent event = { { "ACTION", action, "DEVPATH", path } };
 
-	if (more)
-		memcpy(event.pairs + 4, more, 8 * sizeof(*more));
+	for (int i = 0; more && i < 8; i++)
+		event.pairs[4 + i] = more[i];
 	return pddi_uevent(cards, property, &event, out);
 }
 

@@ -180,6 +180,30 @@ static void without_sysfs(void **state)
 	pddgpu_close(dev);
 }
 
+/* It is there, and root can see why; others' wedged cards are not taken for ours. */
+static void wedged(void **state)
+{
+	struct rig *rig = *state;
+	struct drm_pddgpu_device_info info;
+	struct pddgpu_device *dev = NULL;
+	struct pddgpu_bo *bo;
+	uint64_t value;
+
+	assert_ok(pddgpu_bo_create(rig->dev, 1, PDDGPU_GEM_DOMAIN_VRAM, 0, &bo));
+	tree_debugfs(&rig->tree, "leak_threshold", "5\n");
+	fake.wedged = true;
+	assert_ok(pddi_open(&rig->tree.paths, NULL, &dev));
+	assert_string_equal(pddgpu_id(dev)->pci, PCI0);
+	assert_err(EIO, pddgpu_query_info(dev, &info));
+	assert_ok(pddgpu_setting_get(dev, "leak_threshold", &value));
+	pddgpu_close(dev);
+	dev = NULL;
+	pddgpu_bo_free(bo);
+	tree_delete(&rig->tree, "sys");
+	assert_err(EIO, pddi_open_fd(&rig->tree.paths, pddgpu_fd(rig->dev), &dev));
+	assert_null(dev);
+}
+
 /* The file stays open for what was made from it. */
 static void close_first(void **state)
 {
@@ -250,7 +274,7 @@ static void errors_have_texts(void **state)
 	assert_string_equal(pddgpu_strerror(INT32_MIN), "unknown error");
 	assert_string_equal(pddgpu_strerror(-99999), "unknown error");
 	assert_string_equal(pddgpu_strerror(0), "no error");
-	assert_string_equal(pddgpu_version(), VERSION);
+	assert_string_equal(pddgpu_version(), PDDGPU_VERSION);
 }
 
 const struct CMUnitTest open_tests[] = {
@@ -261,6 +285,7 @@ const struct CMUnitTest open_tests[] = {
 	bare_test(first_that_opens),
 	rig_test(by_file),
 	rig_test(without_sysfs),
+	rig_test(wedged),
 	rig_test(close_first),
 	rig_test(no_files_left),
 	cmocka_unit_test(errors_have_texts),

@@ -286,6 +286,18 @@ static void escapes(void **state)
 	}
 }
 
+/* A file that cannot be read says why. */
+static void unreadable(void **state)
+{
+	struct rig *rig = *state;
+	struct pddgpu_owners *reader;
+	uint64_t value;
+
+	tree_debugfs(&rig->tree, "owners/file", "x");
+	assert_err(EISDIR, pddgpu_owners_open(rig->dev, &reader));
+	assert_err(EISDIR, pddgpu_setting_get(rig->dev, "owners", &value));
+}
+
 /* Random bytes: nothing is read out of bounds, and it ends. */
 static void rubbish(void **state)
 {
@@ -447,6 +459,7 @@ const struct CMUnitTest text_tests[] = {
 	rig_test(long_lines),
 	rig_test(many_lines),
 	cmocka_unit_test(escapes),
+	rig_test(unreadable),
 	rig_test(rubbish),
 	rig_test(settings),
 	rig_test(scan_and_clear),

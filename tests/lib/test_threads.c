@@ -90,6 +90,45 @@ static void crowd(void **state)
 	close(all.dmabuf);
 }
 
+static void *share_many(void *arg)
+{
+	struct crowd *crowd = arg;
+	struct pddgpu_bo *bos[20];
+	int i, fd;
+
+	for (i = 0; i < 20; i++) {
+		if (pddgpu_bo_create(crowd->dev, 4096, PDDGPU_GEM_DOMAIN_VRAM, 0, &bos[i]))
+			return NULL;
+		if (pddgpu_bo_export(bos[i], &fd))
+			atomic_fetch_add(&crowd->wrong, 1);
+		else
+			close(fd);
+	}
+	while (i--)
+		pddgpu_bo_free(bos[i]);
+	return NULL;
+}
+
+/* Handles that are far apart: what knows them grows while others look. */
+static void far_apart(void **state)
+{
+	struct rig *rig = *state;
+	struct crowd all = { .dev = NULL };
+	pthread_t threads[THREADS];
+	int i, round;
+
+	fake.handle_step = 77;
+	for (round = 0; round < 20; round++) {
+		assert_ok(pddi_open(&rig->tree.paths, PCI0, &all.dev));
+		for (i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, share_many, &all), 0);
+		for (i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+		pddgpu_close(all.dev);
+	}
+	assert_int_equal(atomic_load(&all.wrong), 0);
+}
+
 static void *go_last(void *arg)
 {
 	pddgpu_bo_free(arg);
@@ -118,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		rig_test(crowd),
+		rig_test(far_apart),
 		rig_test(closed_by_anybody),
 	};
 

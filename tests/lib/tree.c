@@ -10,6 +10,11 @@
 
 #define DEVICE_BYTES	(65536LL << 20)
 
+/* Where the recorded texts are */
+#ifndef DATA
+#define DATA		"tests/lib/data"
+#endif
+
 static char *path_of(const struct tree *tree, const char *path)
 {
 	static char text[3][512];

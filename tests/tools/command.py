@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Runs the command: in a pipe or on a terminal, on a made-up machine."""
+import atexit
 import fcntl
 import json
 import os
 import pty
 import re
 import select
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -18,6 +20,7 @@ BUILD = os.environ.get("BUILD") or os.path.join(TOP, "build/tests/tools")
 COMMAND = os.path.join(BUILD, "command/pddgpu")
 QUICK = os.path.join(BUILD, "quick/pddgpu")
 SCRATCH = tempfile.mkdtemp(prefix="pddgpu-tools-")
+atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
 # What a sanitizer finds must not look like an exit code of the command's
 SANITIZERS = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=1",
               "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99"}

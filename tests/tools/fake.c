@@ -42,6 +42,8 @@ static void __attribute__((constructor)) no_processes(void)
 	const char *path = getenv("PDDGPU_FAKE_PROC");
 
 	facts_proc = path ? path : "/nowhere";
+	path = getenv("PDDGPU_FAKE_SYS");
+	facts_sys = path ? path : "/nowhere";
 }
 
 static json_t *devices(void)

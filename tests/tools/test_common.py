@@ -8,9 +8,9 @@ import subprocess
 import time
 import xml.etree.ElementTree
 
-from command import (COMMAND, QUICK, SCRATCH, TOP, Skip, environment, equal, jq, machine,
+from command import (COMMAND, QUICK, TOP, Skip, environment, equal, jq, machine,
                      on_terminal, plain, run)
-from world import GONE, KIB, MIB, Owner, card, leak
+from world import GONE, KIB, MIB, Owner, card, leak, user
 
 NAMES = ("list", "status", "stats", "leaks", "map")
 ODD = (b"\x1b[31mred", b"new\nline", b"\xff\xfe\x80", "日本語".encode(), "\u202egnp.exe".encode(),
@@ -129,6 +129,13 @@ def test_json_has_integers():
             look(part, f"{path}.{key}")
     for args in (["status"], ["leaks"], ["map", "--blocks"], ["stats"], ["list"]):
         look(run(*args, "--json", cards=[odd_card()]).json)
+
+
+def test_what_root_would_add_is_one_line():
+    for cards in ([user(card())], [user(card()), user(card(number=1))]):
+        for name, lines in (("list", 0), ("status", 1), ("stats", 0), ("leaks", 1), ("map", 1)):
+            for more in ([], ["--json"]):
+                equal((name, run(name, *more, cards=cards).err.count("\n")), (name, lines))
 
 
 def test_units():
@@ -320,8 +327,3 @@ def test_zsh_completion():
     except FileNotFoundError as error:
         raise Skip("there is no zsh") from error
     equal((done.returncode, done.stderr), (0, b""))
-
-
-def test_nothing_is_left_open():
-    """No file that a test made is left half written."""
-    equal([name for name in os.listdir(SCRATCH) if not name.endswith(".json")], [])

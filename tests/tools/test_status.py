@@ -2,8 +2,10 @@
 """pddgpu list and status: sums, processes, queries."""
 import os
 import re
+import shutil
+import tempfile
 
-from command import equal, jq, on_terminal, plain, run
+from command import SCRATCH, equal, jq, on_terminal, plain, run
 from drm import Machine
 from world import GONE, KIB, MIB, Owner, card, user
 
@@ -177,6 +179,32 @@ def test_an_ordinary_users_own_processes():
     done = run("status", "--query-processes=comm,gtt.used,gtt.live", "-f", "csv,noheader",
                cards=[user(card(owners()))], env=env)
     equal(done.lines, [f"mine, {MIB} B, [N/A]"])
+
+
+def test_whom_the_card_is_closed_to():
+    """He sees what sysfs tells everybody."""
+    root = tempfile.mkdtemp(prefix="sys-", dir=SCRATCH)
+    folder = os.path.join(root, "bus/pci/devices/0000:00:04.0")
+    os.makedirs(folder)
+    closed = card(owners(), open_error="EACCES")
+    env = {"PDDGPU_FAKE_SYS": root}
+    figures = {"vram_total": 256 * MIB, "vram_used": 64 * MIB, "gtt_total": 512 * MIB,
+               "gtt_used": 0}
+    for name, value in figures.items():
+        # Half of them is none
+        equal(run("status", cards=[closed], env=env).out, "")
+        with open(os.path.join(folder, f"mem_info_{name}"), "w", encoding="ascii") as f:
+            f.write(f"{value}\n")
+    done = run("status", cards=[closed], env=env)
+    equal((done.rc, done.err), (4, "pddgpu: 0000:00:04.0: cannot open it: Permission denied\n"))
+    equal(done.lines, ["PDDGPU  0000:00:04.0  card0 renderD128",
+                       "  VRAM  64 MiB of 256 MiB, 25.0 %", "  GTT   0 B of 512 MiB, 0.0 %"])
+    done = run("status", "--json", cards=[closed], env=env)
+    equal(jq(done.raw, ".devices[0] | [.error, .vram]"), '["Permission denied",{"total":'
+          f'{256 * MIB},"used":{64 * MIB},"free":{192 * MIB}}}]')
+    done = run("--query=vram.used,vram.live,name", "--format=csv,noheader", cards=[closed], env=env)
+    equal((done.rc, done.lines), (4, [f"{64 * MIB} B, [N/A], [N/A]"]))
+    shutil.rmtree(root)
 
 
 def test_no_debugfs():
