@@ -380,6 +380,11 @@ static void a_recording_is_what_was(void **state)
 	assert_non_null(json);
 	assert_u64(figure(client_of(json, getpid()), "vram_bytes"), 6 * PDT_MIB);
 	json_decref(json);
+	/* It would end for want of a reader. */
+	json = next_line(&child, 20);
+	assert_non_null(json);
+	json_decref(json);
+	assert_null(next_line(&child, 20));
 	assert_int_equal(end(&child, NULL), 0);
 	unlink("/tmp/top.recording");
 }
