@@ -327,6 +327,7 @@ static void crowd(void **state)
 	uint64_t ram = meminfo("MemTotal");
 	struct crowd crowd = { .bytes = ram / 5, .size = 5 * PDT_MIB };
 
+	need_speed();
 	need_swap(ram);
 	assert_int_equal(pdt_threads(4, in_the_crowd, &crowd), 0);
 	assert_true(stats_of(s).swap_outs > 0);
