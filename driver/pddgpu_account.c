@@ -25,7 +25,6 @@
  * time, and where a buffer is shared for a time that grows with the number of those
  * who share it.
  */
-#include <linux/cleanup.h>
 #include <linux/err.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -116,8 +115,9 @@ void pddgpu_account_read(struct pddgpu_account *account,
 			 const struct pddgpu_account_client *client,
 			 struct pddgpu_account_figures *figures)
 {
-	guard(spinlock)(&account->lock);
+	spin_lock(&account->lock);
 	*figures = client->has;
+	spin_unlock(&account->lock);
 }
 
 /* Add a buffer to what one client has, or with a @sign of -1 take it off */
@@ -370,10 +370,11 @@ void pddgpu_account_close(struct pddgpu_account *account, struct pddgpu_account_
  */
 void pddgpu_account_export(struct pddgpu_account *account, struct pddgpu_account_node *node)
 {
-	guard(spinlock)(&account->lock);
+	spin_lock(&account->lock);
 	node_count(node, -1);
 	node->exported = true;
 	node_count(node, 1);
+	spin_unlock(&account->lock);
 }
 
 /**
@@ -385,12 +386,13 @@ void pddgpu_account_export(struct pddgpu_account *account, struct pddgpu_account
 void pddgpu_account_prefer(struct pddgpu_account *account, struct pddgpu_account_node *node,
 			   enum pddgpu_account_region home)
 {
-	guard(spinlock)(&account->lock);
-	if (node->home == home)
-		return;
-	node_count(node, -1);
-	node->home = home;
-	node_count(node, 1);
+	spin_lock(&account->lock);
+	if (node->home != home) {
+		node_count(node, -1);
+		node->home = home;
+		node_count(node, 1);
+	}
+	spin_unlock(&account->lock);
 }
 
 /**
@@ -405,16 +407,15 @@ void pddgpu_account_move(struct pddgpu_account *account, struct pddgpu_account_n
 {
 	struct pddgpu_account_use *use;
 
-	guard(spinlock)(&account->lock);
+	spin_lock(&account->lock);
 	if (node->where != where) {
 		node_count(node, -1);
 		node->where = where;
 		node_count(node, 1);
 	}
-	if (!evicted)
-		return;
-	for (use = use_of(rb_first(&node->uses)); use; use = use_of(rb_next(&use->rb)))
+	for (use = use_of(rb_first(&node->uses)); evicted && use; use = use_of(rb_next(&use->rb)))
 		use->client->has.evictions += !!use->handles;
+	spin_unlock(&account->lock);
 }
 
 /**
@@ -426,10 +427,11 @@ void pddgpu_account_move(struct pddgpu_account *account, struct pddgpu_account_n
 void pddgpu_account_swap(struct pddgpu_account *account, struct pddgpu_account_node *node,
 			 bool swapped)
 {
-	guard(spinlock)(&account->lock);
+	spin_lock(&account->lock);
 	node_count(node, -1);
 	node->swapped = swapped;
 	node_count(node, 1);
+	spin_unlock(&account->lock);
 }
 
 /**
@@ -458,15 +460,16 @@ void pddgpu_account_board(struct pddgpu_account *account, struct pddgpu_account_
 {
 	struct pddgpu_account_use *use;
 
-	guard(spinlock)(&account->lock);
+	spin_lock(&account->lock);
 	use = node_find(node, client);
-	if (!use)
-		return;
-	if (list_empty(&use->flying))
-		node_set_busy(node, node->busy + 1);
-	list_move_tail(&use->flying, &flight->uses);
-	flight->account = account;
-	node->flown = true;
+	if (use) {
+		if (list_empty(&use->flying))
+			node_set_busy(node, node->busy + 1);
+		list_move_tail(&use->flying, &flight->uses);
+		flight->account = account;
+		node->flown = true;
+	}
+	spin_unlock(&account->lock);
 }
 
 /**
@@ -478,12 +481,13 @@ void pddgpu_account_board(struct pddgpu_account *account, struct pddgpu_account_
 void pddgpu_account_carry(struct pddgpu_account *account, struct pddgpu_account_node *node,
 			  struct pddgpu_account_flight *flight)
 {
-	guard(spinlock)(&account->lock);
+	spin_lock(&account->lock);
 	if (list_empty(&node->moving))
 		node_set_busy(node, node->busy + 1);
 	list_move_tail(&node->moving, &flight->moves);
 	flight->account = account;
 	node->flown = true;
+	spin_unlock(&account->lock);
 }
 
 /* Some land; what is to be freed goes to @unused. False: those were the last. */
@@ -491,17 +495,19 @@ static bool flight_land_some(struct pddgpu_account_flight *flight, struct list_h
 {
 	struct pddgpu_account_node *node, *next_node;
 	struct pddgpu_account_use *use, *next;
+	bool more = false;
 	u32 count = 0;
 
-	guard(spinlock)(&flight->account->lock);
+	spin_lock(&flight->account->lock);
 	/* A job moves one buffer */
 	list_for_each_entry_safe(node, next_node, &flight->moves, moving) {
 		list_del_init(&node->moving);
 		node_set_busy(node, node->busy - 1);
 	}
 	list_for_each_entry_safe(use, next, &flight->uses, flying) {
-		if (count++ == PDDGPU_ACCOUNT_LANDINGS)
-			return true;
+		more = count++ == PDDGPU_ACCOUNT_LANDINGS;
+		if (more)
+			break;
 		list_del_init(&use->flying);
 		node_set_busy(use->node, use->node->busy - 1);
 		if (use->handles)
@@ -510,7 +516,8 @@ static bool flight_land_some(struct pddgpu_account_flight *flight, struct list_h
 		if (use)
 			list_add(&use->flying, unused);
 	}
-	return false;
+	spin_unlock(&flight->account->lock);
+	return more;
 }
 
 /**

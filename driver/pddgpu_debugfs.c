@@ -121,7 +121,6 @@ static u64 leak_object_bytes_get(struct pddgpu_device *pdev)
 	return pddgpu_leak_object_bytes();
 }
 
-
 static const struct pddgpu_debugfs_file debugfs_files[] = {
 	{ "memory_stats", .show = memory_stats_show },
 	{ "trigger_leak_check", .set = trigger_leak_check_set },
