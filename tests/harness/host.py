@@ -30,6 +30,8 @@ def test_bad_options_get_one_line():
     for argv in (["--smp", "none"], ["--mem", "1", "--", "true"], ["--nonsense"],
                  ["--payload", "/nonexistent", "--", "true"], [],
                  ["--expect-report", "(", "--", "true"],
+                 ["--allow-report", "(", "--", "true"],
+                 ["--expect-report", "a", "--allow-report", "b", "--", "true"],
                  ["--shell", "--", "true"], ["--timeout", "0", "--", "true"]):
         result = run("vm/run", *argv)
         need(result.status == 2, argv, result)

@@ -69,6 +69,10 @@ def test_vm_kernel_report_fails_the_run():
     need(result.status == 4, result)
     result = run(*BARE, "--expect-report", "a test says", "--", "true")
     need(result.status == 99 and "did not report" in result.err, result)
+    result = run(*BARE, "--allow-report", "a test says", "--", "sh", "-c", say)
+    need(result.status == 0, result)
+    result = run(*BARE, "--allow-report", "another says", "--", "sh", "-c", say)
+    need(result.status == 99, result)
 
 
 def test_vm_kernel_panic_fails_the_run():

@@ -207,6 +207,7 @@ void pdt_log_restart(struct pdt_log *log);
 unsigned int pdt_log_count(struct pdt_log *log, const char *what);
 const char *pdt_log_find(struct pdt_log *log, const char *what);
 bool pdt_log_wait(struct pdt_log *log, const char *what);
+void pdt_log_forgive(struct pdt_log *log, const char *function);
 const char *pdt_log_complaint(struct pdt_log *log);
 
 /* submit.c */
