@@ -42,6 +42,8 @@ FIGURES = (
     "longest allocation beside a reader",
     "wait for a reader: p99 less that beside a spinner",
     "memory for each tracked object",
+    "fdinfo of a client with 10,000 buffers",
+    "libpddgpu, the most that it adds to a call",
 )
 
 

@@ -312,13 +312,22 @@ def test_suite_runs_beside():
               suite.Stage("plain", echo + ["3", "0.4"]),
               suite.Stage("last", echo + ["4", "0"])]
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        suite.run_all(stages)
+        suite.run_all(stages, False)
     need([stage.passed for stage in stages] == [0, 2, 3, 4], stages)
     need(stages[0].failed and stages[0].failures, stages[0].failures)
     # Each in one piece
     said = re.findall(r"== (\w+): sh|(\d) passed, 0 failed$", out.getvalue(), re.M)
     need([a or b for a, b in said]
          == ["plain", "3", "beside", "2", "last", "4"], out.getvalue())
+    # And from both ends
+    stages = [suite.Stage("long", echo + ["3", "1"]),
+              suite.Stage("middle", echo + ["2", "0"]),
+              suite.Stage("last", echo + ["4", "0"])]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        suite.run_all(stages, True)
+    need([stage.passed for stage in stages] == [3, 2, 4], stages)
+    need(re.findall(r"== (\w+): sh", out.getvalue()) == ["long", "last", "middle"],
+         out.getvalue())
 
 
 def test_unplugged_numbers_are_taken():
