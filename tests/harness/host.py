@@ -286,6 +286,19 @@ def test_modules_load_after_what_they_need():
         need(modules.depends["vgem"][1]
              == ["kernel/drm_kms_helper.ko", "kernel/drm.ko"], modules.depends)
 
+        # And the run's own, of which one needs another
+        class Archive:
+            def data(self, name, data):
+                setattr(self, os.path.basename(name).replace(".", "_"), data)
+
+        own = [os.path.join(tmp, name + ".ko") for name in ("net", "low", "middle")]
+        for path, needs in zip(own, ("middle", "drm", "low")):
+            write(path, f"x\0depends={needs}\0")
+        archive = Archive()
+        modules.add(archive, own)
+        need("extra/net.ko: extra/middle.ko extra/low.ko kernel/drm.ko"
+             in archive.modules_dep.splitlines(), archive.modules_dep)
+
 
 def test_suite_counts():
     suite = load("scripts/test")

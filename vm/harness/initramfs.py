@@ -307,6 +307,17 @@ class Modules:
         for name in ("modules.symbols", "modules.devname", "modules.softdep"):
             archive.data(f"{self.prefix}/{name}", "")
 
+    def _before(self, name, own):
+        """What has to be loaded before one of the run's own modules, in order."""
+        before = []
+        for other in module_depends(own[name]):
+            if other in own:
+                _append_new(before, self._before(other, own) + [f"extra/{other}.ko"])
+            elif other in self.depends:
+                path, needs = self.depends[other]
+                _append_new(before, needs[::-1] + [path])
+        return before
+
     def add(self, archive, extra):
         """Writes the run's own modules and the index that modprobe reads."""
         lines = [f"{path}: {' '.join(needs)}".rstrip()
@@ -314,12 +325,7 @@ class Modules:
         aliases = []
         own = {_module_name(path): _read(path) for path in extra}
         for name, data in own.items():
-            before = []
-            for other in module_depends(data):
-                path, needs = self.depends.get(other, (None, []))
-                if other in own:
-                    path = f"extra/{other}.ko"
-                _append_new(before, needs[::-1] + ([path] if path else []))
+            before = self._before(name, own)
             archive.data(f"{self.prefix}/extra/{name}.ko", data)
             needs = " ".join(reversed(before))
             lines.append(f"extra/{name}.ko: {needs}".rstrip())
