@@ -290,6 +290,7 @@ struct pddgpu_leak_birth {
 };
 
 struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm);
+struct pddgpu_leak_client *pddgpu_leak_importer(struct pddgpu_leak_tracker *tracker);
 void pddgpu_leak_client_fini(struct pddgpu_leak_tracker *tracker,
 			     struct pddgpu_leak_client *client);
 
