@@ -22,8 +22,8 @@
  *   nothing is called under it that takes another lock. Taken in process and
  *   workqueue context only. Held for a constant time by a buffer's life cycle,
  *   but for PDDGPU_LEAK_SPARSE objects now and then; for at most
- *   PDDGPU_LEAK_AGE_BATCH objects or cohorts by a check and
- *   PDDGPU_LEAK_READ_BATCH objects by a reader, beside the marks of other readers.
+ *   PDDGPU_LEAK_AGE_BATCH objects, cohorts or owners by a check or by a reader, who
+ *   copies PDDGPU_LEAK_READ_BATCH of them, beside the marks of other readers.
  * - no lock: what is constant in an owner, once it is created; a node's @birth,
  *   for the buffer's own life cycle; a stack slot, once its number has been
  *   seen under the lock.
