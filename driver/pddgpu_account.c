@@ -26,6 +26,7 @@
  * who share it.
  */
 #include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -35,7 +36,7 @@
 
 #include "pddgpu_account.h"
 
-/* As many land in one go, before others get the lock */
+/* As many land in one go, or so many have what lands, before others get the lock */
 #define PDDGPU_ACCOUNT_LANDINGS	64
 
 /**
@@ -505,9 +506,11 @@ static bool flight_land_some(struct pddgpu_account_flight *flight, struct list_h
 		node_set_busy(node, node->busy - 1);
 	}
 	list_for_each_entry_safe(use, next, &flight->uses, flying) {
-		more = count++ == PDDGPU_ACCOUNT_LANDINGS;
+		more = count >= PDDGPU_ACCOUNT_LANDINGS;
 		if (more)
 			break;
+		/* All who have it are told */
+		count += max(use->node->handles, 1u);
 		list_del_init(&use->flying);
 		node_set_busy(use->node, use->node->busy - 1);
 		if (use->handles)

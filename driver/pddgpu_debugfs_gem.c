@@ -80,15 +80,16 @@ struct gem_reader {
 };
 
 /*
- * The next clients by their number. DRM's list is nearly in that order, but not
- * quite: two that were opened at once may stand either way.
+ * The next clients by their number. DRM's list has the youngest first, but not
+ * quite: two that were opened at once may stand either way. So from its end on
+ * hardly any has to be put before another.
  */
 static unsigned int gem_find_files(struct gem_reader *reader)
 {
 	struct drm_file *file;
 	unsigned int nr = 0, at;
 
-	list_for_each_entry(file, &reader->pdev->drm.filelist, lhead) {
+	list_for_each_entry_reverse(file, &reader->pdev->drm.filelist, lhead) {
 		if (file->client_id < reader->client)
 			continue;
 		for (at = nr; at && reader->files[at - 1]->client_id > file->client_id; at--)

@@ -5,6 +5,7 @@
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
+#include <linux/kallsyms.h>
 #include <linux/kernel.h>
 #include <linux/kstrtox.h>
 #include <linux/module.h>
@@ -122,6 +123,7 @@ static void leak_dump_record(struct pddgpu_device *pdev, u64 addr,
 {
 	unsigned long frames[PDDGPU_LEAK_FRAMES];
 	struct drm_device *drm = &pdev->drm;
+	char name[KSYM_SYMBOL_LEN];
 	unsigned int i, nr;
 
 	nr = pddgpu_leak_read_stack(pdev->leaks, record->stack, frames);
@@ -136,8 +138,11 @@ static void leak_dump_record(struct pddgpu_device *pdev, u64 addr,
 		 pddgpu_debugfs_domain(record->domain),
 		 (int)strnlen(record->label, sizeof(record->label)), record->label);
 	drm_info(drm, "PDDGPU:   backtrace:\n");
-	for (i = 0; i < nr; i++)
-		drm_info(drm, "PDDGPU:     %pB\n", (void *)frames[i]);
+	for (i = 0; i < nr; i++) {
+		/* Not %pB, which prints the address of what has no symbol */
+		pddgpu_leak_frame_name(frames[i], name);
+		drm_info(drm, "PDDGPU:     %s\n", name);
+	}
 }
 
 static int leak_dump(struct pddgpu_device *pdev, const char *word)

@@ -22,8 +22,8 @@
  *   nothing is called under it that takes another lock. Taken in process and
  *   workqueue context only. Held for a constant time by a buffer's life cycle,
  *   but for PDDGPU_LEAK_SPARSE objects now and then; for at most
- *   PDDGPU_LEAK_AGE_BATCH objects or cohorts by a check and
- *   PDDGPU_LEAK_READ_BATCH objects by a reader, beside the marks of other readers.
+ *   PDDGPU_LEAK_AGE_BATCH objects, cohorts or owners by a check or by a reader, who
+ *   copies PDDGPU_LEAK_READ_BATCH of them, beside the marks of other readers.
  * - no lock: what is constant in an owner, once it is created; a node's @birth,
  *   for the buffer's own life cycle; a stack slot, once its number has been
  *   seen under the lock.
@@ -83,6 +83,7 @@ static void leak_tracker_release(struct drm_device *drm, void *data)
 	u64 objects = pddgpu_leak_objects(&tracker->has);
 
 	drm_WARN(drm, objects, "PDDGPU: %llu buffers outlive the device\n", objects);
+	pddgpu_leak_client_fini(tracker, &tracker->importer);
 	pddgpu_leak_cohorts_fini(tracker);
 }
 
@@ -113,6 +114,20 @@ struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm)
 	if (ret)
 		return ERR_PTR(ret);
 	return tracker;
+}
+
+/**
+ * pddgpu_leak_importer() - through what a process imports that has no client there
+ * @tracker: the tracker
+ *
+ * It is the same for all of them, so what one process imports without another in
+ * between has one owner, however much it is.
+ *
+ * Return: the client, which ends with the tracker.
+ */
+struct pddgpu_leak_client *pddgpu_leak_importer(struct pddgpu_leak_tracker *tracker)
+{
+	return &tracker->importer;
 }
 
 /* The current process as an owner that nobody uses yet; NULL without memory */

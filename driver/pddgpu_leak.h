@@ -290,6 +290,7 @@ struct pddgpu_leak_birth {
 };
 
 struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm);
+struct pddgpu_leak_client *pddgpu_leak_importer(struct pddgpu_leak_tracker *tracker);
 void pddgpu_leak_client_fini(struct pddgpu_leak_tracker *tracker,
 			     struct pddgpu_leak_client *client);
 
@@ -328,6 +329,7 @@ char *pddgpu_leak_set_label(struct pddgpu_leak_tracker *tracker,
 			    struct pddgpu_leak_named *named, char *label);
 unsigned int pddgpu_leak_read_stack(struct pddgpu_leak_tracker *tracker, u8 stack,
 				    unsigned long *frames);
+void pddgpu_leak_frame_name(unsigned long frame, char *name);
 bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
 			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);
 u64 pddgpu_leak_totals(struct pddgpu_leak_tracker *tracker, pid_t pid, u64 *all);

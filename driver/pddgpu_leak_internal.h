@@ -159,6 +159,8 @@ struct pddgpu_leak_tracker {
 	struct list_head owners;
 	/** @nobody: who has what has no owner; not listed, and never ends */
 	struct pddgpu_leak_owner nobody;
+	/** @importer: see pddgpu_leak_importer() */
+	struct pddgpu_leak_client importer;
 	/** @owner_seq: the last one given out */
 	u64 owner_seq;
 	/** @last_caller: the last single frame that was looked for in @stacks */

@@ -181,8 +181,7 @@ const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *
  * @m: where to print, on one line
  * @stack: from the object's record
  *
- * Prints symbols and offsets into them. A frame that has no symbol is a "?",
- * since an address is nothing to show.
+ * Prints what pddgpu_leak_frame_name() says of each frame.
  */
 void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u8 stack)
 {
@@ -200,14 +199,8 @@ void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file 
 			seq_puts(m, " < ");
 		if (iter->frame != slot->frames[i]) {
 			iter->frame = slot->frames[i];
-			iter->symbol[0] = '\0';
-			/* The call, not the instruction behind it, maybe another function's */
-			sprint_symbol(iter->symbol, iter->frame - 1);
+			pddgpu_leak_frame_name(iter->frame, iter->symbol);
 		}
-		/* What kallsyms does not know it prints as a number; no symbol begins so */
-		if (!iter->symbol[0] || isdigit(iter->symbol[0]))
-			seq_putc(m, '?');
-		else
-			seq_puts(m, iter->symbol);
+		seq_puts(m, iter->symbol);
 	}
 }

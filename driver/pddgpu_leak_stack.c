@@ -11,6 +11,7 @@
  * that is done to make and free a small buffer, so it is done where the module
  * parameter leak_stacks asks for it, at run time too.
  */
+#include <linux/ctype.h>
 #include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/jump_label.h>
@@ -134,4 +135,20 @@ unsigned int pddgpu_leak_read_stack(struct pddgpu_leak_tracker *tracker, u8 stac
 	slot = &tracker->stacks[stack - 1];
 	memcpy(frames, slot->frames, slot->nr * sizeof(*frames));
 	return slot->nr;
+}
+
+/**
+ * pddgpu_leak_frame_name() - what a frame of a call stack is called
+ * @frame: a return address
+ * @name: out: a symbol and an offset into it, or "?" where there is no symbol, since
+ *	an address is nothing to show; KSYM_SYMBOL_LEN bytes
+ */
+void pddgpu_leak_frame_name(unsigned long frame, char *name)
+{
+	name[0] = '\0';
+	/* The call, not the instruction behind it, maybe another function's */
+	sprint_symbol(name, frame - 1);
+	/* What kallsyms does not know it prints as a number; no symbol begins so */
+	if (!name[0] || isdigit(name[0]))
+		strscpy(name, "?", KSYM_SYMBOL_LEN);
 }

@@ -214,12 +214,11 @@ static __always_inline struct pddgpu_bo *
 pddgpu_prime_make(struct pddgpu_device *pdev, struct dma_buf *dma_buf,
 		  struct pddgpu_import *import)
 {
-	/* The client that imports it is not known here, its process is */
-	struct pddgpu_leak_client client = {};
 	struct pddgpu_bo_param param = {
 		.size = dma_buf->size,
 		.domains = PDDGPU_GEM_DOMAIN_GTT,
-		.client = &client,
+		/* The client that imports it is not known here, its process is */
+		.client = pddgpu_leak_importer(pdev->leaks),
 		.dma_buf = dma_buf,
 		.import = import,
 	};
@@ -228,7 +227,6 @@ pddgpu_prime_make(struct pddgpu_device *pdev, struct dma_buf *dma_buf,
 	dma_resv_lock(dma_buf->resv, NULL);
 	bo = pddgpu_bo_create(pdev, &param);
 	dma_resv_unlock(dma_buf->resv);
-	pddgpu_leak_client_fini(pdev->leaks, &client);
 	if (!IS_ERR(bo))
 		pddgpu_import_show(bo);
 	return bo;

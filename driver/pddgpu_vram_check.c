@@ -153,6 +153,22 @@ void pddgpu_vram_retired_put(struct pddgpu_vram_mgr *mgr, struct pddgpu_vram_ret
 }
 
 /*
+ * Let no block name a buffer that goes. The buffer's own list may lack some of them,
+ * or lead anywhere, since a block that is free has no link.
+ */
+static void pddgpu_vram_disown(struct pddgpu_vram_mgr *mgr,
+			       const struct pddgpu_vram_resource *vres)
+{
+	struct gpu_buddy_block *block;
+
+	for (block = pddgpu_buddy_leaf(&mgr->mm, 0); block;
+	     block = pddgpu_buddy_next_leaf(&mgr->mm, block)) {
+		if (block->private == vres)
+			block->private = NULL;
+	}
+}
+
+/*
  * Memory whose record contradicts itself is nobody's until that is rebuilt; what a
  * test said so of is remembered.
  */
@@ -162,10 +178,13 @@ static void pddgpu_vram_free_booked(struct pddgpu_vram_mgr *mgr,
 	const char *wrong = pddgpu_vram_what_is_wrong(mgr, vres);
 	struct list_head *booked = pddgpu_vram_booked(vres);
 
-	pddgpu_vram_tag(booked, NULL);
 	if (unlikely(wrong)) {
+		pddgpu_vram_disown(mgr, vres);
 		pddgpu_health_fail(&mgr->health, "when one was freed: %s", wrong);
-	} else if (unlikely(mgr->inject.free)) {
+		return;
+	}
+	pddgpu_vram_tag(booked, NULL);
+	if (unlikely(mgr->inject.free)) {
 		mgr->inject.free = false;
 		list_splice_tail_init(booked, &mgr->inject.lost);
 		pddgpu_health_fail(&mgr->health, "when one was freed: a test asked for it");

@@ -2,6 +2,7 @@
 /* The leak tracker: what an object is, when it comes of age, who has it */
 #include <kunit/test.h>
 
+#include <linux/kallsyms.h>
 #include <linux/sizes.h>
 #include <linux/time64.h>
 
@@ -533,6 +534,21 @@ static void leak_test_label(struct kunit *test)
 	pddgpu_leak_untrack(leaks, &named.node);
 }
 
+/* Never an address, whatever has become of the code there */
+static void leak_test_frame_name(struct kunit *test)
+{
+	static const unsigned long nowhere[] = { 0, 1, 0x1234, ULONG_MAX };
+	char name[KSYM_SYMBOL_LEN];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(nowhere); i++) {
+		pddgpu_leak_frame_name(nowhere[i], name);
+		KUNIT_EXPECT_STREQ(test, name, "?");
+	}
+	pddgpu_leak_frame_name((unsigned long)pddgpu_leak_object_bytes + 1, name);
+	KUNIT_EXPECT_EQ(test, 0, strncmp(name, "pddgpu_leak_object_bytes+0x0/", 29));
+}
+
 static void leak_test_object_bytes(struct kunit *test)
 {
 	/* Requirement: at most 64 for each */
@@ -559,6 +575,7 @@ static struct kunit_case leak_test_cases[] = {
 	KUNIT_CASE(leak_test_held),
 	KUNIT_CASE(leak_test_baseline),
 	KUNIT_CASE(leak_test_label),
+	KUNIT_CASE(leak_test_frame_name),
 	KUNIT_CASE(leak_test_object_bytes),
 	{}
 };

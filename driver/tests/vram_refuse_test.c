@@ -15,6 +15,7 @@
 
 #include "pddgpu_buddy.h"
 #include "pddgpu_device.h"
+#include "pddgpu_extent.h"
 #include "pddgpu_vram_mgr.h"
 #include "pddgpu_vram_mgr_internal.h"
 
@@ -208,6 +209,88 @@ static void vrefuse_test_beyond_the_end(struct kunit *test)
 	pddgpu_vrec_expect_rebuilt(test);
 }
 
+/**
+ * struct vrefuse_search - is there a block of a buffer's?
+ */
+struct vrefuse_search {
+	/** @res: what it held; only to be compared with */
+	const struct ttm_resource *res;
+	/** @found: there is */
+	bool found;
+};
+
+static bool vrefuse_is_named(const struct pddgpu_extent *extent, void *data)
+{
+	struct vrefuse_search *search = data;
+
+	search->found |= extent->res == search->res;
+	return true;
+}
+
+/* Whoever looks at what lies where finds nothing that leads to what is freed */
+static void vrefuse_expect_disowned(struct kunit *test, const struct ttm_resource *res)
+{
+	struct vrefuse_search search = { .res = res };
+	struct pddgpu_vrec *vt = test->priv;
+
+	KUNIT_EXPECT_EQ(test, VREC_SIZE, pddgpu_vram_mgr_walk(vt->mgr, 0, vrefuse_is_named,
+							      &search));
+	KUNIT_EXPECT_FALSE(test, search.found);
+}
+
+/* Of a buffer's blocks one that stays as it is when it is freed */
+static struct gpu_buddy_block *vrefuse_lonely(struct list_head *blocks)
+{
+	struct gpu_buddy_block *block, *sibling;
+
+	list_for_each_entry(block, blocks, link) {
+		if (!block->parent)
+			continue;
+		sibling = block->parent->left == block ? block->parent->right :
+							 block->parent->left;
+		if (!gpu_buddy_block_is_free(sibling))
+			return block;
+	}
+	return NULL;
+}
+
+/* What was freed behind a buffer's back is left alone when that goes: it has no link */
+static void vrefuse_test_free_already(struct kunit *test)
+{
+	static const char cause[] = "when it was checked: memory that a buffer holds is free";
+	struct pddgpu_vrec *vt = test->priv;
+	struct pddgpu_kunit_bo *bo = pddgpu_kunit_bo(test, vt->pdev, SZ_64K + SZ_32K, 0);
+	struct pddgpu_vram_resource *vres;
+	struct gpu_buddy_block *block;
+	u64 rest = SZ_64K + SZ_32K;
+	LIST_HEAD(blocks);
+
+	pddgpu_vrec_layout(test);
+	KUNIT_ASSERT_EQ(test, 0, pddgpu_kunit_place(bo, TTM_PL_VRAM, 0, 0,
+						    TTM_PL_FLAG_CONTIGUOUS));
+	vres = to_pddgpu_vram_resource(bo->res);
+	block = vrefuse_lonely(&vres->blocks);
+	KUNIT_ASSERT_NOT_NULL(test, block);
+	rest -= gpu_buddy_block_size(&vt->mgr->mm, block);
+	mutex_lock(&vt->mgr->lock);
+	list_splice_init(&vres->blocks, &blocks);
+	list_move(&block->link, &vres->blocks);
+	gpu_buddy_free_block(&vt->mgr->mm, block);
+	mutex_unlock(&vt->mgr->lock);
+	KUNIT_EXPECT_EQ(test, -EIO, pddgpu_vram_mgr_check(vt->mgr));
+	vrefuse_expect(test, -EUCLEAN, cause);
+	pddgpu_kunit_bo_free(bo);
+	vrefuse_expect_disowned(test, &vres->base);
+	pddgpu_vrec_map(test, false, vt->before);
+	KUNIT_EXPECT_EQ(test, vt->mgr->mm.avail, pddgpu_vrec_free_bytes(vt->before) - rest);
+	mutex_lock(&vt->mgr->lock);
+	list_splice(&blocks, &vt->mgr->inject.lost);
+	mutex_unlock(&vt->mgr->lock);
+	KUNIT_EXPECT_EQ(test, 0, pddgpu_vram_mgr_recover(vt->mgr));
+	pddgpu_vrec_expect_rebuilt(test);
+	pddgpu_vrec_expect_free(test, vt->before);
+}
+
 /* What makes no sense is not built on; when it is gone, the rest is */
 static void vrefuse_test_nonsense(struct kunit *test)
 {
@@ -225,6 +308,7 @@ static void vrefuse_test_nonsense(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EIO, pddgpu_vram_mgr_check(vt->mgr));
 	vrefuse_expect(test, -EUCLEAN, cause);
 	pddgpu_kunit_bo_free(bo);
+	vrefuse_expect_disowned(test, &vres->base);
 	/* Freeing has found it too, and given back nothing that might be another's */
 	KUNIT_EXPECT_EQ(test, vt->mgr->health.counts.errors, 2);
 	pddgpu_vrec_map(test, false, vt->before);
@@ -241,6 +325,7 @@ static struct kunit_case vrefuse_test_cases[] = {
 	KUNIT_CASE(vrefuse_test_overlap),
 	KUNIT_CASE(vrefuse_test_beyond_the_end),
 	KUNIT_CASE(vrefuse_test_nonsense),
+	KUNIT_CASE(vrefuse_test_free_already),
 	{}
 };
 

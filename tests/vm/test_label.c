@@ -5,8 +5,15 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Clients that are a few, and a crowd; and how much longer a line may take in that */
+#define FEW		100
+#define CROWD		5000
+#define CROWD_TIMES	4
 
 /* What gem_info says of a buffer */
 struct line {
@@ -398,6 +405,59 @@ static void many(void **state)
 	assert_true(pdt_level_wait(s->fd, &s->before));
 }
 
+/* What a line takes at best, ns; @clients: how many lines there should be */
+static uint64_t line_cost(unsigned int clients)
+{
+	static char part[1 << 16];
+	uint64_t best = UINT64_MAX, took;
+	struct timespec begin, end;
+	unsigned int lines;
+	ssize_t got;
+	int file;
+
+	for (unsigned int i = 0; i < 7; i++) {
+		file = open(pdt_debugfs_path("gem_info"), O_RDONLY | O_CLOEXEC);
+		assert_true(file >= 0);
+		lines = 0;
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		while ((got = read(file, part, sizeof(part))) > 0) {
+			for (ssize_t at = 0; at < got; at++)
+				lines += part[at] == '\n';
+		}
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		close(file);
+		assert_int_equal(lines, clients);
+		took = (end.tv_sec - begin.tv_sec) * 1000000000ULL + end.tv_nsec - begin.tv_nsec;
+		if (took / lines < best)
+			best = took / lines;
+	}
+	return best;
+}
+
+/* A line takes hardly longer where there are many clients. */
+static void crowd(void **state)
+{
+	const struct rlimit limit = { 2 * CROWD, 2 * CROWD };
+	struct pdt_state *s = *state;
+	uint64_t few = 0, many;
+	static int fd[CROWD];
+
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	for (size_t i = 0; i < CROWD; i++) {
+		if (i == FEW)
+			few = line_cost(FEW + 1);
+		fd[i] = pdt_open();
+		assert_true(fd[i] >= 0);
+	}
+	many = line_cost(CROWD + 1);
+	printf("# a line of gem_info: %llu ns of %u, %llu ns of %u\n", (unsigned long long)few,
+	       FEW, (unsigned long long)many, CROWD);
+	assert_in_range(many, 0, CROWD_TIMES * few);
+	for (size_t i = 0; i < CROWD; i++)
+		close(fd[i]);
+	assert_true(pdt_level_wait(s->fd, &s->before));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,6 +470,7 @@ int main(void)
 		pdt_test(set_by_two_and_read),
 		pdt_test(by_client),
 		pdt_test(many),
+		pdt_test(crowd),
 	};
 
 	return pdt_run_tests("label", tests);

@@ -204,6 +204,37 @@ static void zombies(void **state)
 	close(vgem);
 }
 
+/* A process that imports has one line, however much it imports. */
+static void imports_are_together(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_ownership own[3];
+	int vgem = pdt_vgem_open(), dmabuf;
+	uint32_t theirs, ours[20];
+	struct pdt_owner owner;
+
+	if (vgem < 0)
+		pdt_skip("no vgem in this machine");
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(ours); i++) {
+		theirs = 0;
+		dmabuf = -1;
+		assert_ok(pdt_vgem_create(vgem, &theirs, &dmabuf));
+		assert_ok(pdt_import(s->fd, dmabuf, &ours[i]));
+		close(dmabuf);
+	}
+	assert_at_rest(s->fd, own);
+	assert_owners_add_up(own);
+	owner = owner_of(getpid());
+	assert_u64(owner.client, 0);
+	assert_u64(owner.objects[LIVE], PDT_ARRAY_SIZE(ours));
+	assert_u64(owner.bytes[GTT][LIVE], PDT_ARRAY_SIZE(ours) * 64 * PDT_KIB);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(ours); i++)
+		assert_ok(pdt_destroy(s->fd, ours[i]));
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	nothing_there(state);
+	close(vgem);
+}
+
 static int leave_dmabuf(void *arg)
 {
 	int sock = *(int *)arg, fd = pdt_open(), dmabuf;
@@ -404,6 +435,7 @@ int main(void)
 		pdt_test(nothing_there),
 		pdt_test(state_and_domain_of_each),
 		pdt_test(zombies),
+		pdt_test(imports_are_together),
 		pdt_test(owner_has_exited),
 		pdt_test(sums_hold_while_all_moves),
 		pdt_test(for_every_user),

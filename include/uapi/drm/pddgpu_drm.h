@@ -461,7 +461,7 @@ struct drm_pddgpu_domain_usage {
  * struct drm_pddgpu_ownership - an element of PDDGPU_QUERY_OWNERSHIP, an array:
  * VRAM, GTT, CPU
  *
- * @used is @live + @orphan + @zombie + @kernel, always and exactly: the four are of
+ * @used is @live + @orphan + @zombie + @kernel, always and exactly; the buffers' are of
  * one moment. A buffer counts where it is, or where a move that has begun leads to.
  */
 struct drm_pddgpu_ownership {
