@@ -352,13 +352,13 @@ static int loop(struct top *top)
 		if (top->sample)
 			top_draw(top);
 		wait = wait_ms(top, last);
-		if (wait && poll(&input, 1, (int)wait) < 0 && errno != EINTR)
+		if (poll(&input, 1, (int)wait) < 0 && errno != EINTR)
 			return -errno;
-		/* The terminal has gone. */
-		if (input.revents & (POLLHUP | POLLERR | POLLNVAL) && !(input.revents & POLLIN))
-			return 0;
 		while ((key = getch()) != ERR && !top->quit)
 			top_key(top, key);
+		/* The terminal has gone; one that was hung up can be read for ever, too. */
+		if (input.revents & (POLLHUP | POLLERR | POLLNVAL))
+			return 0;
 		if (!wait_ms(top, last)) {
 			last = live_now_ms();
 			error = take_sample(top);
