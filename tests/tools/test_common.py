@@ -106,6 +106,14 @@ def test_odd_names_as_json():
     assert {"\x1b[31mred", "new\nline", "日本語", "\ufffd\ufffd\ufffd"} <= comms, comms
 
 
+def test_json_on_a_terminal():
+    for name in NAMES:
+        shown = on_terminal(name, "--json", cards=[odd_card()])
+        # Which is nothing to a terminal
+        harmless(shown.out.replace("\x7f", ""))
+        equal(shown.json, run(name, "--json", cards=[odd_card()]).json)
+
+
 def test_odd_names_as_svg():
     done = run("map", "-o", "-", cards=[odd_card()])
     root = xml.etree.ElementTree.fromstring(done.raw)
