@@ -134,6 +134,9 @@ def test_it_does_not_overwrite():
         equal(f.read(), b"precious\n")
     equal(run("record", "--force", "-o", name, "-n", "1", *machine.args()).rc, 0)
     equal(len(play(name)[1]), 1)
+    # It is not the card that is missing.
+    done = run("record", "-o", path() + "/nowhere", "-n", "1", *machine.args())
+    assert done.rc == 5 and "No such file" in done.err, done.err
 
 
 def test_full_disk_and_full_pipe():
