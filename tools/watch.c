@@ -103,7 +103,7 @@ static void put_number(const char *variable, long long value)
 static void run_command(const struct watch *watch, const struct news *news)
 {
 	char *name = text_printable(news->name ? news->name : "");
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	setenv("PDDGPU_EVENT", news->event, 1);
 	setenv("PDDGPU_DEVICE", news->device, 1);
