@@ -8,7 +8,7 @@ import subprocess
 import time
 import xml.etree.ElementTree
 
-from command import (COMMAND, QUICK, TOP, Skip, environment, equal, jq, machine,
+from command import (COMMAND, QUICK, SCRATCH, TOP, Skip, environment, equal, jq, machine,
                      on_terminal, plain, run)
 from world import GONE, KIB, MIB, Owner, card, leak, user
 
@@ -29,6 +29,30 @@ def odd_card():
 def harmless(text, newlines=True):
     for c in text:
         assert (c == "\n" and newlines) or (c.isprintable() and c not in "\u202e\u200b"), repr(c)
+
+
+def test_install():
+    made = ["bin/pddgpu", "include/libpddgpu/pddgpu.h", "lib/libpddgpu.so",
+            "lib/pkgconfig/libpddgpu.pc", "lib/systemd/system/pddgpu-exporter.service",
+            "share/bash-completion/completions/pddgpu", "share/man/man1/pddgpu.1",
+            "share/pddgpu/grafana/pddgpu.json", "share/pddgpu/prometheus/pddgpu.rules.yml",
+            "share/zsh/site-functions/_pddgpu", "src/pddgpu-0.1.0/dkms.conf",
+            "src/pddgpu-0.1.0/Kbuild", "src/pddgpu-0.1.0/include/uapi/drm/pddgpu_drm.h"]
+    for number, (root, prefix) in enumerate((("", "/opt/card"), ("/staged", "/usr"))):
+        place = os.path.join(SCRATCH, f"install{number}")
+        prefix = prefix if root else place + prefix
+        root = place + root if root else ""
+        # Without PREFIX and DESTDIR of whoever runs the tests
+        done = subprocess.run(["make", "-s", "-C", TOP, "install", f"DESTDIR={root}",
+                               f"PREFIX={prefix}"], check=False, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE,
+                              env={"PATH": os.environ["PATH"], "HOME": place})
+        equal((done.returncode, done.stderr), (0, b""))
+        for name in made:
+            assert os.path.isfile(root + prefix + "/" + name), name
+        with open(root + prefix + "/lib/systemd/system/pddgpu-exporter.service",
+                  encoding="utf-8") as f:
+            assert f"\nExecStart={prefix}/bin/pddgpu export" in f.read()
 
 
 def test_usage():
