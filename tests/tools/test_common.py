@@ -350,6 +350,17 @@ def test_bash_completion():
     equal(complete("pddgpu status --format=csv,nou"), ["csv,nounits"])
 
 
+def test_completion_of_files():
+    wanted = {option for name in NAMES + ("top", "watch", "record", "replay", "export")
+              for option, (_, operand) in options_of(name).items()
+              if operand and re.match("FILE|DIR", operand)}
+    for shell, found in (("pddgpu.bash", r"^\t(--.*)\)$"), ("_pddgpu", r"^\t\t\t(.*)\).*_files")):
+        with open(os.path.join(TOP, "tools/completion", shell), encoding="utf-8") as f:
+            cases = re.findall(found, f.read(), re.M)
+        known = {option for case in cases for option in re.findall(r"[a-z]+", case)}
+        equal((shell, wanted - known), (shell, set()))
+
+
 def test_zsh_completion():
     path = os.path.join(TOP, "tools/completion/_pddgpu")
     with open(path, encoding="utf-8") as f:
