@@ -219,6 +219,19 @@ def test_what_comes_before_the_damage_is_shown():
     assert "pid" not in screen.text() and " x" in screen.text(), screen.text()
     equal(screen.end("q"), 5)
     assert b"line 4: cut off" in screen.raw
+    # A line that is well up to where it is not leaves the screen as it is.
+    one = {"d": CARD, "r": "pddgpu", "k": "card0", "t": [MIB, 0, 0], "u": [4096, 0, 0], "q": 1}
+    owner = {"d": CARD, "c": 1, "p": 77, "n": "ended", "b": [4096, 0, 0], "o": 1}
+    name = save(HEADER + b"".join(json.dumps(line).encode() + b"\n" for line in (
+        {"t": 0, "cards": [one], "owners": [owner]},
+        {"t": 500, "cards": [{**one, "d": f"0000:00:{n:02x}.0"} for n in range(9)],
+         "owners": [{**owner, "c": n, "n": "other"} for n in range(300)],
+         "clients": [{"i": 77}]})))
+    screen = on_screen(["replay", name], 24, 80)
+    screen.wait("the end")
+    screen.press("down", "t")
+    assert "ended" in screen.text() and "other" not in screen.text(), screen.text()
+    equal(screen.end("q"), 5)
 
 
 def test_on_the_screen():
