@@ -220,6 +220,8 @@ static int on_screen(struct player *player)
 
 	if (rc == RC_OK && show.error)
 		return say(show.error, player_why(player));
+	if (rc == RC_OK && !top.sample)
+		puts("0 samples");
 	return rc;
 }
 

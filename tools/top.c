@@ -344,13 +344,13 @@ static int loop(struct top *top)
 	/* Rates need two; the second comes soon. */
 	if (!top->source->gap && top->delay_ms > 500)
 		last -= top->delay_ms - 500;
-	while (!error && !top->quit && !stop_signal) {
+	/* Of a recording without samples there is nothing to be shown. */
+	while (!error && top->sample && !top->quit && !stop_signal) {
 		struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 		int64_t wait;
 		int key;
 
-		if (top->sample)
-			top_draw(top);
+		top_draw(top);
 		wait = wait_ms(top, last);
 		if (poll(&input, 1, (int)wait) < 0 && errno != EINTR)
 			return -errno;
@@ -362,7 +362,7 @@ static int loop(struct top *top)
 		if (!wait_ms(top, last)) {
 			last = live_now_ms();
 			error = take_sample(top);
-		} else if (top->sample) {
+		} else {
 			error = top_rebuild(top);
 		}
 	}

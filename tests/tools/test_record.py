@@ -219,6 +219,11 @@ def test_what_comes_before_the_damage_is_shown():
     assert "pid" not in screen.text() and " x" in screen.text(), screen.text()
     equal(screen.end("q"), 5)
     assert b"line 4: cut off" in screen.raw
+    # Nothing at all
+    for data, rc, said in ((HEADER, 0, b"0 samples"), (HEADER + b"{", 5, b"line 2: cut off")):
+        screen = on_screen(["replay", save(data)], 12, 60)
+        equal(screen.end(), rc)
+        assert said in screen.raw, screen.raw
     # A line that is well up to where it is not leaves the screen as it is.
     one = {"d": CARD, "r": "pddgpu", "k": "card0", "t": [MIB, 0, 0], "u": [4096, 0, 0], "q": 1}
     owner = {"d": CARD, "c": 1, "p": 77, "n": "ended", "b": [4096, 0, 0], "o": 1}
