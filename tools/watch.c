@@ -117,6 +117,7 @@ static void run_command(const struct watch *watch, const struct news *news)
 		dup2(null, STDIN_FILENO);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	setrlimit(RLIMIT_NOFILE, &watch->files);
 	execl("/bin/sh", "sh", "-c", watch->command, (char *)NULL);
 	_exit(127);
 }

@@ -274,7 +274,7 @@ def manual(name):
 
 
 def test_manuals_have_every_option():
-    for name in NAMES + ("top", "watch", "record", "replay"):
+    for name in NAMES + ("top", "watch", "record", "replay", "export"):
         text = manual(name).replace("\\-", "-")
         for option, (letter, _) in options_of(name).items():
             assert re.search(rf"(Fl|,) -{option}\b", text), f"{name}: --{option}"
