@@ -127,11 +127,19 @@ int pddgpu_setting_set(struct pddgpu_device *dev, const char *name, uint64_t val
 	return pddi_debugfs_write(dev, name, text);
 }
 
+/* Older drivers have the file for reading only, which says so when it is written. */
+static int leaks_write(struct pddgpu_device *dev, const char *command)
+{
+	int ret = pddi_debugfs_write(dev, "leak_objects", command);
+
+	return ret == -EINVAL ? -EOPNOTSUPP : ret;
+}
+
 int pddgpu_leaks_scan(struct pddgpu_device *dev)
 {
-	int ret = pddi_debugfs_write(dev, "leak_objects", "scan");
+	int ret = leaks_write(dev, "scan");
 
-	/* How older drivers are asked */
+	/* How those are asked */
 	if (ret == -EOPNOTSUPP)
 		ret = pddi_debugfs_write(dev, "trigger_leak_check", "1");
 	return ret;
@@ -139,5 +147,5 @@ int pddgpu_leaks_scan(struct pddgpu_device *dev)
 
 int pddgpu_leaks_clear(struct pddgpu_device *dev)
 {
-	return pddi_debugfs_write(dev, "leak_objects", "clear");
+	return leaks_write(dev, "clear");
 }

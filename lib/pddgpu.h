@@ -41,8 +41,8 @@ extern "C" {
  *
  * ABI: functions are added, and never changed or taken away. Structures that the
  * library writes do not grow either; they have room that is zero. Those of
- * drm/pddgpu_drm.h may grow, and a program, the library and the driver may each know
- * another length: what one of them does not know is zero.
+ * drm/pddgpu_drm.h may grow, but for elements of arrays, and a program, the library and
+ * the driver may each know another length: what one of them does not know is zero.
  */
 
 struct pddgpu_device;

@@ -76,11 +76,9 @@ static bool path_parse(const char *path, char pci[16], int *card)
 static bool is_ours(const struct pddi_cards *cards, const char *path)
 {
 	char link[PDDI_PATH_MAX];
+	int length = snprintf(link, sizeof(link), "%s%s/device/driver", cards->paths->sys, path);
 
-	if (strlen(path) + strlen(cards->paths->sys) + 16 > sizeof(link))
-		return false;
-	snprintf(link, sizeof(link), "%s%s/device/driver", cards->paths->sys, path);
-	return pddi_our_driver(link);
+	return length > 0 && (size_t)length < sizeof(link) && pddi_our_driver(link);
 }
 
 static uint64_t property_number(pddi_property get, void *from, const char *name)

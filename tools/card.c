@@ -125,19 +125,6 @@ char *card_debugfs(const struct card *card, const char *file, int *error)
 	return text;
 }
 
-int card_debugfs_write(const struct card *card, const char *file, const char *text)
-{
-	int fd = pddgpu_debugfs_open(card->dev, file, O_WRONLY), error = 0;
-
-	if (fd < 0)
-		return fd;
-	/* A command is one write */
-	if (write(fd, text, strlen(text)) < 0)
-		error = -errno;
-	close(fd);
-	return error;
-}
-
 static json_t *path_or_null(const char *path)
 {
 	return *path ? json_text(path) : json_null();

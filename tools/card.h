@@ -39,8 +39,6 @@ int card_say(const struct card *card, const char *what, int error);
  * had: *error says why.
  */
 char *card_debugfs(const struct card *card, const char *file, int *error);
-/* Writes to one; 0 or a negative errno */
-int card_debugfs_write(const struct card *card, const char *file, const char *text);
 /* "pci", "card", "render", as all documents begin to tell of a card */
 json_t *card_json(const struct card *card);
 

@@ -64,7 +64,7 @@ static int say(int error)
 {
 	out_say("record: %s%s%s", output && strcmp(output, "-") ? output : "",
 		output && strcmp(output, "-") ? ": " : "", strerror(-error));
-	return error == -EPIPE ? RC_OK : out_rc(error);
+	return error == -EPIPE ? RC_OK : out_rc_file(error);
 }
 
 static int record(struct live *live, FILE *file)

@@ -48,7 +48,7 @@ static const char *name;
 static int say(int error, const char *why)
 {
 	out_say("replay: %s: %s", name, why ? why : strerror(-error));
-	return error == -EACCES ? RC_DENIED : RC_ERROR;
+	return out_rc_file(error);
 }
 
 /* Every sample as a line */
@@ -220,6 +220,8 @@ static int on_screen(struct player *player)
 
 	if (rc == RC_OK && show.error)
 		return say(show.error, player_why(player));
+	if (rc == RC_OK && !top.sample)
+		puts("0 samples");
 	return rc;
 }
 

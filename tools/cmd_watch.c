@@ -145,6 +145,7 @@ int cmd_watch(int argc, char **argv)
 	watch.window_ms = window_ms;
 	watch.as_json = as_json;
 	watch.command = command_line;
+	getrlimit(RLIMIT_NOFILE, &watch.files);
 	error = live_new(&from, &live);
 	if (error) {
 		out_say("watch: %s: %s", proc ? proc : "/proc", strerror(-error));

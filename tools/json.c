@@ -46,8 +46,13 @@ void json_add(json_t *array, json_t *value)
 
 void json_print(json_t *document, bool line)
 {
+	size_t flags = JSON_PRESERVE_ORDER | (line ? JSON_COMPACT : JSON_INDENT(2));
+
+	/* Control characters above 0x7f are valid in JSON as they are, and terminals obey them */
+	if (screen.terminal)
+		flags |= JSON_ENSURE_ASCII;
 	/* An error is stdout's, and told at the end */
-	json_dumpf(document, stdout, JSON_PRESERVE_ORDER | (line ? JSON_COMPACT : JSON_INDENT(2)));
+	json_dumpf(document, stdout, flags);
 	putchar('\n');
 	json_decref(document);
 }

@@ -11,6 +11,8 @@
 #include "out.h"
 
 #define NOBODY UINT32_MAX
+/* Where a region ends at the latest: sums and doubled cells do not overflow */
+#define SIZE_LIMIT (1ULL << 62)
 
 static size_t hash(int32_t pid, const char *comm)
 {
@@ -150,8 +152,8 @@ static int read_region(struct map *map, struct map_region *region)
 	while ((ret = pddgpu_blocks_next(reader, &block)) > 0 || ret == -EPROTO) {
 		if (ret < 0)
 			continue;
-		if (!block.size || block.offset < region->size ||
-		    block.offset + block.size < block.offset) {
+		if (!block.size || block.offset < region->size || block.size > SIZE_LIMIT ||
+		    block.offset > SIZE_LIMIT - block.size) {
 			ret = -EPROTO;
 			break;
 		}

@@ -144,6 +144,11 @@ int out_rc(int error)
 	}
 }
 
+int out_rc_file(int error)
+{
+	return error == -EACCES || error == -EPERM ? RC_DENIED : RC_ERROR;
+}
+
 int out_worse(int a, int b)
 {
 	return a > b ? a : b;

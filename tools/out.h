@@ -58,8 +58,9 @@ const char *out_off(void);
 
 /* A line on stderr, "pddgpu: ..." without the newline; control characters made visible */
 void out_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The exit code of a negative errno */
+/* The exit code of a negative errno of a card's; and of a file's that the user named */
 int out_rc(int error);
+int out_rc_file(int error);
 /* The worse of two exit codes, when several devices were looked at */
 int out_worse(int a, int b);
 

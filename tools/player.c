@@ -23,7 +23,7 @@ struct player {
 	json_t *ahead;			/* the next line */
 	int ahead_error;
 	uint64_t start_wall_ms;
-	struct sample sample;
+	struct sample sample, next;	/* of the next, what a line has in full */
 	struct played **numbers;	/* by number; NULL: gone */
 	size_t nr_numbers, max_numbers;
 	struct played **present;
@@ -163,6 +163,8 @@ void player_free(struct player *player)
 	free(player->clients);
 	free(player->sample.cards);
 	free(player->sample.owners);
+	free(player->next.cards);
+	free(player->next.owners);
 	json_decref(player->ahead);
 	names_free(player->names);
 	free(player->line);
@@ -267,33 +269,26 @@ static int play_card(struct player *player, const json_t *object, struct sample_
 
 static int play_cards(struct player *player, const json_t *array)
 {
-	struct sample *sample = &player->sample;
-	struct sample_card *cards;
+	struct sample *next = &player->next;
 	size_t count = json_array_size(array);
-	int error;
+	int error = 0;
 
 	if (!array)
 		return 0;
 	if (count > CARDS_MAX)
 		return damaged(player, "too many cards");
-	cards = calloc(count + 1, sizeof(*cards));
-	if (!cards)
+	next->cards = calloc(count + 1, sizeof(*next->cards));
+	if (!next->cards)
 		return -ENOMEM;
-	free(sample->cards);
-	sample->cards = cards;
-	sample->nr_cards = 0;
-	for (size_t i = 0; i < count; i++) {
-		error = play_card(player, json_array_get(array, i), &cards[i]);
-		if (error)
-			return error;
-		sample->nr_cards++;
-	}
-	return 0;
+	next->nr_cards = count;
+	for (size_t i = 0; i < count && !error; i++)
+		error = play_card(player, json_array_get(array, i), &next->cards[i]);
+	return error;
 }
 
 static int play_owners(struct player *player, const json_t *array)
 {
-	struct sample *sample = &player->sample;
+	struct sample *next = &player->next;
 	struct sample_owner *owners;
 	size_t count = json_array_size(array);
 
@@ -304,10 +299,8 @@ static int play_owners(struct player *player, const json_t *array)
 	owners = calloc(count + 1, sizeof(*owners));
 	if (!owners)
 		return -ENOMEM;
-	free(sample->owners);
-	sample->owners = owners;
-	sample->nr_owners = 0;
-	sample->owners_known = true;
+	next->owners = owners;
+	next->nr_owners = count;
 	for (size_t i = 0; i < count; i++) {
 		const json_t *object = json_array_get(array, i);
 
@@ -319,9 +312,25 @@ static int play_owners(struct player *player, const json_t *array)
 		owners[i].objects = get_count(object, "o");
 		get_text(object, "n", owners[i].comm, sizeof(owners[i].comm));
 		get_three(object, "b", owners[i].bytes);
-		sample->nr_owners++;
 	}
 	return 0;
+}
+
+/* Only when all of the line is well: what was before it is on the screen still. */
+static void take_lists(struct sample *sample, struct sample *next)
+{
+	if (next->cards) {
+		free(sample->cards);
+		sample->cards = next->cards;
+		sample->nr_cards = next->nr_cards;
+	}
+	if (next->owners) {
+		free(sample->owners);
+		sample->owners = next->owners;
+		sample->nr_owners = next->nr_owners;
+		sample->owners_known = true;
+	}
+	*next = (struct sample){ 0 };
 }
 
 static void play_regions(struct player *player, struct fdinfo *info, json_t *object)
@@ -511,6 +520,7 @@ static int list_clients(struct player *player)
 		if (grow(&player->clients, sample->nr_clients, &player->max_clients,
 			 sizeof(void *)))
 			return -ENOMEM;
+		sample->clients = player->clients;
 		player->present[sample->nr_clients] = one;
 		fdinfo_sums(&one->client.info, sums);
 		for (unsigned int j = 0; j < REGION_CLASSES; j++)
@@ -554,6 +564,8 @@ static int play_line(struct player *player, const json_t *line)
 		error = play_clients(player, line);
 	if (!error)
 		error = list_clients(player);
+	if (!error)
+		take_lists(sample, &player->next);
 	return error;
 }
 

@@ -8,6 +8,7 @@
 #include "rows.h"
 
 #define USERS 64	/* whose names are kept */
+#define USER_BYTES 33
 
 const char * const rows_sorts[SORTS] = {
 	"vram", "gtt", "system", "memory", "growth", "busy", "evictions", "pid", "user",
@@ -19,7 +20,7 @@ const char *rows_user(uid_t uid)
 	static struct {
 		bool set;
 		uid_t uid;
-		char name[33];
+		char name[USER_BYTES];
 	} users[USERS];
 	unsigned int i = uid % USERS;
 	const struct passwd *entry;
@@ -122,6 +123,7 @@ static int numbers(uint64_t a, uint64_t b)
 
 static int compare(const struct rows_view *view, const struct row *a, const struct row *b)
 {
+	char user[USER_BYTES];
 	int order = 0;
 
 	switch (view->sort) {
@@ -145,7 +147,11 @@ static int compare(const struct rows_view *view, const struct row *a, const stru
 		order = numbers(b->evictions, a->evictions);
 		break;
 	case SORT_USER:
-		order = strcmp(rows_user(a->uid), rows_user(b->uid));
+		if (a->uid != b->uid) {
+			/* What is asked for next may take its place */
+			snprintf(user, sizeof(user), "%s", rows_user(a->uid));
+			order = strcmp(user, rows_user(b->uid));
+		}
 		break;
 	case SORT_NAME:
 		order = strcasecmp(a->comm, b->comm);

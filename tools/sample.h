@@ -62,13 +62,4 @@ struct sample {
 	struct drmscan_totals totals;
 };
 
-static inline const struct sample_card *sample_card(const struct sample *sample,
-						    const char *device)
-{
-	for (size_t i = 0; i < sample->nr_cards; i++)
-		if (sample->cards[i].device == device)
-			return &sample->cards[i];
-	return NULL;
-}
-
 #endif

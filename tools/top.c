@@ -344,25 +344,25 @@ static int loop(struct top *top)
 	/* Rates need two; the second comes soon. */
 	if (!top->source->gap && top->delay_ms > 500)
 		last -= top->delay_ms - 500;
-	while (!error && !top->quit && !stop_signal) {
+	/* Of a recording without samples there is nothing to be shown. */
+	while (!error && top->sample && !top->quit && !stop_signal) {
 		struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 		int64_t wait;
 		int key;
 
-		if (top->sample)
-			top_draw(top);
+		top_draw(top);
 		wait = wait_ms(top, last);
-		if (wait && poll(&input, 1, (int)wait) < 0 && errno != EINTR)
+		if (poll(&input, 1, (int)wait) < 0 && errno != EINTR)
 			return -errno;
-		/* The terminal has gone. */
-		if (input.revents & (POLLHUP | POLLERR | POLLNVAL) && !(input.revents & POLLIN))
-			return 0;
 		while ((key = getch()) != ERR && !top->quit)
 			top_key(top, key);
+		/* The terminal has gone; one that was hung up can be read for ever, too. */
+		if (input.revents & (POLLHUP | POLLERR | POLLNVAL))
+			return 0;
 		if (!wait_ms(top, last)) {
 			last = live_now_ms();
 			error = take_sample(top);
-		} else if (top->sample) {
+		} else {
 			error = top_rebuild(top);
 		}
 	}

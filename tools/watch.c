@@ -103,7 +103,7 @@ static void put_number(const char *variable, long long value)
 static void run_command(const struct watch *watch, const struct news *news)
 {
 	char *name = text_printable(news->name ? news->name : "");
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	setenv("PDDGPU_EVENT", news->event, 1);
 	setenv("PDDGPU_DEVICE", news->device, 1);
@@ -117,6 +117,7 @@ static void run_command(const struct watch *watch, const struct news *news)
 		dup2(null, STDIN_FILENO);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	setrlimit(RLIMIT_NOFILE, &watch->files);
 	execl("/bin/sh", "sh", "-c", watch->command, (char *)NULL);
 	_exit(127);
 }

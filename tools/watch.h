@@ -3,6 +3,7 @@
 #define PDDGPU_TOOLS_WATCH_H
 
 #include <pddgpu.h>
+#include <sys/resource.h>
 
 #include "history.h"
 
@@ -15,6 +16,8 @@ struct watch {
 	bool as_json;
 	/** @command: run for each alert; NULL: none */
 	const char *command;
+	/** @files: the limit of descriptors that it gets; this program has raised its own */
+	struct rlimit files;
 	/** @alerts: so far */
 	uint64_t alerts;
 	/* From here on its own */

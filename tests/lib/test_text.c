@@ -388,7 +388,7 @@ static void read_back(const struct tree *tree, const char *file, char text[64])
 static void scan_and_clear(void **state)
 {
 	struct rig *rig = *state;
-	char text[64];
+	char text[64], path[160];
 
 	tree_debugfs(&rig->tree, "trigger_leak_check", "");
 	assert_err(EOPNOTSUPP, pddgpu_leaks_clear(rig->dev));
@@ -396,6 +396,15 @@ static void scan_and_clear(void **state)
 	assert_ok(pddgpu_leaks_scan(rig->dev));
 	read_back(&rig->tree, "trigger_leak_check", text);
 	assert_string_equal(text, "1");
+	/* One that has the file, but for reading: its answer to a write is EINVAL */
+	tree_debugfs(&rig->tree, "trigger_leak_check", "");
+	snprintf(path, sizeof(path), "%s/dri/" PCI0 "/leak_objects", rig->tree.paths.debugfs);
+	assert_int_equal(symlink("/proc/self/oom_score_adj", path), 0);
+	assert_err(EOPNOTSUPP, pddgpu_leaks_clear(rig->dev));
+	assert_ok(pddgpu_leaks_scan(rig->dev));
+	read_back(&rig->tree, "trigger_leak_check", text);
+	assert_string_equal(text, "1");
+	assert_int_equal(unlink(path), 0);
 	tree_debugfs(&rig->tree, "leak_objects", "");
 	assert_ok(pddgpu_leaks_scan(rig->dev));
 	read_back(&rig->tree, "leak_objects", text);

@@ -8,7 +8,7 @@ import subprocess
 import time
 import xml.etree.ElementTree
 
-from command import (COMMAND, QUICK, TOP, Skip, environment, equal, jq, machine,
+from command import (COMMAND, QUICK, SCRATCH, TOP, Skip, environment, equal, jq, machine,
                      on_terminal, plain, run)
 from world import GONE, KIB, MIB, Owner, card, leak, user
 
@@ -29,6 +29,30 @@ def odd_card():
 def harmless(text, newlines=True):
     for c in text:
         assert (c == "\n" and newlines) or (c.isprintable() and c not in "\u202e\u200b"), repr(c)
+
+
+def test_install():
+    made = ["bin/pddgpu", "include/libpddgpu/pddgpu.h", "lib/libpddgpu.so",
+            "lib/pkgconfig/libpddgpu.pc", "lib/systemd/system/pddgpu-exporter.service",
+            "share/bash-completion/completions/pddgpu", "share/man/man1/pddgpu.1",
+            "share/pddgpu/grafana/pddgpu.json", "share/pddgpu/prometheus/pddgpu.rules.yml",
+            "share/zsh/site-functions/_pddgpu", "src/pddgpu-0.1.0/dkms.conf",
+            "src/pddgpu-0.1.0/Kbuild", "src/pddgpu-0.1.0/include/uapi/drm/pddgpu_drm.h"]
+    for number, (root, prefix) in enumerate((("", "/opt/card"), ("/staged", "/usr"))):
+        place = os.path.join(SCRATCH, f"install{number}")
+        prefix = prefix if root else place + prefix
+        root = place + root if root else ""
+        # Without PREFIX and DESTDIR of whoever runs the tests
+        done = subprocess.run(["make", "-s", "-C", TOP, "install", f"DESTDIR={root}",
+                               f"PREFIX={prefix}"], check=False, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE,
+                              env={"PATH": os.environ["PATH"], "HOME": place})
+        equal((done.returncode, done.stderr), (0, b""))
+        for name in made:
+            assert os.path.isfile(root + prefix + "/" + name), name
+        with open(root + prefix + "/lib/systemd/system/pddgpu-exporter.service",
+                  encoding="utf-8") as f:
+            assert f"\nExecStart={prefix}/bin/pddgpu export" in f.read()
 
 
 def test_usage():
@@ -104,6 +128,14 @@ def test_odd_names_as_json():
     comms = {p["comm"] for p in
              run("status", "--json", cards=[odd_card()]).json["devices"][0]["processes"]}
     assert {"\x1b[31mred", "new\nline", "日本語", "\ufffd\ufffd\ufffd"} <= comms, comms
+
+
+def test_json_on_a_terminal():
+    for name in NAMES:
+        shown = on_terminal(name, "--json", cards=[odd_card()])
+        # Which is nothing to a terminal
+        harmless(shown.out.replace("\x7f", ""))
+        equal(shown.json, run(name, "--json", cards=[odd_card()]).json)
 
 
 def test_odd_names_as_svg():
@@ -242,7 +274,7 @@ def manual(name):
 
 
 def test_manuals_have_every_option():
-    for name in NAMES + ("top", "watch", "record", "replay"):
+    for name in NAMES + ("top", "watch", "record", "replay", "export"):
         text = manual(name).replace("\\-", "-")
         for option, (letter, _) in options_of(name).items():
             assert re.search(rf"(Fl|,) -{option}\b", text), f"{name}: --{option}"
@@ -316,6 +348,17 @@ def test_bash_completion():
     equal(complete("pddgpu status --query=pci,vram.us"), ["pci,vram.used"])
     equal(complete("pddgpu status -d "), ["0000:00:04.0"])
     equal(complete("pddgpu status --format=csv,nou"), ["csv,nounits"])
+
+
+def test_completion_of_files():
+    wanted = {option for name in NAMES + ("top", "watch", "record", "replay", "export")
+              for option, (_, operand) in options_of(name).items()
+              if operand and re.match("FILE|DIR", operand)}
+    for shell, found in (("pddgpu.bash", r"^\t(--.*)\)$"), ("_pddgpu", r"^\t\t\t(.*)\).*_files")):
+        with open(os.path.join(TOP, "tools/completion", shell), encoding="utf-8") as f:
+            cases = re.findall(found, f.read(), re.M)
+        known = {option for case in cases for option in re.findall(r"[a-z]+", case)}
+        equal((shell, wanted - known), (shell, set()))
 
 
 def test_zsh_completion():

@@ -134,6 +134,9 @@ def test_it_does_not_overwrite():
         equal(f.read(), b"precious\n")
     equal(run("record", "--force", "-o", name, "-n", "1", *machine.args()).rc, 0)
     equal(len(play(name)[1]), 1)
+    # It is not the card that is missing.
+    done = run("record", "-o", path() + "/nowhere", "-n", "1", *machine.args())
+    assert done.rc == 5 and "No such file" in done.err, done.err
 
 
 def test_full_disk_and_full_pipe():
@@ -216,6 +219,24 @@ def test_what_comes_before_the_damage_is_shown():
     assert "pid" not in screen.text() and " x" in screen.text(), screen.text()
     equal(screen.end("q"), 5)
     assert b"line 4: cut off" in screen.raw
+    # Nothing at all
+    for data, rc, said in ((HEADER, 0, b"0 samples"), (HEADER + b"{", 5, b"line 2: cut off")):
+        screen = on_screen(["replay", save(data)], 12, 60)
+        equal(screen.end(), rc)
+        assert said in screen.raw, screen.raw
+    # A line that is well up to where it is not leaves the screen as it is.
+    one = {"d": CARD, "r": "pddgpu", "k": "card0", "t": [MIB, 0, 0], "u": [4096, 0, 0], "q": 1}
+    owner = {"d": CARD, "c": 1, "p": 77, "n": "ended", "b": [4096, 0, 0], "o": 1}
+    name = save(HEADER + b"".join(json.dumps(line).encode() + b"\n" for line in (
+        {"t": 0, "cards": [one], "owners": [owner]},
+        {"t": 500, "cards": [{**one, "d": f"0000:00:{n:02x}.0"} for n in range(9)],
+         "owners": [{**owner, "c": n, "n": "other"} for n in range(300)],
+         "clients": [{"i": 77}]})))
+    screen = on_screen(["replay", name], 24, 80)
+    screen.wait("the end")
+    screen.press("down", "t")
+    assert "ended" in screen.text() and "other" not in screen.text(), screen.text()
+    equal(screen.end("q"), 5)
 
 
 def test_on_the_screen():

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """pddgpu top: what is on the screen, at several sizes, while things change."""
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
+import termios
 import threading
 import time
 
-from command import COMMAND, SANITIZERS, TOP, environment, equal, run
+from command import COMMAND, SANITIZERS, TOP, Skip, environment, equal, run
 from drm import CARD, MIB, RECORDED, Machine, on_screen
 from world import Owner, card
 
@@ -217,6 +221,18 @@ def test_sorting():
         done = run("top", "-n", "1", "-i", "0.1", "--sort", key, *machine.args())
         equal(order(done.out), rows.split())
     equal(top.end("q"), 0)
+
+
+def test_sorting_by_user():
+    if os.geteuid():
+        raise Skip("only root can make files of others")
+    machine = Machine()
+    # Users without a name
+    for pid, uid in ((10, 600064), (20, 600000), (30, 600128)):
+        machine.client(pid, f"of{uid}", pid, vram=MIB)
+        os.chown(os.path.join(machine.proc, str(pid)), uid, -1)
+    done = run("top", "-n", "1", "-i", "0.1", "--sort", "user", *machine.args())
+    equal(re.findall(r"of(\d+)$", done.out, re.M), ["600000", "600064", "600128"])
 
 
 def test_filter():
@@ -468,6 +484,24 @@ def test_signals_and_a_terminal_that_goes():
     child.stdout.read(200)
     child.stdout.close()
     equal(child.wait(20), -signal.SIGPIPE)
+
+
+def test_a_terminal_that_goes_without_a_signal():
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    # Not its controlling terminal
+    top = subprocess.Popen([COMMAND, "top", "--proc", os.path.join(RECORDED, "xe")],
+                           stdin=slave, stdout=slave, start_new_session=True,
+                           env={**os.environ, "TERM": "linux", **SANITIZERS})
+    os.close(slave)
+    shown = b""
+    while b"vkcube" not in shown:
+        shown += os.read(master, 65536)
+    os.close(master)
+    try:
+        equal(top.wait(10), 0)
+    finally:
+        top.kill()
 
 
 def test_ten_thousand_clients():

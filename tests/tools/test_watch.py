@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -137,8 +138,9 @@ def test_events_of_the_driver():
     script = os.path.join(os.path.dirname(events), "ran")
     child = subprocess.Popen(
         [COMMAND, "watch", "--json", "-t", "20", "-n", "2", "-x",
-         f'echo "$PDDGPU_EVENT $PDDGPU_DEVICE $PDDGPU_BYTES $PDDGPU_PID" >>{script}'],
-        env=environment((), env), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+         f'echo "$PDDGPU_EVENT $PDDGPU_DEVICE $PDDGPU_BYTES $PDDGPU_PID $(ulimit -Sn)" >>{script}'],
+        env=environment((), env), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 2000)))
     time.sleep(1)
     with open(events, "w", encoding="ascii") as f:
         f.write(f"{ALERT} {CARD} 200000000 104857600\n{CLEAR} {CARD} 1 2\n-1 x\n"
@@ -157,7 +159,7 @@ def test_events_of_the_driver():
         if len(ran) == 2:
             break
         time.sleep(0.1)
-    equal(ran, [f"leak_alert {CARD} 200000000 ", f"wedged {CARD}  "])
+    equal(ran, [f"leak_alert {CARD} 200000000  200", f"wedged {CARD}   200"])
 
 
 def test_what_is_left_behind():

@@ -365,7 +365,7 @@ struct drm_pddgpu_submit {
  * With @size 0 nothing is written and @size becomes the number of bytes the
  * answer has. Otherwise the smaller of the two sizes is written to @data, what
  * is left of the caller's buffer is zeroed, and @size becomes the number of
- * bytes the answer has; so both sides can grow.
+ * bytes the answer has; so both sides can grow, but for elements of arrays.
  */
 struct drm_pddgpu_query {
 	/** @type: in: PDDGPU_QUERY_*; unknown is -EINVAL */
