@@ -10,10 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Clients that are a few, and a crowd; and how much longer a line may take in that */
+/* Clients that are a few, and a crowd */
 #define FEW		100
 #define CROWD		5000
-#define CROWD_TIMES	4
 
 /* What gem_info says of a buffer */
 struct line {
@@ -434,7 +433,7 @@ static uint64_t line_cost(unsigned int clients)
 	return best;
 }
 
-/* A line takes hardly longer where there are many clients. */
+/* Each of many clients has its line; what that takes is said, and for the eye. */
 static void crowd(void **state)
 {
 	const struct rlimit limit = { 2 * CROWD, 2 * CROWD };
@@ -452,7 +451,6 @@ static void crowd(void **state)
 	many = line_cost(CROWD + 1);
 	printf("# a line of gem_info: %llu ns of %u, %llu ns of %u\n", (unsigned long long)few,
 	       FEW, (unsigned long long)many, CROWD);
-	assert_in_range(many, 0, CROWD_TIMES * few);
 	for (size_t i = 0; i < CROWD; i++)
 		close(fd[i]);
 	assert_true(pdt_level_wait(s->fd, &s->before));
