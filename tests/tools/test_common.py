@@ -55,6 +55,22 @@ def test_install():
             assert f"\nExecStart={prefix}/bin/pddgpu export" in f.read()
 
 
+def test_packages_are_built_where_one_says():
+    place = os.path.join(SCRATCH, "packages")
+    os.makedirs(place)
+    builder = os.path.join(place, "dpkg-buildpackage")
+    with open(builder, "w", encoding="ascii") as f:
+        f.write('#!/bin/sh\necho "$PWD|$*|$OUT|$PREFIX|$MAKEFLAGS"\n')
+    os.chmod(builder, 0o755)
+    done = subprocess.run(["make", "-s", "--no-print-directory", "-C",
+                           os.path.join(TOP, "packaging"), "deb", f"OUT={place}", "PREFIX=/x"],
+                          check=True, stdout=subprocess.PIPE,
+                          env={"PATH": place + ":" + os.environ["PATH"]})
+    # The packages' own makes must not take it for theirs.
+    equal(done.stdout.decode(), f"{place}/pddgpu-0.1.0|-us -uc -b|||\n")
+    assert os.path.isfile(f"{place}/pddgpu-0.1.0/debian/rules")
+
+
 def test_usage():
     for name in NAMES:
         for wrong in (["--nonsense"], ["-Z"], ["--device"], ["--json=1"], ["extra"],
