@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "args.h"
 #include "commands.h"
@@ -112,6 +113,21 @@ static int say_what_misses(const struct facts *facts)
 	return RC_OK;
 }
 
+/* A query need not read, nor say that it may not, what was not asked for */
+static unsigned int needed(void)
+{
+	unsigned int i;
+
+	if (processes.names)
+		return FACTS_PROCESSES;
+	if (!query.names)
+		return FACTS_PROCESSES | FACTS_HEALTH;
+	for (i = 0; i < query.count; i++)
+		if (!strncmp(query.wanted[i]->path, "health.", 7))
+			return FACTS_HEALTH;
+	return 0;
+}
+
 static int one(const struct card *card, unsigned int index, json_t *devices)
 {
 	struct facts facts;
@@ -128,7 +144,7 @@ static int one(const struct card *card, unsigned int index, json_t *devices)
 		return RC_OK;
 	}
 	if (!error) {
-		error = facts_read(card, FACTS_PROCESSES | FACTS_HEALTH, &facts);
+		error = facts_read(card, needed(), &facts);
 		if (error)
 			rc = card_say(card, "cannot ask it", error);
 		else if (devices)

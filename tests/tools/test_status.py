@@ -258,6 +258,11 @@ def test_queries():
     equal(done.lines, ["vram.kernel [MiB], gtt.used [MiB]", "2 MiB, 4 MiB", "2 MiB, 0 MiB"])
     done = run("status", "-q", "health.vram_state,vram.used", cards=[user(card())])
     equal(done.lines[1], f"[N/A], {2 * MIB} B")
+    # Only who asks for what is root's is told that it is
+    assert "to root only" in done.err, done.err
+    done = run("--query=vram.used,leaks.confirmed", cards=[user(card())])
+    equal((done.rc, done.err), (0, ""))
+    assert "to root only" in run("--query-processes=pid", cards=[user(card())]).err
 
 
 def test_every_field_of_a_query():
