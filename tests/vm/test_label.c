@@ -449,7 +449,7 @@ static void crowd(void **state)
 		assert_true(fd[i] >= 0);
 	}
 	many = line_cost(CROWD + 1);
-	printf("# a line of gem_info: %llu ns of %u, %llu ns of %u\n", (unsigned long long)few,
+	printf("# a line of gem_info: %llu ns of %d, %llu ns of %d\n", (unsigned long long)few,
 	       FEW, (unsigned long long)many, CROWD);
 	for (size_t i = 0; i < CROWD; i++)
 		close(fd[i]);
