@@ -168,7 +168,8 @@ static void gem_fetch(struct gem_reader *reader)
 			reader->handle = 0;
 		}
 	}
-	reader->done = reader->nr < GEM_LINES;
+	/* The first may have had its line already, and so there is room, and more files */
+	reader->done = nr < GEM_LINES && reader->nr < GEM_LINES;
 	mutex_unlock(&drm->filelist_mutex);
 }
 
