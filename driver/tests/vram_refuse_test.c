@@ -276,9 +276,12 @@ static void vrefuse_test_free_already(struct kunit *test)
 	list_splice_init(&vres->blocks, &blocks);
 	list_move(&block->link, &vres->blocks);
 	gpu_buddy_free_block(&vt->mgr->mm, block);
+	/* The sums would be noticed first */
+	vt->mgr->live_bytes -= vres->bytes - rest;
 	mutex_unlock(&vt->mgr->lock);
 	KUNIT_EXPECT_EQ(test, -EIO, pddgpu_vram_mgr_check(vt->mgr));
 	vrefuse_expect(test, -EUCLEAN, cause);
+	vt->mgr->live_bytes += vres->bytes - rest;
 	pddgpu_kunit_bo_free(bo);
 	vrefuse_expect_disowned(test, &vres->base);
 	pddgpu_vrec_map(test, false, vt->before);
