@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "kunit_device.h"
+#include "kunit_lock.h"
 
 #include "pddgpu_account.h"
 #include "pddgpu_device.h"
@@ -18,6 +19,10 @@
 /* Jobs of a client that are not over */
 #define FLIGHTS		4
 #define STEPS		60000
+/* So many handles are told of one buffer before others get the lock */
+#define TOLD		64
+
+unsigned long pddgpu_kunit_locks;
 
 /**
  * struct account_model - clients and buffers, and what should be said of them
@@ -420,6 +425,34 @@ static void account_test_outlived(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, m->client[0]);
 }
 
+/* Between buffers that many share others get the lock, and not between those of one */
+static void account_test_lock(struct kunit *test)
+{
+	struct account_model *m = test->priv;
+	unsigned long before;
+	u32 n, i;
+
+	for (n = 0; n < NODES; n++) {
+		begin(m, n, SZ_4K, PDDGPU_ACCOUNT_VRAM, PDDGPU_ACCOUNT_VRAM, false);
+		open(test, m, 0, n);
+	}
+	take_off(m, 0, BIT(NODES) - 1);
+	before = pddgpu_kunit_locks;
+	land(m, 0);
+	KUNIT_EXPECT_EQ(test, pddgpu_kunit_locks - before, 1);
+	expect_all(test, m);
+
+	for (n = 0; n < NODES; n++) {
+		for (i = 1; i < TOLD; i++)
+			open(test, m, i % CLIENTS, n);
+	}
+	take_off(m, 0, BIT(NODES) - 1);
+	before = pddgpu_kunit_locks;
+	land(m, 0);
+	KUNIT_EXPECT_EQ(test, pddgpu_kunit_locks - before, NODES);
+	expect_all(test, m);
+}
+
 static void change_buffer(struct account_model *m, u32 n)
 {
 	switch (below(m, 8)) {
@@ -507,6 +540,7 @@ static struct kunit_case account_test_cases[] = {
 	KUNIT_CASE(account_test_flights),
 	KUNIT_CASE(account_test_moves),
 	KUNIT_CASE(account_test_outlived),
+	KUNIT_CASE(account_test_lock),
 	KUNIT_CASE_SLOW(account_test_histories),
 	{}
 };
