@@ -24,6 +24,7 @@ help:
 #: make bench    measure the driver in a VM, beside others: see docs/bench.md
 #: make fuzz-ioctl  fuzz the driver in a VM: see tests/fuzz/ioctl/README.md
 #: make shell    a shell in a VM with the driver loaded
+#: make pictures run the commands of the docs, and draw their pictures anew
 #: make device   build the device program, build/device/pddgpu-device
 #: make module   build the driver, build/module/<release>/pddgpu.ko
 #: make fuzz-device  fuzz the device program; TIME=SECONDS or COUNT=PACKETS
@@ -103,7 +104,10 @@ fuzz-ioctl: build
 		$(SEED:%=--seed %) $(FUZZ)
 
 shell: device module example tools
-	@exec vm/run --shell --payload build/examples --payload build/tools
+	@exec scripts/shell
+
+pictures: build
+	@exec tests/docs/run --pictures
 
 # Only what is for programs; the driver is a module, and is built for a kernel.
 install:
@@ -121,4 +125,4 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example lib tools install deb test-packages build demo test soak test-debug coverage check kernels bench fuzz-ioctl shell clean
+.PHONY: help setup fuzz-device device module example lib tools install deb test-packages build demo test soak test-debug coverage check kernels bench fuzz-ioctl shell pictures clean

@@ -336,6 +336,34 @@ class Modules:
                      "".join(a + "\n" for a in aliases))
 
 
+# --------------------------------------------------------------- terminal --
+
+TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo")
+LOCALE = "/usr/lib/locale/C.utf8"
+
+
+def is_utf8():
+    """Is the terminal here one of UTF-8, and can the VM be told?"""
+    value = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
+    return bool(re.search(r"utf-?8$", value, re.I)) and os.path.isdir(LOCALE)
+
+
+def terminal(archive, name):
+    """What full-screen programs want to know of the terminal of this name, and of
+    UTF-8; as far as the host knows it."""
+    folders = (os.environ.get("TERMINFO"), os.path.expanduser("~/.terminfo"), *TERMINFO)
+    for folder in filter(None, folders):
+        path = os.path.join(folder, name[:1], name)
+        if re.fullmatch(r"[\w.+-]+", name) and os.path.isfile(path):
+            archive.file(f"usr/share/terminfo/{name[0]}/{name}", path)
+            break
+    if is_utf8():
+        for parent, _, names in os.walk(LOCALE):
+            for name in names:
+                path = os.path.join(parent, name)
+                archive.file(path.lstrip("/"), path)
+
+
 # ---------------------------------------------------------------- payload --
 
 def _libraries(path):
