@@ -167,10 +167,21 @@ def _anchors(text):
             for title in re.findall(r"^#+ (.*)", text, re.M)}
 
 
+def check_pictures(name, text):
+    """Each picture is of a run of this document, and each that is kept is shown."""
+    shown = set(re.findall(r"\]\(pictures/([^)]+)\)", text))
+    kept = {value.partition(":")[0] for block in blocks(name, text)
+            for act, value in filter(lambda act: len(act) == 2, block.acts)
+            if act == "picture"}
+    for picture in sorted(shown ^ kept):
+        yield f"{name}: {picture} is {'not kept' if picture in shown else 'not shown'}"
+
+
 def check_links(name, text):
     """Each link to a file leads to one, and to a heading of it."""
     for target in LINK.findall(text):
-        if re.match(r"\w+:", target):
+        # Pictures may be about to be drawn
+        if re.match(r"\w+:|pictures/", target):
             continue
         path, _, anchor = target.partition("#")
         full = os.path.normpath(os.path.join(TOP, os.path.dirname(name), path))
@@ -220,6 +231,7 @@ def check(name, text):
         if not said and block.place == "dry":
             yield from check_dry(block)
     yield from check_links(name, text)
+    yield from check_pictures(name, text)
     if name == "docs/tour.md":
         yield from check_functions(name, text)
 
@@ -244,6 +256,8 @@ def check_the_checks():
         "pddgpu has no": ("<!-- run: dry why=long -->", "", "    cat a | pddgpu moon"),
         "not found": ("<!-- run: dry why=long -->", "", "    true && no-such-command"),
         "there is no b.md": ("[a](b.md)",),
+        "b.svg is not kept": ("![b](pictures/b.svg)",),
+        "b.svg is not shown": ("<!-- run: vm key=q picture=b.svg -->", "", "    vm# a"),
         "no heading": ("[a](#b)",),
     }
     for said, lines in bad.items():
