@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import time
+from unittest import mock
 
 from common import TOP, folder, need, run, write
 
@@ -298,6 +299,21 @@ def test_modules_load_after_what_they_need():
         modules.add(archive, own)
         need("extra/net.ko: extra/middle.ko extra/low.ko kernel/drm.ko"
              in archive.modules_dep.splitlines(), archive.modules_dep)
+
+
+def test_terminal_is_known():
+    for name, locale, known, utf8 in (("strange", "C.UTF-8", True, True),
+                                      ("other", "C", False, False),
+                                      ("../s/strange", "POSIX", False, False)):
+        out = io.BytesIO()
+        with folder() as tmp:
+            write(os.path.join(tmp, "s/strange"), "what it can do")
+            with mock.patch.dict(os.environ, TERMINFO=tmp, LC_ALL=locale):
+                initramfs.terminal(initramfs.Archive(out), name)
+        need((b"usr/share/terminfo/s/strange\0" in out.getvalue()) == known, name)
+        need((b"what it can do" in out.getvalue()) == known, name)
+        need((b"LC_CTYPE" in out.getvalue())
+             == (utf8 and os.path.isdir(initramfs.LOCALE)), locale)
 
 
 def test_suite_counts():
