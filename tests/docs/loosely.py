@@ -3,8 +3,10 @@
 import re
 
 SIZE = r"\d+(?:\.\d+)? ?(?:[KMGT]iB|[KMGT]\b|B\b|bytes\b|MB\b)"
+# A bar, on a terminal
+BAR = r"\[[^\]\w]*[█·#.|][^\]\w]*\] "
 # In order: an earlier one takes what the later ones would take parts of
-LOOSE = ((SIZE, "SIZE"), (r"0x[0-9a-fA-F]+", "N"), (r"\d+(?:[.,:]\d+)*", "N"))
+LOOSE = ((BAR, ""), (SIZE, "SIZE"), (r"0x[0-9a-fA-F]+", "N"), (r"\d+(?:[.,:]\d+)*", "N"))
 ANY = "…"
 
 
@@ -39,3 +41,4 @@ def check_itself():
     assert missing(["used 1 = dead 2"], text) == "used 1 = dead 2"
     assert missing(["VRAM … 3 %", "used … 2"], text) is None
     assert missing(["VRAM … 3 KiB"], text)
+    assert missing(["a 1 B of 2 KiB"], "  a  [██▋····] 1.5 GiB of 3 B") is None

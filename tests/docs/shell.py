@@ -11,6 +11,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 from screen import KEYS, Terminal  # noqa: E402
 
+KEYS = {**KEYS, "ctrl-c": "\003"}
+
 ROWS, COLUMNS = 30, 100
 BOOT_SECONDS, COMMAND_SECONDS, KEY_SECONDS = 300, 90, 30
 # What a terminal does beside printing
@@ -20,6 +22,10 @@ PROMPT = re.compile(r"(?:^|\n)(?:vm# |> )$|(?:^|\n)vm# ")
 
 class Failed(Exception):
     """What was not as the document has it."""
+
+
+class Lost(Failed):
+    """And the VM can be used no more."""
 
 
 def _environment():
@@ -51,8 +57,8 @@ class Shell:
             if match:
                 return text[:match.start() + 1]
             if not is_open:
-                raise Failed(f"the VM has ended:\n{text}")
-        raise Failed(f"no prompt after {seconds} s:\n{self._text()}")
+                raise Lost(f"the VM has ended:\n{text}")
+        raise Lost(f"no prompt after {seconds} s:\n{self._text()}")
 
     def _send(self, line):
         self.mark = len(self.terminal.raw)
@@ -71,24 +77,36 @@ class Shell:
             raise Failed(f"{lines[0]}: status {status and status.group(1)}:\n{said}")
         return said
 
+    def _see(self, text):
+        try:
+            self.terminal.wait(text)
+        except AssertionError as error:
+            raise Lost(str(error)) from None
+
     def use(self, lines, acts, keep):
-        """A full-screen program: acts are what to wait for, which keys to press, and when
-        keep(name, screen) is to be called."""
+        """A full-screen program: acts are what to wait for, how long to look, which keys to
+        press, and when keep(name, screen) is to be called."""
+        self.type(["clear"])
+        self.terminal.screen.reset()
         for line in lines:
             self._send(line)
+            # Not the name in the command itself
+            self.terminal.read(0.2)
+        wanted = ""
         for act, value in acts:
             if act == "wait":
-                try:
-                    self.terminal.wait(value)
-                except AssertionError as error:
-                    raise Failed(str(error)) from None
+                wanted = value
+                self._see(wanted)
             elif act == "key":
                 self.mark = len(self.terminal.raw)
                 os.write(self.terminal.master, KEYS.get(value, value).encode())
                 self.terminal.read(0.3)
+            elif act == "seconds":
+                self.terminal.read(float(value))
             elif act == "picture":
-                # Drawn to its end
+                # Drawn to its end, and not just about to be drawn anew
                 self.terminal.read(0.5)
+                self._see(wanted)
                 keep(value, self.terminal.screen)
         # What it leaves on the screen need not end with a line
         self._until_prompt(KEY_SECONDS, re.compile(r"vm# $"))
