@@ -13,7 +13,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)
 # Run by packaging/tests/guide
 PACKAGES = ("install", "machine", "remove", "prometheus", "card")
 PLACES = ("vm", "shell", "host", "tree", "dry", *PACKAGES)
-ACTS = {"shell": ("again",), "vm": ("wait", "seconds", "key", "picture"), "host": ("prefix",), "tree": (), "dry": ("why",)}
+ACTS = {"shell": (), "vm": ("wait", "seconds", "key", "picture"), "host": ("prefix",), "tree": (), "dry": ("why",)}
 BUILTIN = {"cd", "echo", "export", "exec", "exit", "kill", "read", "set", "test", "wait"}
 # Words that begin a line of a shell, and what no text begins with
 COMMANDS = BUILTIN | {"make", "pddgpu", "cat", "sudo", "apt-get", "cc", "modprobe"}

@@ -13,7 +13,7 @@ from screen import KEYS, Terminal  # noqa: E402
 
 KEYS = {**KEYS, "ctrl-c": "\003"}
 
-ROWS, COLUMNS = 30, 100
+ROWS, COLUMNS = 24, 100
 BOOT_SECONDS, COMMAND_SECONDS, KEY_SECONDS = 300, 90, 30
 # What a terminal does beside printing
 CONTROL = re.compile(r"\033\[[0-9;?]*[A-Za-z]|\033[()][A-Z0-9]|[\r\x07\x0e\x0f]")
@@ -37,7 +37,9 @@ def _environment():
 class Shell:
     """`make shell`, and what is typed there."""
 
-    def __init__(self, argv):
+    def __init__(self, argv, patience=0):
+        # How much longer to look than it takes to see that all is well
+        self.patience = patience
         self.limit = 10 if os.environ.get("PDT_SLOW") else 1
         self.terminal = Terminal(argv, ROWS, COLUMNS, _environment(),
                                  limit=KEY_SECONDS * self.limit)
@@ -102,7 +104,7 @@ class Shell:
                 os.write(self.terminal.master, KEYS.get(value, value).encode())
                 self.terminal.read(0.3)
             elif act == "seconds":
-                self.terminal.read(float(value))
+                self.terminal.read(float(value) * self.patience)
             elif act == "picture":
                 # Drawn to its end, and not just about to be drawn anew
                 self.terminal.read(0.5)
