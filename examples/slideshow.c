@@ -2,7 +2,7 @@
 /*
  * A slide show with a leak, for docs/guide.md: slideshow [SECONDS [fixed]].
  *
- * Four slides a second, each a picture with its thumbnail; the last eight thumbnails
+ * Four slides a second, each a picture with its thumbnail; the last four thumbnails
  * are kept for a strip below. The one that drops out of the strip is forgotten, but
  * with "fixed" it is freed.
  */
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STRIP 8
+#define STRIP 4
 
 /* A buffer in video memory with that label, painted by the card */
 static int paint(struct pddgpu_device *dev, struct pddgpu_job *job, const char *label,
