@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Tests of vm/run that boot."""
 import os
+import pty
 import re
+import select
 import signal
+import time
 
-from common import finish, folder, need, processes_of, run, start
+from common import TOP, finish, folder, need, processes_of, run, start
 
 from harness import clock
 
@@ -31,6 +34,42 @@ def test_vm_hands_back_status_and_output():
         with open(f"{tmp}/log") as f:
             need("four" in f.read(), "no kernel's log")
         nothing_left(tmp, ["log"])
+
+
+def read_until(fd, what, seconds=60):
+    """What a terminal shows, up to a text."""
+    data, end = b"", time.monotonic() + seconds
+    while what not in data:
+        ready, _, _ = select.select([fd], [], [], max(end - time.monotonic(), 0))
+        need(ready, f"no {what} in {data[-200:]}")
+        data += os.read(fd, 65536)
+    return data
+
+
+def test_vm_console_waits_for_who_reads():
+    pid, master = pty.fork()
+    if not pid:
+        try:
+            os.chdir(TOP)
+            os.execvp(BARE[0], [*BARE, "--shell"])
+        finally:
+            os._exit(127)
+    try:
+        read_until(master, b"vm# ")
+        os.write(master, b"seq 30000; echo the e''nd\n")
+        time.sleep(2)
+        said = read_until(master, b"the end").decode().replace("\r", "")
+        numbers = re.findall(r"^\d+$", said, re.M)
+        need(numbers == [str(n + 1) for n in range(30000)],
+             f"{len(numbers)} of 30000 lines")
+        os.write(master, b"exit\n")
+        need(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "its status")
+        pid = None
+    finally:
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            os.waitpid(pid, 0)
+        os.close(master)
 
 
 def test_vm_stops_at_the_time_limit():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """One boot of the VM: the device programs, QEMU, and the wires between."""
+import fcntl
 import functools
 import os
 import selectors
@@ -42,6 +43,49 @@ class Wire:
         return f"socket,id={self.name},fd={self.other.fileno()}"
 
 
+class Console:
+    """The runner's end of a console, as a wire. QEMU drops what a guest writes there
+    while nobody takes it, and the guest's driver writes 16 bytes at a time, each of which
+    would fill as much of a socket as a packet: some KiB at once were too much. A pipe
+    takes a MiB."""
+
+    SIZE = 1 << 20
+    other = None
+
+    def __init__(self, name, folder):
+        self.name = name
+        self.path = os.path.join(folder, name)
+        self.data = bytearray()
+        self.socket = self
+        self.ends = []
+        for end, flags in (("out", os.O_NONBLOCK), ("in", 0)):
+            os.mkfifo(f"{self.path}.{end}", 0o600)
+            # Both ways, so as not to wait for QEMU
+            self.ends.append(os.open(f"{self.path}.{end}", os.O_RDWR | os.O_CLOEXEC | flags))
+        fcntl.fcntl(self.ends[0], fcntl.F_SETPIPE_SZ, self.SIZE)
+
+    def option(self):
+        """The -chardev option that plugs it in."""
+        return f"pipe,id={self.name},path={self.path}"
+
+    def fileno(self):
+        return self.ends[0]
+
+    def recv(self, size):
+        return os.read(self.ends[0], size)
+
+    def sendall(self, data):
+        while data:
+            data = data[os.write(self.ends[1], data):]
+
+    def setblocking(self, _):
+        """What goes in waits anyway."""
+
+    def close(self):
+        while self.ends:
+            os.close(self.ends.pop())
+
+
 class Ended(Exception):
     """The runner was asked to end."""
 
@@ -66,7 +110,7 @@ class Machine:
         self.quit_byte = None
         self.serial = Wire("serial")
         self.state = Wire("state")
-        self.output = Wire("output")
+        self.output = Console("output", folder) if options.console else Wire("output")
         self.input = None
         wanted = getattr(options, "coverage", None)
         self.coverage = Wire("coverage") if wanted else None
@@ -206,7 +250,7 @@ class Machine:
             try:
                 self.qemu = processes.Child(
                     "QEMU", argv, os.path.join(self.folder, "qemu.messages"),
-                    [self.ram_fd] + [w.other.fileno() for w in wires])
+                    [self.ram_fd] + [w.other.fileno() for w in wires if w.other])
             except FileNotFoundError:
                 raise Error(f"{o.qemu} is missing") from None
             self.children.append(self.qemu)
@@ -215,7 +259,8 @@ class Machine:
             if not o.restart_device:
                 os.close(self.ram_fd)
         for wire in wires:
-            wire.other.close()
+            if wire.other:
+                wire.other.close()
 
     # --------------------------------------------------------------- run --
 
