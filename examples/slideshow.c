@@ -40,7 +40,7 @@ static int show(struct pddgpu_device *dev, struct pddgpu_job *job, int slides, b
 			pddgpu_bo_free(strip[i % STRIP]);	/* NULL is allowed */
 		strip[i % STRIP] = NULL;
 		picture = NULL;
-		ret = paint(dev, job, "thumbnail", 512 << 10, &strip[i % STRIP]);
+		ret = paint(dev, job, "thumbnail", 256 << 10, &strip[i % STRIP]);
 		ret = ret ? ret : paint(dev, job, "picture", 16 << 20, &picture);
 		usleep(250000);
 		pddgpu_bo_free(picture);
