@@ -8,11 +8,13 @@ import io
 import json
 import os
 import re
+import signal
 import socket
+import sys
 import time
 from unittest import mock
 
-from common import TOP, folder, need, run, write
+from common import TOP, finish, folder, need, run, start, write
 
 from harness import initramfs, monitor, report
 
@@ -357,6 +359,31 @@ def test_suite_runs_beside():
     need([stage.passed for stage in stages] == [3, 2, 4], stages)
     need(re.findall(r"== (\w+): sh", out.getvalue()) == ["long", "last", "middle"],
          out.getvalue())
+
+
+STOPPED = """
+import signal, sys
+sys.path.insert(0, "tests/harness")
+from host import load
+suite = load("scripts/test")
+signal.signal(signal.SIGTERM, suite.stop)
+suite.run_all([suite.Stage("first", ["sh", "-c", "trap 'sleep 1; exit' TERM; "
+                                     "echo began; sleep 60 & wait"]),
+               suite.Stage("later", ["touch", sys.argv[1]]),
+               suite.Stage("last", ["sleep", "60"])], True)
+"""
+
+
+def test_stopped_suite_begins_no_more():
+    with folder() as tmp:
+        later = os.path.join(tmp, "later")
+        child = start(sys.executable, "-c", STOPPED, later)
+        while child.stdout.readline() not in ("began\n", ""):
+            pass
+        child.send_signal(signal.SIGTERM)
+        result = finish(child)
+        need(result.status == 128 + signal.SIGTERM, result)
+        need(not os.path.exists(later), "another stage began")
 
 
 def test_unplugged_numbers_are_taken():
