@@ -468,10 +468,13 @@ int pddgpu_job_signal(struct pddgpu_job *job, uint32_t syncobj, uint64_t point);
  *
  * Waits for room in the queue if this device has too much under way.
  *
- * Return: 0; -EINVAL it reaches beyond a buffer, or has no operation; -ENOENT a
- * syncobj or buffer that is no more; -EBUSY a buffer that may not leave the CPU
- * domain; -ENOMEM its buffers do not fit; -EAGAIN the queue is full, and O_NONBLOCK is
- * set on the file (the library does not).
+ * A job without operations only waits and signals. It is not ordered by buffers, so
+ * pddgpu_job_wait_for() is what it waits for.
+ *
+ * Return: 0; -EINVAL it reaches beyond a buffer, or is to wait for something that nobody
+ * has submitted yet; -ENOENT a syncobj or buffer that is no more; -EBUSY a buffer that
+ * may not leave the CPU domain; -ENOMEM its buffers do not fit; -EAGAIN the queue is
+ * full, and O_NONBLOCK is set on the file (the library does not).
  */
 int pddgpu_job_submit(struct pddgpu_job *job);
 

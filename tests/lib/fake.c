@@ -157,8 +157,6 @@ static int submit(int fd, const struct drm_pddgpu_submit *args)
 	char bytes[4096];
 	uint32_t i, n;
 
-	if (!args->op_count)
-		return -EINVAL;
 	for (i = 0; i < args->op_count; i++) {
 		if (ops[i].dst_handle >= OBJECTS || !sizes[ops[i].dst_handle])
 			return -ENOENT;

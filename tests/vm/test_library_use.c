@@ -218,6 +218,41 @@ static void jobs(void **state)
 	pddgpu_close(dev);
 }
 
+/* A job that does nothing but wait for another, and say so */
+static void empty_job(void **state)
+{
+	struct pddgpu_device *dev = open_card();
+	struct pddgpu_bo *bo = make(dev, PDT_MIB, PDT_VRAM);
+	struct pddgpu_job *work, *empty;
+	uint32_t done, both;
+	int error = 5;
+
+	(void)state;
+	assert_ok(pdt_syncobj_create(pddgpu_fd(dev), &done));
+	assert_ok(pdt_syncobj_create(pddgpu_fd(dev), &both));
+	assert_ok(pddgpu_job_create(dev, &work));
+	assert_ok(pddgpu_job_create(dev, &empty));
+	assert_ok(pddgpu_job_fill(work, bo, 0, PDT_MIB, 1));
+	assert_ok(pddgpu_job_signal(work, done, 0));
+	assert_ok(pddgpu_job_wait_for(empty, done, 0));
+	assert_ok(pddgpu_job_signal(empty, both, 3));
+	/* Nobody has submitted what it is to wait for. */
+	assert_err(EINVAL, pddgpu_job_submit(empty));
+	assert_err(EINVAL, pddgpu_job_wait(empty, 0, &error));
+	assert_ok(pddgpu_job_submit(work));
+	assert_ok(pddgpu_job_submit(empty));
+	assert_ok(pddgpu_job_wait(empty, -1, &error));
+	assert_int_equal(error, 0);
+	assert_ok(pddgpu_bo_wait(bo, 0, 0));
+	assert_ok(pdt_syncobj_wait(pddgpu_fd(dev), both, 3, 0));
+	assert_ok(pdt_syncobj_destroy(pddgpu_fd(dev), done));
+	assert_ok(pdt_syncobj_destroy(pddgpu_fd(dev), both));
+	pddgpu_job_free(work);
+	pddgpu_job_free(empty);
+	pddgpu_bo_free(bo);
+	pddgpu_close(dev);
+}
+
 static void on_alarm(int number)
 {
 	(void)number;
@@ -383,6 +418,7 @@ int main(void)
 		pdt_test(buffers),
 		pdt_test(sharing),
 		pdt_test(jobs),
+		pdt_test(empty_job),
 		pdt_test(signals),
 		pdt_test(threads),
 		pdt_test(many_buffers),
