@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "args.h"
@@ -101,6 +102,20 @@ static int record(struct live *live, FILE *file)
 	return error ? say(error) : RC_OK;
 }
 
+/* What is no regular file has nothing that could be lost: a FIFO, /dev/null */
+static int open_special(void)
+{
+	int fd = open(output, O_WRONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st) && !S_ISREG(st.st_mode))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	errno = EEXIST;
+	return -1;
+}
+
 static int open_output(FILE **file)
 {
 	int fd;
@@ -112,6 +127,8 @@ static int open_output(FILE **file)
 		return RC_OK;
 	}
 	fd = open(output, O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL), 0666);
+	if (fd < 0 && errno == EEXIST)
+		fd = open_special();
 	*file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (*file)
 		return RC_OK;

@@ -134,6 +134,13 @@ def test_it_does_not_overwrite():
         equal(f.read(), b"precious\n")
     equal(run("record", "--force", "-o", name, "-n", "1", *machine.args()).rc, 0)
     equal(len(play(name)[1]), 1)
+    # What holds nothing may be written to.
+    equal(run("record", "-o", "/dev/null", "-n", "1", *machine.args()).rc, 0)
+    fifo = path()
+    os.mkfifo(fifo)
+    with subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE) as reader:
+        equal(run("record", "-o", fifo, "-n", "1", *machine.args()).rc, 0)
+        assert reader.communicate()[0].startswith(b"{")
     # It is not the card that is missing.
     done = run("record", "-o", path() + "/nowhere", "-n", "1", *machine.args())
     assert done.rc == 5 and "No such file" in done.err, done.err
