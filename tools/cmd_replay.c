@@ -176,8 +176,8 @@ static int print_summary(struct player *player)
 	if (as_json) {
 		summary_json(sorted, count, last - first, samples);
 	} else {
-		printf("%llu samples in %s, %zu clients\n", (unsigned long long)samples,
-		       out_time(text, last - first), count);
+		printf("%llu samples in %s, %zu client%s\n", (unsigned long long)samples,
+		       out_time(text, last - first), count, count == 1 ? "" : "s");
 		if (count)
 			summary_table(sorted, count);
 	}

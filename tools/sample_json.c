@@ -219,7 +219,9 @@ void sample_print(const struct sample *sample, const struct history *history,
 
 	if (localtime_r(&seconds, &local))
 		strftime(when, sizeof(when), "%F %T", &local);
-	printf("%s  %zu cards  %zu clients", when, sample->nr_cards, sample->nr_clients);
+	printf("%s  %zu card%s  %zu client%s", when, sample->nr_cards,
+	       sample->nr_cards == 1 ? "" : "s", sample->nr_clients,
+	       sample->nr_clients == 1 ? "" : "s");
 	if (sample->totals.denied)
 		printf("  (%u processes hidden: root sees all)", sample->totals.denied);
 	putchar('\n');
