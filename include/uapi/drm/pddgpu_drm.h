@@ -290,11 +290,9 @@ struct drm_pddgpu_submit_op {
 
 /**
  * struct drm_pddgpu_sync - a syncobj that a job waits for or signals
- *
- * What is to be waited for has to be submitted before, or it is -EINVAL.
  */
 struct drm_pddgpu_sync {
-	/** @handle: in: the syncobj */
+	/** @handle: in: the syncobj; -EINVAL: nothing that would signal it was submitted */
 	__u32 handle;
 	/** @flags: in: must be zero */
 	__u32 flags;
@@ -344,10 +342,7 @@ struct drm_pddgpu_submit {
 	__u64 wait_syncs;
 	/** @signal_syncs: in: pointer to @signal_count struct drm_pddgpu_sync */
 	__u64 signal_syncs;
-	/**
-	 * @op_count: in: up to PDDGPU_SUBMIT_OPS_MAX; more is -E2BIG. With 0 the
-	 * job only waits for syncobjs and signals some.
-	 */
+	/** @op_count: in: up to PDDGPU_SUBMIT_OPS_MAX, or -E2BIG; 0: to wait and signal only */
 	__u32 op_count;
 	/** @wait_count: in: up to PDDGPU_SUBMIT_SYNCS_MAX */
 	__u32 wait_count;
