@@ -57,7 +57,11 @@ static bool sees_all_processes(void)
 
 	if (sees < 0) {
 		length = readlink("/proc/self/ns/pid", text, sizeof(text) - 1);
-		sees = length > 0 && !strcmp(text, INITIAL_PID_NAMESPACE);
+		/* A kernel that has no such namespaces has but one */
+		if (length < 0 && errno == ENOENT)
+			sees = !access("/proc/self", F_OK);
+		else
+			sees = length > 0 && !strcmp(text, INITIAL_PID_NAMESPACE);
 	}
 	return sees;
 }
