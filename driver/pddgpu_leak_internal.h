@@ -230,6 +230,10 @@ void pddgpu_leak_record_fill(struct pddgpu_leak_record *record,
 			     const struct pddgpu_leak_tracker *tracker,
 			     const struct pddgpu_leak_node *node, u64 now);
 
+typedef void (*pddgpu_leak_owner_fn)(const struct pddgpu_leak_owner *owner, void *data);
+void pddgpu_leak_walk_owners(struct pddgpu_leak_tracker *tracker, pddgpu_leak_owner_fn fn,
+			     void *data);
+
 int pddgpu_leak_cohorts_init(struct pddgpu_leak_tracker *tracker);
 void pddgpu_leak_cohorts_fini(struct pddgpu_leak_tracker *tracker);
 void pddgpu_leak_cohorts_stock(struct pddgpu_leak_tracker *tracker);

@@ -186,22 +186,22 @@ static unsigned int owner_rank(const struct pddgpu_leak_owner *owner,
 }
 
 /**
- * pddgpu_leak_largest_owners() - who has most
+ * pddgpu_leak_walk_owners() - look at every owner once
  * @tracker: the tracker
- * @out: gets their records, the largest first
- * @max: how many there is room for; a few
+ * @fn: called with the tracker's lock held; does not sleep
+ * @data: for @fn
  *
- * Each owner is looked at once, and not all at the same moment.
+ * The lock is let go of every %PDDGPU_LEAK_READ_BATCH owners, so all are not seen
+ * at one moment. Who comes, or comes back, meanwhile is left out.
  *
  * Context: may sleep.
- * Return: the number of records.
  */
-unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
-					struct pddgpu_leak_owner_record *out, unsigned int max)
+void pddgpu_leak_walk_owners(struct pddgpu_leak_tracker *tracker, pddgpu_leak_owner_fn fn,
+			     void *data)
 {
 	struct pddgpu_leak_owner mark = {};
 	struct pddgpu_leak_owner *pos;
-	unsigned int budget, nr = 0;
+	unsigned int budget;
 	bool done = false;
 	u64 last;
 
@@ -215,7 +215,7 @@ unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
 		list_for_each_entry_continue(pos, &tracker->owners, link) {
 			if (pos->seq > last || !budget--)
 				break;
-			nr = owner_rank(pos, out, nr, max);
+			fn(pos, data);
 		}
 		done = list_entry_is_head(pos, &tracker->owners, link) || pos->seq > last;
 		list_move_tail(&mark.link, &pos->link);
@@ -227,5 +227,43 @@ unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
 	}
 	list_del(&mark.link);
 	spin_unlock(&tracker->lock);
-	return nr;
+}
+
+/**
+ * struct pddgpu_leak_largest - the owners that have most, so far
+ */
+struct pddgpu_leak_largest {
+	/** @out: their records, the largest first */
+	struct pddgpu_leak_owner_record *out;
+	/** @nr: records in it */
+	unsigned int nr;
+	/** @max: records that have room */
+	unsigned int max;
+};
+
+static void owner_look(const struct pddgpu_leak_owner *owner, void *data)
+{
+	struct pddgpu_leak_largest *largest = data;
+
+	largest->nr = owner_rank(owner, largest->out, largest->nr, largest->max);
+}
+
+/**
+ * pddgpu_leak_largest_owners() - who has most
+ * @tracker: the tracker
+ * @out: gets their records, the largest first
+ * @max: how many there is room for; a few
+ *
+ * Each owner is looked at once, and not all at the same moment.
+ *
+ * Context: may sleep.
+ * Return: the number of records.
+ */
+unsigned int pddgpu_leak_largest_owners(struct pddgpu_leak_tracker *tracker,
+					struct pddgpu_leak_owner_record *out, unsigned int max)
+{
+	struct pddgpu_leak_largest largest = { .out = out, .max = max };
+
+	pddgpu_leak_walk_owners(tracker, owner_look, &largest);
+	return largest.nr;
 }

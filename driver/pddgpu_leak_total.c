@@ -1,8 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a process has altogether, for who traces that */
-#include <linux/sched.h>
+#include <linux/spinlock.h>
 
 #include "pddgpu_leak_internal.h"
+
+/**
+ * struct pddgpu_leak_of_process - what one process has, so far
+ */
+struct pddgpu_leak_of_process {
+	/** @pid: the process */
+	pid_t pid;
+	/** @bytes: of its objects */
+	u64 bytes;
+};
+
+static void process_look(const struct pddgpu_leak_owner *owner, void *data)
+{
+	struct pddgpu_leak_of_process *process = data;
+
+	if (owner->pid == process->pid)
+		process->bytes += pddgpu_leak_total(&owner->has).bytes;
+}
 
 /**
  * pddgpu_leak_totals() - what a process has allocated and still exists, and all
@@ -10,43 +28,18 @@
  * @pid: the process, in the initial namespace
  * @all: out: bytes of all objects, whoever allocated them
  *
- * A process may have several files open, or have had. Each owner is looked at once,
- * and not all at the same moment.
+ * A process may have several files open, or have had: see pddgpu_leak_walk_owners().
  *
  * Context: may sleep.
  * Return: bytes.
  */
 u64 pddgpu_leak_totals(struct pddgpu_leak_tracker *tracker, pid_t pid, u64 *all)
 {
-	struct pddgpu_leak_owner mark = {};
-	struct pddgpu_leak_owner *pos;
-	unsigned int budget;
-	bool done = false;
-	u64 last, bytes = 0;
+	struct pddgpu_leak_of_process process = { .pid = pid };
 
+	pddgpu_leak_walk_owners(tracker, process_look, &process);
 	spin_lock(&tracker->lock);
-	/* Owners that come, or come back, stand behind this one */
-	last = tracker->owner_seq;
-	list_add(&mark.link, &tracker->owners);
-	while (!done) {
-		budget = PDDGPU_LEAK_READ_BATCH;
-		pos = &mark;
-		list_for_each_entry_continue(pos, &tracker->owners, link) {
-			if (pos->seq > last || !budget--)
-				break;
-			if (pos->pid == pid)
-				bytes += pddgpu_leak_total(&pos->has).bytes;
-		}
-		done = list_entry_is_head(pos, &tracker->owners, link) || pos->seq > last;
-		list_move_tail(&mark.link, &pos->link);
-		if (done)
-			break;
-		spin_unlock(&tracker->lock);
-		cond_resched();
-		spin_lock(&tracker->lock);
-	}
-	list_del(&mark.link);
 	*all = pddgpu_leak_total(&tracker->has).bytes;
 	spin_unlock(&tracker->lock);
-	return bytes;
+	return process.bytes;
 }

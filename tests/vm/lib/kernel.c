@@ -100,10 +100,10 @@ char *pdt_debugfs_read(const char *file)
 	return pdt_file_read(pdt_debugfs_path(file));
 }
 
-/* The number that is all of a debugfs file */
-int pdt_debugfs_u64(const char *file, uint64_t *value)
+/* The number that is all of a file */
+int pdt_file_u64(const char *path, uint64_t *value)
 {
-	char *text = pdt_debugfs_read(file), *end;
+	char *text = pdt_file_read(path), *end;
 
 	if (!text)
 		return -errno;
@@ -113,6 +113,11 @@ int pdt_debugfs_u64(const char *file, uint64_t *value)
 		errno = EBADMSG;
 	free(text);
 	return -errno;
+}
+
+int pdt_debugfs_u64(const char *file, uint64_t *value)
+{
+	return pdt_file_u64(pdt_debugfs_path(file), value);
 }
 
 /* A line "name: number" of a text */

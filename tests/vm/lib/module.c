@@ -71,20 +71,12 @@ int pdt_wait_for_card(void)
 /* The number that is all of a file of the card's in sysfs */
 int pdt_sysfs_u64(const char *name, uint64_t *value)
 {
-	char path[PATH_MAX], *text, *end;
+	char path[PATH_MAX];
 
 	if (!pdt_pci_name())
 		return -ENODEV;
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pdt_pci_name(), name);
-	text = pdt_file_read(path);
-	if (!text)
-		return -errno;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	if (end == text || strcmp(end, "\n"))
-		errno = EBADMSG;
-	free(text);
-	return -errno;
+	return pdt_file_u64(path, value);
 }
 
 /* Writes to a file of a PCI device in sysfs. */

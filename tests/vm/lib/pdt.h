@@ -161,6 +161,7 @@ void pdt_sleep_ms(unsigned int ms);
 /* kernel.c */
 int pdt_file_write(const char *path, const char *text);
 char *pdt_file_read(const char *path);
+int pdt_file_u64(const char *path, uint64_t *value);
 int pdt_debugfs_write(const char *file, const char *text);
 int pdt_debugfs_write_u64(const char *file, uint64_t value);
 char *pdt_debugfs_read(const char *file);
