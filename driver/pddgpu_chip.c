@@ -158,21 +158,28 @@ struct pddgpu_chip *pddgpu_chip_init(struct drm_device *drm, struct pddgpu_hw *h
  * @chip: the chip, before anybody else has looked at it
  * @size: bytes, a multiple of a page; no less than the driver itself needs. More than
  *	there is changes nothing
+ *
+ * A segment of which nothing is left is none any more.
  */
 void pddgpu_chip_limit_vram(struct pddgpu_chip *chip, u64 size)
 {
-	u32 i;
+	u32 i, left = 0;
+	u64 end;
 
 	chip->vram_size = min(chip->vram_size, size);
 	chip->vram_visible_size = min(chip->vram_visible_size, size);
+	end = chip->vram_start + chip->vram_size;
 	for (i = 0; i < chip->segment_count; i++) {
-		struct pddgpu_segment *segment = &chip->segments[i];
-		u64 end = chip->vram_start + chip->vram_size;
+		struct pddgpu_segment segment = chip->segments[i];
 
-		if (segment->kind != PDDGPU_SEGMENT_LOCAL)
-			continue;
-		segment->size = segment->base < end ? min(segment->size, end - segment->base) : 0;
+		if (segment.kind == PDDGPU_SEGMENT_LOCAL) {
+			if (segment.base >= end)
+				continue;
+			segment.size = min(segment.size, end - segment.base);
+		}
+		chip->segments[left++] = segment;
 	}
+	chip->segment_count = left;
 }
 
 /**

@@ -228,8 +228,10 @@ static void assert_vram(uint64_t total)
 	assert_ok(pdt_stats(fd, &stats));
 	assert_ok(pdt_device_info(fd, &info));
 	assert_ok(pdt_segments(fd, segments, PDT_ARRAY_SIZE(segments), &count));
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; i < count; i++) {
+		assert_true(segments[i].size > 0);
 		local += segments[i].domain == PDT_VRAM ? segments[i].size : 0;
+	}
 	assert_u64(stats.vram_total, total);
 	assert_true(stats.vram_visible_total <= total);
 	assert_u64(info.vram_size, total);
