@@ -47,8 +47,9 @@ static int write_svg(const struct map *maps, unsigned int count)
 	}
 	to = fopen(file, "we");
 	if (!to) {
-		out_say("%s: %s", file, strerror(errno));
-		return RC_ERROR;
+		error = errno;
+		out_say("%s: %s", file, strerror(error));
+		return out_rc_file(-error);
 	}
 	errno = 0;
 	map_svg(to, maps, count, by);

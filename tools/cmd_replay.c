@@ -67,7 +67,7 @@ static int print_all(struct player *player)
 		if (got)
 			break;
 		json_print(sample_json("replay", sample, history, &rows), true);
-		if (fflush(stdout) || ferror(stdout))
+		if (!out_flush())
 			break;
 	}
 	rows_free(&rows);

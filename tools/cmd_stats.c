@@ -328,7 +328,7 @@ static int repeat(struct cards *cards, struct sample *samples[2])
 	rc = look(cards, NULL, samples[0]);
 	for (done = 0; (!count || done < count) && !all_gone(cards); done++) {
 		/* Whoever reads the lines wants them now, and may have gone */
-		if (fflush(stdout))
+		if (!out_flush())
 			break;
 		wait_until(&next);
 		if (!as_json && lines % (screen.rows > 3 ? screen.rows - 2 : 20) == 0)

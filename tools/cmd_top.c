@@ -99,7 +99,7 @@ static int print(struct live *live, struct rows_view *view)
 			sample_print(sample, history, &rows);
 		}
 		/* Nobody reads it any more: there is no use in going on. */
-		if (fflush(stdout) || ferror(stdout))
+		if (!out_flush())
 			break;
 		if (++done == iterations)
 			break;

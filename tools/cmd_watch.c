@@ -95,7 +95,7 @@ static int loop(struct live *live, struct pddgpu_events *events, struct watch *w
 			if (error)
 				return error;
 		}
-		if (fflush(stdout) || ferror(stdout))
+		if (!out_flush())
 			return 0;
 		if ((alerts_max && watch->alerts >= alerts_max) ||
 		    (duration_ms && now - begun >= duration_ms))

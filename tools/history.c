@@ -44,6 +44,11 @@ const struct history_client *history_client(const struct history *history, size_
 	return history->clients[index];
 }
 
+void history_mark(struct history *history, size_t index, uint64_t mark)
+{
+	history->clients[index]->mark = mark;
+}
+
 const struct history_card *history_card(const struct history *history, size_t index)
 {
 	return history->cards[index];

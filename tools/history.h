@@ -28,6 +28,8 @@ struct history_client {
 	float percent[FDINFO_ENGINES];
 	/** @evictions: since it is there; 0 where the driver does not say */
 	uint64_t evictions;
+	/** @mark: see history_mark() */
+	uint64_t mark;
 	/* From here on the history's own */
 	uint64_t run, first_tick, read_ms;
 	unsigned int nr_engines;
@@ -63,6 +65,9 @@ int history_update(struct history *history, const struct sample *sample);
 /* Of the sample's clients and cards, in the same order; valid until the next update */
 const struct history_client *history_client(const struct history *history, size_t index);
 const struct history_card *history_card(const struct history *history, size_t index);
+
+/* Something that is to stay with a client for as long as it is in each sample; 0 at first */
+void history_mark(struct history *history, size_t index, uint64_t mark);
 
 /*
  * Where in the arrays the value is that is so many points old: 0 is the newest. -1: it

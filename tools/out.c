@@ -80,15 +80,24 @@ void out_begin(enum out_colour when)
 		screen.rows = wish;
 }
 
+/* Why stdout could not be written the first time: stdio does not keep it */
+static int write_error;
+
+bool out_flush(void)
+{
+	errno = 0;
+	if ((fflush(stdout) || ferror(stdout)) && !write_error)
+		write_error = errno ? errno : EIO;
+	return !write_error;
+}
+
 int out_end(int rc)
 {
-	int error = 0;
+	int error;
 
+	out_flush();
+	error = write_error;
 	errno = 0;
-	if (ferror(stdout))
-		error = EIO;
-	if (fflush(stdout))
-		error = errno;
 	/* Some file systems say only now that there was no room */
 	if (fclose(stdout) && !error)
 		error = errno;
@@ -120,7 +129,7 @@ void out_say(const char *format, ...)
 	va_end(list);
 	if (length < 0)
 		return;
-	fflush(stdout);
+	out_flush();
 	shown = text_printable(raw);
 	fprintf(stderr, "pddgpu: %s\n", shown);
 	free(shown);

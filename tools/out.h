@@ -49,6 +49,8 @@ extern struct out screen;
 
 /* Finds out what stdout is; args_parse() does it */
 void out_begin(enum out_colour when);
+/* Writes what there is; false when stdout cannot be written (any more) */
+bool out_flush(void);
 /* Writes what is left: rc, or RC_ERROR with a message when it could not be written */
 int out_end(int rc);
 

@@ -16,13 +16,6 @@
 #include "watch.h"
 
 #define CHILDREN_MAX 16		/* commands at the same time; more are left out */
-#define GROWING_MAX 10000
-
-struct watch_growing {
-	const char *device, *driver;
-	uint64_t id, since_ms;
-	bool still;
-};
 
 struct watch_card {
 	const char *device, *driver;
@@ -131,7 +124,7 @@ static void start_command(struct watch *watch, const struct news *news)
 		return;
 	}
 	/* Else the child would write it again. */
-	fflush(stdout);
+	out_flush();
 	pid = fork();
 	if (!pid)
 		run_command(watch, news);
@@ -197,18 +190,6 @@ void watch_event(struct watch *watch, const struct pddgpu_event *event)
 	tell(watch, &news);
 }
 
-static struct watch_growing *find_growing(struct watch *watch, const struct history_client *one)
-{
-	for (size_t i = 0; i < watch->nr_growing; i++) {
-		struct watch_growing *growing = &watch->growing[i];
-
-		if (growing->id == one->id && growing->device == one->device &&
-		    growing->driver == one->driver)
-			return growing;
-	}
-	return NULL;
-}
-
 static void tell_growth(struct watch *watch, const struct drmclient *client,
 			const struct history_client *one, int64_t rate)
 {
@@ -238,54 +219,24 @@ static void tell_end(struct watch *watch, const struct drmclient *client,
 	tell(watch, &news);
 }
 
-static int add_growing(struct watch *watch, const struct history_client *one, uint64_t ms)
-{
-	struct watch_growing *more;
-
-	if (watch->nr_growing == GROWING_MAX)
-		return 0;
-	more = reallocarray(watch->growing, watch->nr_growing + 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	watch->growing = more;
-	more[watch->nr_growing++] = (struct watch_growing){
-		one->device, one->driver, one->id, ms, true
-	};
-	return 0;
-}
-
 /* Told once, and again only after it has stopped for as long as it took to see it. */
-static int check_growth(struct watch *watch, const struct sample *sample)
+static void check_growth(struct watch *watch, const struct sample *sample)
 {
-	size_t left = 0;
-	int error = 0;
-
-	for (size_t i = 0; i < watch->nr_growing; i++)
-		watch->growing[i].still = false;
-	for (size_t i = 0; i < sample->nr_clients && !error; i++) {
+	for (size_t i = 0; i < sample->nr_clients; i++) {
 		const struct history_client *one = history_client(watch->history, i);
-		struct watch_growing *growing = watch->nr_growing ? find_growing(watch, one) :
-						NULL;
 		int64_t rate;
 		bool steady = history_steady(watch->history, one, watch->window_ms, &rate) &&
 			      (uint64_t)rate >= watch->growth;
 
-		if (growing && !steady && sample->ms - growing->since_ms >= watch->window_ms) {
+		if (steady) {
+			if (!one->mark)
+				tell_growth(watch, sample->clients[i], one, rate);
+			history_mark(watch->history, i, sample->ms);
+		} else if (one->mark && sample->ms - one->mark >= watch->window_ms) {
 			tell_end(watch, sample->clients[i], one);
-		} else if (growing) {
-			growing->still = true;
-			if (steady)
-				growing->since_ms = sample->ms;
-		} else if (steady) {
-			error = add_growing(watch, one, sample->ms);
-			tell_growth(watch, sample->clients[i], one, rate);
+			history_mark(watch->history, i, 0);
 		}
 	}
-	for (size_t i = 0; i < watch->nr_growing; i++)
-		if (watch->growing[i].still)
-			watch->growing[left++] = watch->growing[i];
-	watch->nr_growing = left;
-	return error;
 }
 
 static void tell_card(struct watch *watch, const char *event, const char *name,
@@ -397,7 +348,7 @@ int watch_sample(struct watch *watch, const struct sample *sample)
 	if (!error)
 		error = check_owners(watch, sample);
 	if (!error)
-		error = check_growth(watch, sample);
+		check_growth(watch, sample);
 	watch->begun = true;
 	return error;
 }
@@ -405,7 +356,6 @@ int watch_sample(struct watch *watch, const struct sample *sample)
 void watch_end(struct watch *watch)
 {
 	history_free(watch->history);
-	free(watch->growing);
 	free(watch->cards);
 	free(watch->owners);
 }

@@ -22,8 +22,6 @@ struct watch {
 	uint64_t alerts;
 	/* From here on its own */
 	struct history *history;
-	struct watch_growing *growing;
-	size_t nr_growing;
 	struct watch_card *cards;
 	size_t nr_cards;
 	struct watch_owner *owners;

@@ -5,11 +5,13 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import time
 import xml.etree.ElementTree
 
 from command import (COMMAND, QUICK, SCRATCH, TOP, Skip, environment, equal, jq, machine,
                      on_terminal, plain, run)
+from drm import Machine
 from world import GONE, KIB, MIB, Owner, card, leak, user
 
 NAMES = ("list", "status", "stats", "leaks", "map")
@@ -228,11 +230,24 @@ def test_a_disk_that_is_full():
         for args in (["--help"], ["--version"], ["help", "map"], ["status", "--help-query"],
                      ["map", "-o", "-"]):
             equal(run(*args, cards=[card()], stdout=full).rc, 5)
+        done = run("top", "-n", "1", "-i", "0.1", *Machine().args(), stdout=full)
+        equal((done.rc, done.err),
+              (5, "pddgpu: cannot write the output: No space left on device\n"))
     done = run("map", "-o", "/dev/full", cards=[card()])
     equal(done.rc, 5)
     assert "/dev/full: No space left" in done.err
     done = run("map", "-o", "/nowhere/x.svg", cards=[card()])
     equal(done.rc, 5)
+
+
+def test_a_folder_that_is_not_ones_own():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        # Root, but without what makes modes of no matter
+        less = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override"]
+        program, *args = [*less, COMMAND, "map", "-o", f"{folder}/x.svg"]
+        done = run(*args, program=program, cards=[card()])
+    equal((done.rc, done.err), (4, f"pddgpu: {folder}/x.svg: Permission denied\n"))
 
 
 def test_stdout_that_is_closed():
