@@ -23,6 +23,9 @@ struct pddgpu_bo {
 	unsigned int maps;
 };
 
+/* A lock made so needs no end: two calls less for each buffer */
+static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
+
 static struct pddgpu_bo *bo_alloc(struct pddgpu_device *dev)
 {
 	struct pddgpu_bo *bo = malloc(sizeof(*bo));
@@ -32,7 +35,7 @@ static struct pddgpu_bo *bo_alloc(struct pddgpu_device *dev)
 	bo->dev = dev;
 	bo->refs = 1;
 	atomic_init(&bo->shared, false);
-	pthread_mutex_init(&bo->map_lock, NULL);
+	bo->map_lock = unlocked;
 	bo->map = NULL;
 	bo->maps = 0;
 	return bo;
@@ -62,7 +65,6 @@ int pddgpu_bo_create_aligned(struct pddgpu_device *dev, uint64_t size, uint32_t 
 		return -ENOMEM;
 	ret = pddi_ioctl(dev, DRM_IOCTL_PDDGPU_GEM_CREATE, &create);
 	if (ret) {
-		pthread_mutex_destroy(&bo->map_lock);
 		free(bo);
 		return ret;
 	}
@@ -134,7 +136,6 @@ void pddgpu_bo_free(struct pddgpu_bo *bo)
 		return;
 	if (bo->map)
 		munmap(bo->map, (size_t)bo->size);
-	pthread_mutex_destroy(&bo->map_lock);
 	free(bo);
 	pddgpu_close(dev);
 }
@@ -317,12 +318,10 @@ int pddgpu_bo_import(struct pddgpu_device *dev, int dmabuf_fd, struct pddgpu_bo 
 	else if (!ret)
 		ret = import_new(dev, handle, bo);
 	pthread_mutex_unlock(&dev->share_lock);
-	if (known || ret) {
-		pthread_mutex_destroy(&bo->map_lock);
+	if (known || ret)
 		free(bo);
-	} else {
+	else
 		pddi_ref(dev);
-	}
 	if (!ret)
 		*out = known ? known : bo;
 	return ret;
