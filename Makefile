@@ -92,7 +92,7 @@ check: setup
 kernels: setup
 	@exec scripts/kernels $(KERNELS) $(if $(TESTS),-- $(TESTS))
 
-bench: device module
+bench: device module tools
 	@$(MAKE) --no-print-directory -s -C bench
 	@exec scripts/bench $(BENCH)
 

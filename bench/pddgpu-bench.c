@@ -22,8 +22,8 @@ static const char help[] =
 "  --about TEXT        the kind of machine, for the record\n"
 "  --help              print this and exit\n"
 "\n"
-"Parts: engine create cost move over leak fdinfo library; all by default. What a part needs\n"
-"of another that is not run is not measured.\n"
+"Parts: engine create cost move over leak fdinfo library tools; all by default. What a part\n"
+"needs of another that is not run is not measured.\n"
 "Exit status: 0 done, whatever the figures; 1 something failed, 2 bad usage.\n";
 
 static const struct part {
@@ -38,6 +38,7 @@ static const struct part {
 	{ "leak", bench_leaks },
 	{ "fdinfo", bench_fdinfo },
 	{ "library", bench_library },
+	{ "tools", bench_tools },
 };
 
 static bool is_part(const char *name)

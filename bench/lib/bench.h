@@ -130,5 +130,6 @@ void bench_oversubscription(struct bench *b);
 void bench_leaks(struct bench *b);
 void bench_fdinfo(struct bench *b);
 void bench_library(struct bench *b);
+void bench_tools(struct bench *b);
 
 #endif
