@@ -101,12 +101,22 @@ static int next_line(struct pddi_table *table, char **line)
 	return strlen(*line) == (size_t)(newline - *line) ? 1 : -EPROTO;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* strspn() would make itself a table for each of a hundred thousand short words. */
 static char *next_word(char **line)
 {
-	char *word = *line + strspn(*line, " \t");
+	char *word = *line, *end;
 
-	*line = word + strcspn(word, " \t");
-	if (**line)
+	while (is_blank(*word))
+		word++;
+	for (end = word; *end && !is_blank(*end); end++)
+		;
+	*line = end;
+	if (*end)
 		*(*line)++ = '\0';
 	return *word ? word : NULL;
 }
@@ -174,7 +184,8 @@ int pddi_table_next(struct pddi_table *table)
 	memset(table->field, 0, sizeof(table->field));
 	for (i = 0; i < table->columns; i++) {
 		if (i == table->columns - 1) {
-			word = line + strspn(line, " \t");
+			for (word = line; is_blank(*word); word++)
+				;
 			word = *word ? word : NULL;
 		} else {
 			word = next_word(&line);

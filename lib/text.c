@@ -14,9 +14,9 @@ int pddi_number(const char *text, uint64_t max, uint64_t *value)
 	for (; *text; text++) {
 		unsigned int digit = (unsigned int)(*text - '0');
 
-		if (digit > 9 || n > (max - digit) / 10)
+		if (digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, digit, &n) || n > max)
 			return -EINVAL;
-		n = n * 10 + digit;
 	}
 	*value = n;
 	return 0;

@@ -27,6 +27,8 @@ ROWS = {
     "readers": (("an allocation, alone", "beside a thread that only spins",
                  "beside a reader of leak_objects"), [10000]),
     "memory": (("for each tracked object",), [0]),
+    "tools": (("pddgpu --version", "pddgpu status", "pddgpu map", "pddgpu leaks",
+               "a scrape of pddgpu export", "pddgpu top on a terminal, of a CPU"), [10000]),
 }
 FIGURES = (
     *(f"create+destroy {size}, of 0.7 peer" for size in ("4K", "64K")),
@@ -44,6 +46,7 @@ FIGURES = (
     "memory for each tracked object",
     "fdinfo of a client with 10,000 buffers",
     "libpddgpu, the most that it adds to a call",
+    "pddgpu map", "pddgpu leaks", "pddgpu top", "a scrape",
 )
 
 
