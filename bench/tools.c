@@ -225,49 +225,54 @@ static struct summary scrape_often(struct bench *b)
 
 /* ---- the part ---- */
 
-/* Every second of those in VRAM is given back, so that it is in pieces. */
-static uint32_t make_many(int fd, uint32_t in_vram, uint32_t in_gtt)
+/* Every second is given back: as many blocks as were made, half of them free */
+static void make_pieces(int fd, uint32_t count)
 {
-	uint32_t handle, made = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t handle = card_create(fd, KIB(4), PDDGPU_GEM_DOMAIN_VRAM);
 
-	for (uint32_t i = 0; i < in_vram; i++) {
-		handle = card_create(fd, KIB(4), PDDGPU_GEM_DOMAIN_VRAM);
 		if (i % 2)
 			card_destroy(fd, handle);
-		else
-			made++;
 	}
-	for (uint32_t i = 0; i < in_gtt; i++, made++)
+}
+
+static void make_many(int fd, uint32_t count)
+{
+	while (count--)
 		card_create(fd, KIB(4), PDDGPU_GEM_DOMAIN_GTT);
-	return made;
+}
+
+static struct summary measure(struct bench *b, const char *what, uint32_t count)
+{
+	const char *argv[] = { COMMAND, what, NULL };
+	struct summary sum = run_often(b, argv);
+	char name[48];
+
+	snprintf(name, sizeof(name), COMMAND " %s", what);
+	report_row(b->report, "tools", name, count, "ms", sum);
+	return sum;
 }
 
 void bench_tools(struct bench *b)
 {
-	static const char *const rows[] = {
-		"--version", "status", "map", "leaks",
-	};
+	uint32_t count = b->quick ? 10000 : 100000;
 	int fd = card_open_ours();
-	uint32_t count = b->quick ? make_many(fd, 4000, 8000) : make_many(fd, 40000, 80000);
 	struct samples percent = { 0 };
 	struct summary sum;
 
+	measure(b, "--version", 0);
+	make_pieces(fd, count / 10 * 4);
+	make_many(fd, count / 10 * 6);
+	sum = measure(b, "map", count);
+	report_figure(b->report, COMMAND " map", "ms", sum.median, true, 200);
+	make_many(fd, count / 10 * 2);
+	measure(b, "status", count);
 	/* leaks lists what is old enough: all are to be */
 	debugfs_write("leak_threshold", INT64_MAX);
 	debugfs_write("leak_suspicious_age", 100);
 	sleep_ms(500);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const char *argv[] = { COMMAND, rows[i], NULL };
-		char name[48];
-
-		snprintf(name, sizeof(name), COMMAND " %s", rows[i]);
-		sum = run_often(b, argv);
-		report_row(b->report, "tools", name, count, "ms", sum);
-		if (!strcmp(rows[i], "map"))
-			report_figure(b->report, COMMAND " map", "ms", sum.median, true, 200);
-		if (!strcmp(rows[i], "leaks"))
-			report_figure(b->report, COMMAND " leaks", "ms", sum.median, true, 1000);
-	}
+	sum = measure(b, "leaks", count);
+	report_figure(b->report, COMMAND " leaks", "ms", sum.median, true, 1000);
 	sum = scrape_often(b);
 	report_row(b->report, "tools", "a scrape of " COMMAND " export", count, "ms", sum);
 	report_figure(b->report, "a scrape", "ms", sum.median, true, 10);
@@ -277,7 +282,7 @@ void bench_tools(struct bench *b)
 	report_row(b->report, "tools", COMMAND " top on a terminal, of a CPU", count, "%", sum);
 	report_figure(b->report, COMMAND " top", "%", sum.median, true, 1);
 	debugfs_write("leak_suspicious_age", 30000);
-	report_print_rows(b->report, "The command, by the number of buffers");
+	report_print_rows(b->report, "The command, by the number of buffers; map, by that of blocks");
 	/* The buffers go with the file */
 	close(fd);
 }

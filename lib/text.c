@@ -81,7 +81,8 @@ enum pddgpu_state pddi_state(const char *text, size_t length)
 	size_t i;
 
 	for (i = 0; i < PDDI_ARRAY_SIZE(names); i++)
-		if (strlen(names[i].name) == length && !memcmp(names[i].name, text, length))
+		if (*names[i].name == *text && strlen(names[i].name) == length &&
+		    !memcmp(names[i].name, text, length))
 			return names[i].state;
 	return PDDGPU_STATE_UNKNOWN;
 }

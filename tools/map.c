@@ -54,11 +54,15 @@ static uint32_t owner_of(struct map *map, const struct pddgpu_block *block)
 	struct map_owner *owner;
 	size_t slot;
 
+	/* Neighbours are often of one owner. */
+	owner = map->owner_count ? &map->owners[map->last_owner] : NULL;
+	if (owner && owner->pid == block->pid && !strcmp(owner->comm, block->comm))
+		return map->last_owner;
 	if (map->owner_count * 2 >= map->slots_count)
 		slots_grow(map);
 	slot = slot_of(map, block->pid, block->comm);
 	if (map->slots[slot])
-		return map->slots[slot] - 1;
+		return map->last_owner = map->slots[slot] - 1;
 	if (map->owner_count == map->owner_room) {
 		map->owner_room = map->owner_room * 2 + 64;
 		map->owners = out_need(realloc(map->owners,
@@ -69,7 +73,7 @@ static uint32_t owner_of(struct map *map, const struct pddgpu_block *block)
 	owner->pid = block->pid;
 	memcpy(owner->comm, block->comm, sizeof(owner->comm));
 	map->slots[slot] = (uint32_t)map->owner_count;
-	return (uint32_t)map->owner_count - 1;
+	return map->last_owner = (uint32_t)map->owner_count - 1;
 }
 
 static unsigned int order_of(uint64_t size)

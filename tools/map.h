@@ -70,6 +70,8 @@ struct map {
 	unsigned int regions;
 	struct map_owner *owners;
 	size_t owner_count, owner_room;
+	/** @last_owner: the one of the block before */
+	uint32_t last_owner;
 	/** @ranked: places in owners, who has most first */
 	uint32_t *ranked;
 	/* Of hash values: places in owners, and 1 */

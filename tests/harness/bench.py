@@ -27,7 +27,7 @@ ROWS = {
     "readers": (("an allocation, alone", "beside a thread that only spins",
                  "beside a reader of leak_objects"), [10000]),
     "memory": (("for each tracked object",), [0]),
-    "tools": (("pddgpu --version", "pddgpu status", "pddgpu map", "pddgpu leaks",
+    "tools": (("pddgpu status", "pddgpu map", "pddgpu leaks",
                "a scrape of pddgpu export", "pddgpu top on a terminal, of a CPU"), [10000]),
 }
 FIGURES = (
