@@ -24,6 +24,16 @@ bool fz_wedged(void)
 	return wedged;
 }
 
+/*
+ * May a call that nothing is wrong with be answered with -EIO? Where the device is given
+ * up; and where no engine works for a while, of VRAM that the CPU does not reach.
+ */
+bool fz_out_of_order(void)
+{
+	return fz_shared->faults &&
+	       (fz_shared->hidden || fz_shared->event == FZ_WEDGE || fz_wedged());
+}
+
 /* Is this file's card gone? */
 bool fz_gone(int fd)
 {

@@ -105,6 +105,8 @@ struct fz_shared {
 	_Atomic int failed;
 	/** @faults: faults of the control channel may be asked for */
 	int faults;
+	/** @hidden: the CPU does not reach all of VRAM */
+	bool hidden;
 	/** @event: what happens to the card in this round, sooner or later */
 	_Atomic int event;
 	/** @bound: how often the card was bound anew */
@@ -296,6 +298,7 @@ bool fz_feature(uint64_t hash);
 
 /* away.c */
 bool fz_wedged(void);
+bool fz_out_of_order(void);
 bool fz_gone(int fd);
 enum fz_event fz_event_pick(bool faults, bool unplug, uint64_t random);
 pid_t fz_event_start(enum fz_event event, uint64_t random);

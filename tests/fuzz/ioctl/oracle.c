@@ -25,8 +25,7 @@ static int expected(int rc)
 		return 0;
 	if (fz_shared->event >= FZ_ONES && (rc == -ENODEV || rc == -ENOENT))
 		return 0;
-	return rc == -EIO && fz_shared->faults && (fz_shared->event == FZ_WEDGE || fz_wedged()) ?
-	       0 : rc;
+	return rc == -EIO && fz_out_of_order() ? 0 : rc;
 }
 
 /* Has it lost what it held with the chip's VRAM? Says that it is known then. */

@@ -446,6 +446,7 @@ static void say_table(void)
 static int begin(struct watch *watch)
 {
 	static const char *const vgem[] = { "modprobe", "vgem", NULL };
+	uint64_t total, visible;
 	void *state;
 
 	pdt_command(vgem);
@@ -459,6 +460,10 @@ static int begin(struct watch *watch)
 	watch->began = pdt_now_ms();
 	watch->said = watch->began;
 	fz_shared->faults = watch->run->faults;
+	if (pdt_sysfs_u64("mem_info_vram_total", &total) ||
+	    pdt_sysfs_u64("mem_info_vis_vram_total", &visible))
+		return -EIO;
+	fz_shared->hidden = visible < total;
 	fz_shared->kcov = !access("/sys/kernel/debug/kcov", R_OK | W_OK);
 	if (pdt_gone_setup(&state) || pdt_log_open(&watch->log) || read_base(&watch->base))
 		return -EIO;

@@ -106,7 +106,7 @@ static bool allowed(const struct fz_lane *lane, const struct fz_kind *kind, int 
 	/* As debugfs' files go with the card, and come back */
 	if (err == ENOENT && fz_shared->event)
 		return true;
-	if (err == EIO && fz_shared->faults && (fz_shared->event == FZ_WEDGE || fz_wedged()))
+	if (err == EIO && fz_out_of_order())
 		return true;
 	for (const int *one = kind->errnos; *one; one++) {
 		if (*one == err)
