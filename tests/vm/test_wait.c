@@ -133,7 +133,7 @@ static void not_awake_for_long(void **state)
 	struct drm_pddgpu_submit_op op;
 	struct pdt_state *s = *state;
 	struct pdt_buffer buf;
-	uint64_t cpu, begun;
+	uint64_t cpu, begun, least = UINT64_MAX;
 	char answer[256];
 
 	set_busywait("4294967295");
@@ -149,11 +149,14 @@ static void not_awake_for_long(void **state)
 		cpu = cpu_ms() - cpu;
 		assert_ok(pdt_control("delay 0", answer, sizeof(answer)));
 		assert_true(begun >= 150);
-		/* Ten for the wait, and as much again and more for what is around it */
-		if (cpu > 80 * pdt_slow())
-			fail_msg("%llu ms of the CPU for a wait of %llu",
-				 (unsigned long long)cpu, (unsigned long long)begun);
+		least = cpu < least ? cpu : least;
 	}
+	/*
+	 * Ten for the wait, and as much again and more for what is around it. Time that
+	 * the host takes from the guest counts too, but not each time.
+	 */
+	if (least > 80 * pdt_slow())
+		fail_msg("%llu ms of the CPU for each wait", (unsigned long long)least);
 	set_busywait("150");
 	pdt_buffer_destroy(s->fd, &buf);
 }
