@@ -44,6 +44,38 @@ def test_bad_options_get_one_line():
     need(result.status == 2 and "TIMEOUT" in result.err, result)
 
 
+def test_fuzzers_end_with_their_script():
+    """One that nobody waits for would go on for a week."""
+    with folder() as tmp:
+        fuzzer = os.path.join(tmp, "all/chip")
+        os.mkdir(os.path.dirname(fuzzer))
+        write(fuzzer, f"#!/bin/sh\n: >{tmp}/pid.$$\nexec sleep 600\n")
+        os.chmod(fuzzer, 0o755)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            script = start(sys.executable, "-c", f"""
+import sys
+sys.path.insert(0, "tests/harness")
+from host import load
+script = load("scripts/fuzz-device")
+script.BUILD = {tmp!r}
+script.make = lambda *_: None
+script.has_fuzzer = lambda: True
+sys.argv = ["fuzz-device", "--count", "1"]
+sys.exit(script.main())
+""")
+            count = os.cpu_count()
+            while len(pids := [name.partition(".")[2] for name in os.listdir(tmp)
+                               if name.startswith("pid.")]) < count and script.poll() is None:
+                time.sleep(0.05)
+            script.send_signal(number)
+            result = finish(script)
+            need(result.status == 128 + number, result)
+            for pid in pids:
+                state = run("ps", "-o", "state=", "-p", pid).out.strip()
+                need(state in ("", "Z"), pid, state)
+                os.remove(os.path.join(tmp, f"pid.{pid}"))
+
+
 def test_missing_device_is_said():
     result = run("vm/run", "--no-load", "--device", "/nonexistent", "--", "true")
     need(result.status == 125, result)
