@@ -3,6 +3,7 @@
 #include "pdt.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 #define FAIL_NTH	"/proc/self/fail-nth"
@@ -98,6 +99,51 @@ int pdt_fail_driver(unsigned int percent)
 				snprintf(text, sizeof(text), "N");
 			rc = pdt_file_write(path, text);
 		}
+	}
+	return rc;
+}
+
+/* Where a function of the kernel begins, and where the next one does */
+static int function_text(const char *name, unsigned long *start, unsigned long *end)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	unsigned long address;
+	char line[512], symbol[256];
+
+	*start = 0;
+	*end = ULONG_MAX;
+	for (int pass = 0; file && pass < 2; pass++) {
+		rewind(file);
+		while (fgets(line, sizeof(line), file)) {
+			if (sscanf(line, "%lx %*c %255s", &address, symbol) != 2)
+				continue;
+			if (!pass && !strcmp(symbol, name))
+				*start = address;
+			else if (pass && address > *start && address < *end)
+				*end = address;
+		}
+	}
+	if (file)
+		fclose(file);
+	return *start ? 0 : -ENOENT;
+}
+
+/* What a function of the kernel allocates does not fail, and is not counted. */
+int pdt_fail_spare(const char *name)
+{
+	static const char *const kinds[] = { "failslab", "fail_page_alloc" };
+	unsigned long start, end;
+	char path[128], text[32];
+	int rc = function_text(name, &start, &end);
+
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(kinds) && !rc; i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/reject-start", kinds[i]);
+		snprintf(text, sizeof(text), "0x%lx", start);
+		rc = pdt_file_write(path, text);
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/reject-end", kinds[i]);
+		snprintf(text, sizeof(text), "0x%lx", end);
+		if (!rc)
+			rc = pdt_file_write(path, text);
 	}
 	return rc;
 }

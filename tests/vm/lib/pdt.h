@@ -388,6 +388,7 @@ bool pdt_can_inject(void);
 int pdt_fail_nth(unsigned int n);
 bool pdt_failed_one(void);
 int pdt_fail_driver(unsigned int percent);
+int pdt_fail_spare(const char *name);
 
 #define pdt_need_injection() do {						\
 	if (!pdt_can_inject())							\
