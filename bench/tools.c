@@ -282,7 +282,7 @@ void bench_tools(struct bench *b)
 	report_row(b->report, "tools", COMMAND " top on a terminal, of a CPU", count, "%", sum);
 	report_figure(b->report, COMMAND " top", "%", sum.median, true, 1);
 	debugfs_write("leak_suspicious_age", 30000);
-	report_print_rows(b->report, "The command, by the number of buffers; map, by that of blocks");
+	report_print_rows(b->report, "The command, by the number of buffers (map: of blocks)");
 	/* The buffers go with the file */
 	close(fd);
 }
