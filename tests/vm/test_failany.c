@@ -4,7 +4,7 @@
  * a tenth of all those that it makes in whatever thread. Needs a kernel with
  * fault injection.
  *
- * PDT_SWEEP_BIND=N: only every Nth allocation of bind; 1 may take hours.
+ * PDT_SWEEP_BIND=N: only every Nth allocation of bind; 1 takes half an hour.
  */
 #include "pdt.h"
 
