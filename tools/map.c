@@ -55,9 +55,11 @@ static uint32_t owner_of(struct map *map, const struct pddgpu_block *block)
 	size_t slot;
 
 	/* Neighbours are often of one owner. */
-	owner = map->owner_count ? &map->owners[map->last_owner] : NULL;
-	if (owner && owner->pid == block->pid && !strcmp(owner->comm, block->comm))
-		return map->last_owner;
+	if (map->last_owner != NOBODY) {
+		owner = &map->owners[map->last_owner];
+		if (owner->pid == block->pid && !strcmp(owner->comm, block->comm))
+			return map->last_owner;
+	}
 	if (map->owner_count * 2 >= map->slots_count)
 		slots_grow(map);
 	slot = slot_of(map, block->pid, block->comm);
@@ -202,6 +204,7 @@ int map_read(const struct card *card, unsigned int which, struct map *map)
 	int ret;
 
 	memset(map, 0, sizeof(*map));
+	map->last_owner = NOBODY;
 	map->card = card;
 	ret = pddgpu_query_info(card->dev, &info);
 	if (ret)

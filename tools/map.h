@@ -70,7 +70,7 @@ struct map {
 	unsigned int regions;
 	struct map_owner *owners;
 	size_t owner_count, owner_room;
-	/** @last_owner: the one of the block before */
+	/** @last_owner: the one of the block before; UINT32_MAX none */
 	uint32_t last_owner;
 	/** @ranked: places in owners, who has most first */
 	uint32_t *ranked;
