@@ -440,7 +440,8 @@ static void failure_changes_nothing(void **state)
 	assert_int_equal(rc, -ENOMEM);
 
 	/* Soon: who lost his place for it gets one again. */
-	for (unsigned int i = 0; i < 200 && in_gtt < set.count; i++) {
+	start = pdt_now_ms();
+	while (in_gtt < set.count && pdt_now_ms() - start < SETTLE_MS) {
 		in_gtt = 0;
 		pdt_sleep_ms(10);
 		for (size_t k = 0; k < set.count; k++)
