@@ -50,6 +50,8 @@ struct pddgpu_bo;
 struct pddgpu_job;
 struct pddgpu_owners;
 struct pddgpu_leaks;
+struct pddgpu_objects;
+struct pddgpu_unfreed;
 struct pddgpu_blocks;
 struct pddgpu_events;
 

@@ -273,6 +273,101 @@ int pddgpu_setting_set(struct pddgpu_device *dev, const char *name, uint64_t val
 int pddgpu_debugfs_open(struct pddgpu_device *dev, const char *file, int flags);
 
 /**
+ * DOC: evidence
+ *
+ * What the driver knows of each buffer, by PDDGPU_QUERY_OBJECTS and its relatives. It
+ * needs no debugfs and no root: with CAP_PERFMON or CAP_SYS_ADMIN it is about all
+ * buffers, without about those that processes of the caller's user have allocated.
+ * The structures are the driver's own, see pddgpu_drm.h; what an older driver does not
+ * know of them is zero. Errors: -EOPNOTSUPP the driver has no such query; -ENODEV the
+ * card has gone.
+ */
+
+/**
+ * pddgpu_objects_open() - all buffers
+ * @dev: the device
+ * @out: a reader, to be closed
+ *
+ * Return: 0 or an error.
+ */
+int pddgpu_objects_open(struct pddgpu_device *dev, struct pddgpu_objects **out);
+
+/**
+ * pddgpu_objects_next() - the next one, in order of their ids
+ * @objects: the reader
+ * @out: it, valid until the next call with the reader; NULL when there is none
+ *
+ * Return: 1 there is one, 0 there are no more, or an error.
+ */
+int pddgpu_objects_next(struct pddgpu_objects *objects, const struct drm_pddgpu_object **out);
+
+/**
+ * pddgpu_objects_now() - what time it was when the driver told the last one
+ * @objects: the reader
+ *
+ * Return: nanoseconds on CLOCK_MONOTONIC.
+ */
+uint64_t pddgpu_objects_now(const struct pddgpu_objects *objects);
+
+/**
+ * pddgpu_objects_close() - end a reader
+ * @objects: the reader, or NULL
+ */
+void pddgpu_objects_close(struct pddgpu_objects *objects);
+
+/**
+ * pddgpu_query_site() - the place at which buffers are allocated
+ * @dev: the device
+ * @site: &drm_pddgpu_object.site
+ * @out: it
+ *
+ * Return: 0 or an error; -ENOENT there is no such site, or it is none of the caller's.
+ */
+int pddgpu_query_site(struct pddgpu_device *dev, uint32_t site, struct drm_pddgpu_site *out);
+
+/**
+ * pddgpu_unfreed_open() - what clients have left to the kernel to free
+ * @dev: the device
+ * @after: only those after this &drm_pddgpu_unfreed.id; 0: all that are kept
+ * @out: a reader, to be closed
+ *
+ * Return: 0 or an error.
+ */
+int pddgpu_unfreed_open(struct pddgpu_device *dev, uint64_t after, struct pddgpu_unfreed **out);
+
+/**
+ * pddgpu_unfreed_next() - the next one, in order of their ids
+ * @unfreed: the reader
+ * @out: it, valid until the next call with the reader; NULL when there is none
+ *
+ * Return: 1 there is one, 0 there are no more, or an error.
+ */
+int pddgpu_unfreed_next(struct pddgpu_unfreed *unfreed, const struct drm_pddgpu_unfreed **out);
+
+/**
+ * pddgpu_unfreed_lost() - how many there were that the driver has forgotten
+ * @unfreed: the reader, after its first pddgpu_unfreed_next()
+ *
+ * Return: their number.
+ */
+uint64_t pddgpu_unfreed_lost(const struct pddgpu_unfreed *unfreed);
+
+/**
+ * pddgpu_unfreed_last() - the id after which new ones will come
+ * @dev: the device
+ * @out: the id
+ *
+ * Return: 0 or an error.
+ */
+int pddgpu_unfreed_last(struct pddgpu_device *dev, uint64_t *out);
+
+/**
+ * pddgpu_unfreed_close() - end a reader
+ * @unfreed: the reader, or NULL
+ */
+void pddgpu_unfreed_close(struct pddgpu_unfreed *unfreed);
+
+/**
  * DOC: events
  *
  * What the kernel tells everybody about cards: any user may listen, to all cards at
