@@ -254,10 +254,10 @@ static void mapping_moves_and_stays(void **state)
 	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
 	id = id_of(s->fd, handle);
 	assert_ok(pdt_mmap(s->fd, handle, PDT_PAGE, &map));
-	moved = mremap(map, PDT_PAGE, PDT_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-		       (char *)map + 64 * PDT_PAGE);
-	if (moved != MAP_FAILED)
-		map = moved;
+	moved = mmap(NULL, PDT_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(moved, MAP_FAILED);
+	map = mremap(map, PDT_PAGE, PDT_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, moved);
+	assert_ptr_equal(map, moved);
 	assert_true(object_by(s->fd, id).is & MAPPED);
 	/* A mapping alone keeps it. */
 	assert_ok(pdt_destroy(s->fd, handle));
@@ -762,18 +762,22 @@ static void each_once(void **state)
 	struct drm_pddgpu_memory_stats stats;
 	struct drm_pddgpu_object *all;
 	size_t most = pdt_count("PDT_OBJECTS", 100000) / pdt_slow(), n = 0, count, found;
+	size_t vram, gtt;
 	struct drm_pddgpu_gem_info info;
 	uint64_t *ids, last, began;
 	pthread_t thread;
 	uint32_t handle;
 
 	assert_ok(pdt_stats(s->fd, &stats));
-	if (most > stats.vram_free / PDT_PAGE / 2)
-		most = (size_t)(stats.vram_free / PDT_PAGE / 2);
+	/* There is to be room for what comes and goes */
+	vram = (size_t)(stats.vram_free / PDT_PAGE / 4 * 3);
+	gtt = (size_t)(stats.gtt_free / PDT_PAGE / 2);
+	if (most > vram + gtt)
+		most = vram + gtt;
 	ids = calloc(most, sizeof(*ids));
 	assert_non_null(ids);
 	for (; n < most; n++) {
-		assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &handle));
+		assert_ok(pdt_create(s->fd, PDT_PAGE, n < vram ? PDT_VRAM : PDT_GTT, 0, &handle));
 		assert_ok(pdt_info(s->fd, handle, &info));
 		ids[n] = info.id;
 	}
