@@ -4,14 +4,17 @@
  * or freed. A leak is what is unused for much longer than that; so no number of seconds is
  * right for all programs, and none need be given.
  *
- * Time runs on a clock of each owner, which hardly moves while he does nothing at all: the
- * buffers of a program that is stopped, or whose user is away, do not grow old by that.
+ * Time runs on a clock of each owner, which stands while he does nothing at all: the
+ * buffers of a program that is stopped, or whose user is away, do not grow old by that. It
+ * does not stand for a kind of which there are far more than usual, as after a burst.
  */
 #include "verdict_internal.h"
 
-/* An owner that did nothing for that long is taken to rest, and then time runs slower */
-#define REST_NS (10 * SECOND)
-#define REST_SLOWER 20
+/* An owner that did nothing for that long is taken to rest */
+#define REST_NS (8 * SECOND)
+/* Looks that the usual number is an average of; and the fewest that make it known */
+#define USUAL_LOOKS 64
+#define USUAL_KNOWN 16
 
 static void note(struct habit *habit, const struct verdict *verdict, uint64_t gap, bool freed)
 {
@@ -49,13 +52,40 @@ static void tick(struct verdict *verdict)
 	struct owner *owner;
 
 	for (owner = verdict->owners; owner; owner = owner->next) {
-		owner->step_ns = step;
-		if (owner->active)
-			owner->rest_ns = 0;
-		else if (owner->rest_ns > REST_NS)
-			owner->step_ns = step / REST_SLOWER;
-		else
-			owner->rest_ns += step;
+		owner->rest_ns = owner->active ? 0 : owner->rest_ns + step;
+		owner->resting = owner->rest_ns > REST_NS;
+	}
+}
+
+static bool far_more_than_usual(const struct kind *kind)
+{
+	return kind->looks >= USUAL_KNOWN && kind->objects > 2 * kind->usual + 4;
+}
+
+/* What has gone by for a buffer since the last look */
+static uint64_t step_of(const struct verdict *verdict, const struct seen *seen)
+{
+	const struct kind *kind = seen->kind;
+
+	if (kind->group->owner->resting && !far_more_than_usual(kind))
+		return 0;
+	return verdict->now_ns - verdict->last_ns;
+}
+
+static void learn_usual(struct verdict *verdict)
+{
+	struct owner *owner;
+	struct group *group;
+	struct kind *kind;
+
+	for (owner = verdict->owners; owner; owner = owner->next) {
+		for (group = owner->groups; group && owner->active; group = group->next) {
+			for (kind = group->kinds; kind; kind = kind->next) {
+				if (kind->looks < USUAL_LOOKS)
+					kind->looks++;
+				kind->usual += (kind->objects - kind->usual) / kind->looks;
+			}
+		}
 	}
 }
 
@@ -84,8 +114,8 @@ static void learn_waits(const struct verdict *verdict, struct seen *seen)
 
 static void learn_one(const struct verdict *verdict, struct seen *seen)
 {
-	const struct owner *owner = seen->kind->group->owner;
 	uint64_t unused = verdict->now_ns - seen->active_ns;
+	uint64_t step = step_of(verdict, seen);
 
 	if (seen->fresh) {
 		seen->idle_ns = unused;
@@ -93,11 +123,10 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 		uint64_t more = seen->active_ns > verdict->last_ns ?
 			seen->active_ns - verdict->last_ns : 0;
 
-		note_all(seen, verdict,
-			 seen->idle_ns + (more < owner->step_ns ? more : owner->step_ns), false);
+		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
 		seen->idle_ns = unused;
 	} else {
-		seen->idle_ns += owner->step_ns;
+		seen->idle_ns += step;
 	}
 	if (seen->state != PDDGPU_OBJECT_ORPHAN)
 		seen->orphan_ns = 0;
@@ -122,6 +151,7 @@ void verdict_learn(struct verdict *verdict)
 			seen->kind->group->owner->active = true;
 	}
 	tick(verdict);
+	learn_usual(verdict);
 	for (i = 0; i < verdict->dead.count; i++) {
 		const struct seen *dead = &verdict->dead.at[i];
 		struct owner *owner = dead->kind->group->owner;

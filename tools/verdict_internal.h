@@ -41,8 +41,8 @@ struct owner {
 	bool active;
 	/** @rest_ns: for how long it has not done anything, on the driver's clock */
 	uint64_t rest_ns;
-	/** @step_ns: by what its clock went on with this look */
-	uint64_t step_ns;
+	/** @resting: that is so long that its clock stands */
+	bool resting;
 	/** @busy_ns: the longest that a buffer of it was busy and then was not */
 	uint64_t busy_ns;
 	struct group *groups;
@@ -76,8 +76,12 @@ struct kind {
 	struct kind *next;
 	struct group *group;
 	uint32_t bucket;
-	/** @objects: of this look */
+	/** @objects: of the last look that was judged */
 	uint32_t objects;
+	/** @usual: how many there were on the average while the owner did something */
+	double usual;
+	/** @looks: of how many looks that is, up to a number */
+	uint32_t looks;
 	struct habit habit;
 	/** @outlier_ns: from when on one is an outlier; 0: nobody can say */
 	uint64_t outlier_ns;
