@@ -15,7 +15,37 @@ extern "C" {
  * one moment. A buffer counts where it is, or where a move that has begun leads to.
  */
 struct drm_pddgpu_ownership {
+	/** @domain: PDDGPU_GEM_DOMAIN_* */
+	__u32 domain;
+	/** @pad: zero */
+	__u32 pad;
 	/**
+	 * @used: bytes, by all users and the kernel. While buffers come, move and go
+	 * it may differ from that of PDDGPU_QUERY_DOMAIN_USAGE by what does so just
+	 * then.
+	 */
+	__u64 used;
+	/** @live: bytes of buffers to which a handle exists */
+	__u64 live;
+	/** @orphan: bytes of buffers kept by something else than a handle */
+	__u64 orphan;
+	/** @zombie: bytes of buffers freed by their users, waiting for a fence */
+	__u64 zombie;
+	/**
+	 * @kernel: bytes of no buffer: the driver's own, and what a buffer that moves
+	 * or is made has still or already. With nobody at work it is kernel_bytes of
+	 * struct drm_pddgpu_memory_stats for VRAM, and 0 for the others.
+	 */
+	__u64 kernel;
+	/** @live_objects: how many buffers @live are */
+	__u64 live_objects;
+	/** @orphan_objects: how many @orphan are */
+	__u64 orphan_objects;
+	/** @zombie_objects: how many @zombie are */
+	__u64 zombie_objects;
+};
+
+/**
  * DOC: evidence
  *
  * PDDGPU_QUERY_OBJECTS, PDDGPU_QUERY_SITE and PDDGPU_QUERY_UNFREED tell of buffers
