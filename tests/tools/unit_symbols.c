@@ -25,9 +25,13 @@ static const char source[] =
 	"{\n"
 	"	return *x = 5;\n"
 	"}\n"
-	"__attribute__((noinline)) int outer(volatile int *x)\n"
+	"static inline __attribute__((always_inline)) int middle(volatile int *x)\n"
 	"{\n"
 	"	return inner(x);\n"
+	"}\n"
+	"__attribute__((noinline)) int outer(volatile int *x)\n"
+	"{\n"
+	"	return middle(x);\n"
 	"}\n"
 	"int main(void)\n"
 	"{\n"
@@ -130,7 +134,7 @@ static void what_was_put_into_others(void **state)
 
 	(void)state;
 	for (i = 0; i < 16; i++)
-		found |= strstr(name(symbols, "program", place_of_outer + i), "inner < outer+") != NULL;
+		found |= strstr(name(symbols, "program", place_of_outer + i), "inner < middle < outer+") != NULL;
 	assert_true(found);
 	symbols_free(symbols);
 }
