@@ -17,7 +17,7 @@
 #include "looks.h"
 #include "out.h"
 #include "query.h"
-#include "verdict_print.h"
+#include "looks_print.h"
 
 /* For how long to wait for what a program has started, ms */
 #define GRACE_MS	10000

@@ -18,7 +18,7 @@
 #include "out.h"
 #include "text.h"
 #include "told.h"
-#include "verdict_print.h"
+#include "looks_print.h"
 
 /* A look may take as much of the time as this */
 #define SHARE	4

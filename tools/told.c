@@ -7,7 +7,7 @@
 #include "out.h"
 #include "text.h"
 #include "told.h"
-#include "verdict_print.h"
+#include "looks_print.h"
 
 /* A group that was a leak when it was told of */
 struct told_leak {

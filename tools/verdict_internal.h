@@ -100,8 +100,9 @@ struct tally {
 	uint32_t outliers;
 	/** @evidence: that there are leaks among those; and the most that comes from one of them */
 	double evidence, best;
-	/** @cluster_ns: when the last one that it comes from was used last */
+	/** @cluster_ns: when the last one that it comes from was used last; and how many those are */
 	uint64_t cluster_ns;
+	uint32_t clusters;
 };
 
 /**
@@ -167,6 +168,8 @@ struct kind {
 	double slope;
 	/** @wide: they are very different */
 	bool wide;
+	/** @passed: buffers of this look that a pool would have given, if it had them */
+	uint32_t passed;
 	/** @pool: its buffers are used again and again, and not freed */
 	bool pool;
 	/** @habit_ns: what is longer than that is unusual; 0: nobody can say */

@@ -46,19 +46,23 @@
 /* How far beyond it must be that excuses do not hold */
 #define EXCUSED 2
 /* What may well be several places proves less */
-#define MIXED_TIMES 1.3
+#define MIXED_TIMES 1.5
+#define ALONE_TIMES 1.25
 /* What makes a pool: how often some of it are used again, and how many there are */
 #define POOL_LOOKS 32
 #define POOL_OBJECTS 3
 /* How often one of a pool must have been used, so that it is strange that it no longer is */
 #define POOL_USES 16
 #define PASSED_NS (30 * SECOND)
+#define PASSED 3
 /* What a program makes as it begins is seldom lost, and often kept and not used */
 #define BEGIN_NS (5 * SECOND)
 /* How often something must have grown, for how long, and how much of it while we looked */
 #define GROWTH_BIRTHS 6
 #define GROWTH_SEEN 3
 #define GROWTH_NS (120 * SECOND)
+/* Where nothing has been used again or freed yet, as by a server that warms up */
+#define GROWTH_UNKNOWN_NS (600 * SECOND)
 #define GROWTH_TIMES 3
 /* A stretch of growth ends where nothing came for so many times the usual time */
 #define GROWTH_BREAK 8
@@ -118,6 +122,7 @@ static void clear(struct tally *tally)
 	tally->objects = tally->outliers = 0;
 	tally->evidence = tally->best = 0;
 	tally->cluster_ns = 0;
+	tally->clusters = 0;
 }
 
 static void prepare_group(struct group *group)
@@ -143,6 +148,7 @@ static void prepare(struct kind *kind)
 		     4 * own->reused_looks >= kind->tally.looks &&
 		     kind->tally.mean >= POOL_OBJECTS;
 	clear(&kind->tally);
+	kind->passed = 0;
 	kind->growth = (struct growth) { 0 };
 	if (kind->group->pooled)
 		learn_from(kind, all, 1);
@@ -219,6 +225,7 @@ static void weigh(const struct seen *seen)
 	if (tally->cluster_ns && apart < 2 * SECOND)
 		return;
 	tally->cluster_ns = seen->active_ns;
+	tally->clusters++;
 	evidence = improbable(seen, tally);
 	/* They have not come about independently of each other: a program has its phases */
 	if (evidence > tally->best) {
@@ -249,26 +256,27 @@ static void grow(const struct verdict *verdict, struct growth *growth, uint64_t 
 		growth->seen++;
 }
 
-static bool grows(const struct verdict *verdict, const struct growth *growth, uint64_t stale_ns,
-		  bool brisk)
+static bool is_brisk(const struct habit *habit)
+{
+	return habit->reused_looks >= BRISK_LOOKS && habit->longest_ns < BRISK_NS;
+}
+
+static bool grows(const struct verdict *verdict, const struct growth *growth, const struct habit *habit,
+		  uint64_t stale_ns)
 {
 	uint64_t span = growth->last_ns - growth->first_ns, least = GROWTH_NS, mean;
+	bool brisk = is_brisk(habit) && growth->births >= BRISK_LOOKS;
+	bool known = events(habit) >= HABIT_LOOKS;
 
-	brisk = brisk && growth->births >= BRISK_LOOKS;
 	if (growth->births < GROWTH_BIRTHS || growth->seen < GROWTH_SEEN)
 		return false;
-	if (stale_ns >= UNKNOWN_NS)
-		least *= 2;
+	if (!known)
+		least = GROWTH_UNKNOWN_NS;
 	if (span < (brisk ? BRISK_GROWTH_NS : least) || growth->spacing_ns > span / 2)
 		return false;
 	mean = span / (growth->births - 1);
 	/* The last ones are not stale yet, so it seems to have stopped that long ago */
 	return verdict->now_ns - growth->last_ns < stale_ns + 3 * mean + 2 * SECOND;
-}
-
-static bool is_brisk(const struct habit *habit)
-{
-	return habit->reused_looks >= BRISK_LOOKS && habit->longest_ns < BRISK_NS;
 }
 
 static void judge_group(const struct verdict *verdict, struct group *group)
@@ -281,12 +289,31 @@ static void judge_group(const struct verdict *verdict, struct group *group)
 		stale_ns = at_least(stale_ns, kind->growth_ns);
 		if (kind->since_ns || kind->size->habit.freed_looks >= HABIT_LOOKS)
 			continue;
-		if (grows(verdict, &kind->growth, kind->growth_ns, is_brisk(&kind->size->habit)))
+		if (grows(verdict, &kind->growth, &kind->size->habit, kind->growth_ns))
 			kind->since_ns = kind->growth.first_ns;
 	}
 	if (!group->since_ns && group->pure && all->freed_looks < HABIT_LOOKS &&
-	    grows(verdict, &group->growth, stale_ns, is_brisk(all)))
+	    grows(verdict, &group->growth, all, stale_ns))
 		group->since_ns = group->growth.first_ns;
+}
+
+/*
+ * A pool that has one to give does not make another: so it has not got it any more. That is
+ * of pools only, whose buffers are used again and not freed.
+ */
+static bool is_passed_over(const struct seen *seen)
+{
+	const struct kind *kind = seen->kind;
+	const struct habit *habit = &kind->size->habit;
+	unsigned int i;
+
+	if (!kind->pool || !kind->group->pure || seen->together ||
+	    seen->idle_ns < at_least(3 * habit->longest_ns / 2, STALE_NS))
+		return false;
+	for (i = 0; i < KIND_SIZES; i++)
+		if (kind->births[i].size == seen->size)
+			return kind->births[i].at_ns[1] > seen->active_ns + PASSED_NS;
+	return false;
 }
 
 static void judge_groups(struct verdict *verdict)
@@ -312,6 +339,7 @@ static void judge_groups(struct verdict *verdict)
 
 		if (forgiven(seen))
 			continue;
+		seen->kind->passed += is_passed_over(seen);
 		if (unusual(seen) && !excused(seen))
 			weigh(seen);
 		if (seen->idle_ns > seen->kind->growth_ns && !seen->together) {
@@ -335,30 +363,11 @@ static bool is_orphaned(const struct verdict *verdict, const struct seen *seen)
 	return unused > at_least(3 * habit->longest_ns, ORPHAN_NS);
 }
 
-/*
- * A pool that has one to give does not make another: so it has not got it any more. That is
- * of pools only, whose buffers are used again and not freed.
- */
-static bool is_passed_over(const struct seen *seen)
-{
-	const struct kind *kind = seen->kind;
-	const struct habit *habit = &kind->size->habit;
-	unsigned int i;
-
-	if (!kind->pool || !kind->group->pure || seen->together ||
-	    seen->idle_ns < at_least(3 * habit->longest_ns / 2, STALE_NS))
-		return false;
-	for (i = 0; i < KIND_SIZES; i++)
-		if (kind->births[i].size == seen->size)
-			return kind->births[i].at_ns[1] > seen->active_ns + PASSED_NS;
-	return false;
-}
-
 static bool is_growth(const struct seen *seen)
 {
 	const struct kind *kind = seen->kind;
 
-	if (is_passed_over(seen))
+	if (kind->passed >= PASSED && is_passed_over(seen))
 		return true;
 	if (seen->idle_ns <= kind->growth_ns || seen->together)
 		return false;
@@ -378,6 +387,9 @@ static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 	    (!kind->group->alike || tally->outliers > kind->group->alike->habit.freed))
 		return false;
 	evidence = kind->group->pure ? tally->evidence : tally->evidence / MIXED_TIMES;
+	/* One thing that fell idle is little to go by */
+	if (tally->clusters == 1 && tally->outliers > 1)
+		evidence /= ALONE_TIMES;
 	/* Where others of it are leaks, there is another reason for it */
 	if (excused(seen) && (!kind->group->pooled || evidence < EXCUSED * PROOF))
 		return false;
