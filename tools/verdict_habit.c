@@ -61,6 +61,8 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 
 	note(&kind->size->habit, verdict, gap, freed);
 	note(&group->place->habit, verdict, gap, freed);
+	if (group->alike)
+		note(&group->alike->habit, verdict, gap, freed);
 	if (seen->orphan_ns) {
 		uint64_t since = verdict->now_ns - seen->orphan_ns;
 
@@ -73,7 +75,13 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 
 static bool far_more_than_usual(const struct kind *kind)
 {
-	return kind->looks >= USUAL_KNOWN && kind->objects > 2 * kind->usual + 4;
+	return kind->looks >= USUAL_KNOWN && kind->tally.objects > 2 * kind->usual + 4;
+}
+
+static void average(struct tally *tally)
+{
+	tally->looks++;
+	tally->mean += (tally->objects - tally->mean) / tally->looks;
 }
 
 static void tick_group(struct group *group, uint64_t step)
@@ -86,15 +94,13 @@ static void tick_group(struct group *group, uint64_t step)
 		/* An average of the last eight times or so */
 		group->every_ns = group->every_ns - group->every_ns / 8 + group->quiet_ns / 8;
 		group->quiet_ns = 0;
+		average(&group->tally);
 		for (kind = group->kinds; kind; kind = kind->next) {
 			if (kind->looks < USUAL_LOOKS)
 				kind->looks++;
-			kind->usual += (kind->objects - kind->usual) / kind->looks;
+			kind->usual += (kind->tally.objects - kind->usual) / kind->looks;
+			average(&kind->tally);
 		}
-	}
-	if (group->active || !group->resting) {
-		group->looks++;
-		group->mean += (group->objects - group->mean) / group->looks;
 	}
 	limit = REST_TIMES * group->every_ns;
 	group->resting = group->quiet_ns > (limit > REST_NS ? limit : REST_NS);
@@ -187,6 +193,8 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
 		seen->idle_ns = unused;
 		seen->first_idle_ns = 0;
+		if (seen->uses < USES_MAX)
+			seen->uses++;
 	} else {
 		seen->idle_ns += step;
 	}

@@ -75,6 +75,8 @@ struct owner {
 	uint32_t absent;
 	/** @busy_ns: the longest that a buffer of it was busy and then was not */
 	uint64_t busy_ns;
+	/** @sites: how many it has, up to two; and one of them */
+	uint32_t sites, site;
 	struct group *groups;
 };
 
@@ -88,6 +90,21 @@ struct growth {
 };
 
 /**
+ * struct tally - what is unusual in a look, of a kind or of a whole group
+ */
+struct tally {
+	/** @objects: how many there are; and were on the average of so many looks */
+	uint32_t objects, looks;
+	double mean;
+	/** @outliers: how many of them are unusual */
+	uint32_t outliers;
+	/** @evidence: that there are leaks among those; and the most that comes from one of them */
+	double evidence, best;
+	/** @cluster_ns: when the last one that it comes from was used last */
+	uint64_t cluster_ns;
+};
+
+/**
  * struct group - what is shown as one
  */
 struct group {
@@ -96,18 +113,20 @@ struct group {
 	struct group *next;
 	struct owner *owner;
 	struct place *place;
+	/** @alike: all that has the same label, wherever it is made; NULL: it has none */
+	struct place *alike;
 	struct kind *kinds;
 	/** @absent: looks in a row that it had no buffers in */
 	uint32_t absent;
-	/** @objects: of the last look, and how many there were on the average of all looks */
-	uint32_t objects, looks;
-	double mean;
 	/** @quiet_ns: since when nothing of it was made, used or freed; and how often that is */
 	uint64_t quiet_ns, every_ns;
 	/** @resting: its clock stands */
 	bool active, resting;
-	/** @evidence: of all its kinds */
-	double evidence;
+	/** @pure: it is one place in the program, and not just any */
+	bool pure;
+	/** @pooled: its kinds are judged together */
+	bool pooled;
+	struct tally tally;
 	struct growth growth;
 	/** @since_ns: those born since then have been found to grow; 0: none */
 	uint64_t since_ns;
@@ -119,6 +138,8 @@ struct group {
 
 /* Sizes of a kind of which it is known when the last ones were made */
 #define KIND_SIZES 8
+/* More uses of a buffer are not counted */
+#define USES_MAX 1000
 
 /**
  * struct births - when the last two buffers of a size were made, the later first
@@ -134,8 +155,7 @@ struct kind {
 	struct kind *next;
 	struct group *group;
 	struct size_habit *size;
-	/** @objects: of the last look that was judged */
-	uint32_t objects;
+	struct tally tally;
 	/** @usual: how many there were on the average while the owner did something */
 	double usual;
 	/** @looks: of how many looks that is, up to a number */
@@ -145,16 +165,14 @@ struct kind {
 	unsigned int last_birth;
 	/** @slope: how quickly the habit's gaps become rare as they grow longer */
 	double slope;
+	/** @wide: they are very different */
+	bool wide;
+	/** @pool: its buffers are used again and again, and not freed */
+	bool pool;
 	/** @habit_ns: what is longer than that is unusual; 0: nobody can say */
 	uint64_t habit_ns;
 	/** @growth_ns: from when on one counts for growth */
 	uint64_t growth_ns;
-	/** @evidence: of this look, that there are leaks among what is unusual; the best of it */
-	double evidence, best;
-	/** @cluster_ns: when the last one that it comes from was used last */
-	uint64_t cluster_ns;
-	/** @outliers: buffers that it is of */
-	uint32_t outliers;
 	struct growth growth;
 	uint64_t since_ns;
 };
@@ -178,6 +196,8 @@ struct seen {
 	/** @name: hash of its label, to see that it changes */
 	uint32_t name;
 	uint32_t is;
+	/** @uses: looks since which it was used, at most */
+	uint16_t uses;
 	uint8_t state;
 	uint8_t rating;
 	/** @fresh: it was not there at the look before */
