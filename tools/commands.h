@@ -3,7 +3,7 @@
 #define COMMANDS_H
 
 #ifndef PDDGPU_TOOL_VERSION
-#define PDDGPU_TOOL_VERSION "0.1.0"
+#define PDDGPU_TOOL_VERSION "0.2.0"
 #endif
 
 /*
