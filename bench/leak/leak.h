@@ -178,6 +178,8 @@ struct leak {
 	struct rng rng;
 	/** @begin_ns: from when to when it happens, how often, and when the next time */
 	uint64_t begin_ns, end_ns, period_ns, next_ns;
+	/** @burst_ns: for how long, once it has begun, when that is all */
+	uint64_t burst_ns;
 	/** @regular: at equal distances; else at random ones */
 	bool regular;
 	/** @batch: how many at once; @left: of them, how many still */

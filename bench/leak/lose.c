@@ -87,6 +87,9 @@ static bool due(struct leak *leak, uint64_t now)
 	}
 	if (now < leak->next_ns)
 		return false;
+	/* A burst begins when somebody comes this way at all */
+	if (leak->kind == LEAK_BURST && !leak->lost)
+		leak->end_ns = now + leak->burst_ns;
 	/* It cannot happen more often than buffers come this way */
 	if (leak->next_ns + leak->period_ns + SEC < now)
 		leak->next_ns = now;

@@ -10,7 +10,8 @@
 #include "leak.h"
 
 const struct kind *const kinds[] = {
-	&kind_game, &kind_browser, &kind_training, &kind_video, &kind_batch,
+	&kind_game, &kind_compositor, &kind_browser, &kind_training, &kind_video, &kind_batch,
+	&kind_viewer, &kind_desktop, &kind_editor, &kind_inference,
 };
 
 const unsigned int kind_count = ARRAY_SIZE(kinds);
@@ -68,7 +69,7 @@ static void set_rates(struct leak *leak, struct rng *rng, uint64_t end_ns)
 	default:
 		leak->regular = true;
 		leak->period_ns = rng_log(rng, 20 * MS, SEC);
-		leak->end_ns = leak->begin_ns + rng_log(rng, SEC, 30 * SEC);
+		leak->burst_ns = rng_log(rng, 10 * SEC, 3 * MIN);
 		leak->batch = 0;
 		break;
 	}
@@ -91,7 +92,7 @@ static void add_leak(struct world *world, struct client *client, enum leak_kind 
 	if (kind == LEAK_ERROR || kind == LEAK_FENCE)
 		leak->next_ns += rng_wait(rng, leak->period_ns);
 	leak->mapped = rng_chance(rng, 0.15);
-	leak->objects_max = rng_log(rng, 20, 2500);
+	leak->objects_max = kind == LEAK_BURST ? rng_log(rng, 8, 400) : rng_log(rng, 20, 2500);
 	leak->bytes_max = rng_log(rng, MIB(256), GIB(16));
 	/* The client that is out of memory is started again, unless that were all the time */
 	leak->restart = kind != LEAK_BURST && rng_chance(rng, 0.4) &&
@@ -122,7 +123,7 @@ struct scenario *scenario_new(const struct backend *backend, uint64_t seed, uint
 	scenario->world = world;
 	scenario->leaky = scenario_is_leaky(seed);
 	scenario->kind = kinds[turn % kind_count];
-	scenario->leak = (enum leak_kind)(turn / kind_count % LEAK_KINDS);
+	scenario->leak = (enum leak_kind)((turn / kind_count + turn) % LEAK_KINDS);
 	scenario->every_ns = SEC;
 	world->stacks = rng_chance(&rng, 0.7);
 	set_aways(world, &rng);
