@@ -226,7 +226,7 @@ const struct kind kind_browser = {
 	.about = "tabs in front and, most of them for long, behind; tiles that come and go",
 	.comms = { "chrome", "firefox", "WebKitWebProces" },
 	.places = {
-		{ tile, true }, { layer, false }, { raster, true }, { decoded, false },
+		{ tile, true }, { layer, false }, { raster, false }, { decoded, false },
 	},
 	.start = browser_start,
 	.step = browser_step,

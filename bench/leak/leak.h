@@ -96,7 +96,7 @@ enum labels { LABELS_NONE, LABELS_BY_PLACE, LABELS_UNIQUE, LABELS_COUNT };
  */
 struct place {
 	const char *name;
-	/** @often: it happens often enough, and all the time, for any leak to be there */
+	/** @often: it happens all the time, whatever else is drawn; each kind has one */
 	bool often;
 };
 
@@ -174,7 +174,8 @@ extern const char *const leak_names[LEAK_KINDS];
 struct leak {
 	enum leak_kind kind;
 	struct client *client;
-	const char *place;
+	/** @place: where; if nothing comes there for long, then @often */
+	const char *place, *often;
 	struct rng rng;
 	/** @begin_ns: from when to when it happens, how often, and when the next time */
 	uint64_t begin_ns, end_ns, period_ns, next_ns;

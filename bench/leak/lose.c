@@ -9,6 +9,11 @@
 
 #include "leak.h"
 
+/* So many at least are a burst, however long it takes */
+#define LEAST	6
+/* A place where nothing happens for so long is not where the fault is */
+#define LONG_NS	(10 * MIN)
+
 const char *const leak_names[LEAK_KINDS] = {
 	[LEAK_FRAME] = "frame",
 	[LEAK_ERROR] = "error path",
@@ -78,8 +83,10 @@ void leak_lose(struct leak *leak, struct buffer *buffer)
 /* Whether one is to be lost now, of those that come this way */
 static bool due(struct leak *leak, uint64_t now)
 {
-	if (now < leak->begin_ns || now >= leak->end_ns || leak->objects >= leak->objects_max ||
+	if (now < leak->begin_ns || leak->objects >= leak->objects_max ||
 	    leak->bytes >= leak->bytes_max)
+		return false;
+	if (now >= leak->end_ns && leak->lost >= LEAST)
 		return false;
 	if (leak->left) {
 		leak->left--;
@@ -102,9 +109,16 @@ static struct leak *leak_at(struct client *client, const char *place)
 {
 	struct world *world = client->world;
 
-	for (unsigned int i = 0; i < world->leak_count; i++)
-		if (world->leaks[i].client == client && world->leaks[i].place == place)
-			return &world->leaks[i];
+	for (unsigned int i = 0; i < world->leak_count; i++) {
+		struct leak *leak = &world->leaks[i];
+
+		if (leak->client != client)
+			continue;
+		if (!leak->lost && world->now > leak->begin_ns + LONG_NS)
+			leak->place = leak->often;
+		if (leak->place == place)
+			return leak;
+	}
 	return NULL;
 }
 

@@ -21,22 +21,17 @@ bool scenario_is_leaky(uint64_t seed)
 	return seed % 5;
 }
 
-static const char *pick_place(struct rng *rng, const struct kind *kind, enum leak_kind leak)
+/* One at which something happens all the time, or any */
+static const char *pick_place(struct rng *rng, const struct kind *kind, bool often)
 {
-	unsigned int count = 0, often = 0;
+	unsigned int count = 0, i;
 
 	while (count < ARRAY_SIZE(kind->places) && kind->places[count].name)
-		often += kind->places[count++].often;
-	/* What is to happen within a short time needs buffers that come by at that time */
-	if (!often || (leak != LEAK_BURST && leak != LEAK_FRAME && leak != LEAK_FENCE &&
-		       rng_chance(rng, 0.6)))
-		return kind->places[rng_below(rng, count)].name;
-	for (;;) {
-		unsigned int i = (unsigned int)rng_below(rng, count);
-
-		if (kind->places[i].often)
-			return kind->places[i].name;
-	}
+		count++;
+	do
+		i = (unsigned int)rng_below(rng, count);
+	while (often && !kind->places[i].often);
+	return kind->places[i].name;
 }
 
 /* How often, how many, and until when */
@@ -83,7 +78,8 @@ static void add_leak(struct world *world, struct client *client, enum leak_kind 
 	leak->kind = kind;
 	leak->client = client;
 	rng_seed(&leak->rng, world->seed, 3 + world->leak_count);
-	leak->place = pick_place(rng, client->kind, kind);
+	leak->often = pick_place(rng, client->kind, true);
+	leak->place = rng_chance(rng, 0.5) ? pick_place(rng, client->kind, false) : leak->often;
 	/* Many are there from the beginning; all begin in the first two thirds */
 	leak->begin_ns = kind != LEAK_BURST && rng_chance(rng, 0.4) ? 0 :
 		rng_from(rng, world->end_ns / 20, world->end_ns * 2 / 3);

@@ -224,7 +224,7 @@ void score_run(const struct backend *backend, uint64_t seed, const struct option
 	result->late = scenario->first_ns != 0;
 	if (options->explain)
 		describe(scenario);
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
 	for (uint64_t at = scenario->first_ns + every; at <= options->end_ns; at += every) {
 		world_run(world, at);
 		now = world_look(world);
@@ -242,7 +242,7 @@ void score_run(const struct backend *backend, uint64_t seed, const struct option
 				    &result->score[policy].wrongs);
 	}
 	end(scenario, policies, now, options, result);
-	clock_gettime(CLOCK_MONOTONIC, &to);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	result->seconds = (double)(to.tv_sec - from.tv_sec) +
 		(double)(to.tv_nsec - from.tv_nsec) / 1e9;
 	policies_free(policies);
