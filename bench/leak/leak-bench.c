@@ -21,7 +21,10 @@ static const char usage[] =
 	"  --minutes N     how long each is (60)\n"
 	"  --every MS      from look to look (1000)\n"
 	"  --jobs N        processes (a CPU each)\n"
-	"  --json FILE     the same for programs\n";
+	"  --json FILE     the same for programs\n"
+	"  --card          on a card, its memory that much smaller; one run at a time\n"
+	"  --device NAME   on this one\n"
+	"  --factor N      and so many times faster than real time (30)\n";
 
 static uint64_t number(const char *text, uint64_t low, uint64_t high)
 {
@@ -45,6 +48,9 @@ static void parse(int argc, char **argv, struct options *options)
 		{ "every", required_argument, NULL, 'l' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "json", required_argument, NULL, 'o' },
+		{ "card", no_argument, NULL, 'c' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "factor", required_argument, NULL, 'x' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -77,6 +83,16 @@ static void parse(int argc, char **argv, struct options *options)
 		case 'o':
 			options->json = optarg;
 			break;
+		case 'd':
+			card_name = optarg;
+			options->backend = &card_backend;
+			break;
+		case 'c':
+			options->backend = &card_backend;
+			break;
+		case 'x':
+			card_factor = number(optarg, 1, 1000);
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			exit(0);
@@ -107,7 +123,7 @@ static void work(const struct options *options, struct result *results, uint64_t
 
 		if (index >= options->count)
 			return;
-		score_run(&model_backend, options->from + index, options, &results[index]);
+		score_run(options->from + index, options, &results[index]);
 		fflush(stdout);
 	}
 }
@@ -140,13 +156,13 @@ static int run(const struct options *options, struct result *results)
 int main(int argc, char **argv)
 {
 	struct options options = {
-		.from = 1, .count = 300, .end_ns = 60 * MIN,
+		.from = 1, .count = 300, .end_ns = 60 * MIN, .backend = &model_backend,
 		.jobs = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN),
 	};
 	struct result *results;
 
 	parse(argc, argv, &options);
-	if (options.explain)
+	if (options.explain || options.backend == &card_backend)
 		options.jobs = 1;
 	results = need(shared(options.count * sizeof(*results)));
 	if (run(&options, results))

@@ -80,7 +80,6 @@ struct buffer {
 	bool gone;
 	/** @card: what the card's backend keeps */
 	void *card;
-	int fd;
 };
 
 /* Creation: where it is to live, and whether the CPU is to reach it */
@@ -207,6 +206,15 @@ struct backend {
 	const char *name;
 	/** @grain_ns: no client does anything more often than this */
 	uint64_t grain_ns;
+	/** @times_max: nor makes up for more than so many of what it should have done */
+	unsigned int times_max;
+	/** @scale: buffers are this many times smaller than their clients think */
+	uint64_t scale;
+	/** @hangs: fences can be had that never signal */
+	bool hangs;
+	/** @begin: and @end, of a world; not 0: it cannot be */
+	int (*begin)(struct world *world);
+	void (*end)(struct world *world);
 	uint64_t (*now)(struct world *world);
 	/** @wait: until then */
 	void (*wait)(struct world *world, uint64_t until);
@@ -232,7 +240,11 @@ struct backend {
 	uint64_t (*look)(struct world *world);
 };
 
-extern const struct backend model_backend;
+extern const struct backend model_backend, card_backend;
+
+/* Of the card's: which, and how many times faster than real time is */
+extern const char *card_name;
+extern uint64_t card_factor;
 
 struct interval {
 	uint64_t from, to;
@@ -248,7 +260,7 @@ struct world {
 	struct rng rng;
 	/** @stacks: the driver records call stacks */
 	bool stacks;
-	/** @scale: buffers are this many times smaller than their clients think */
+	/** @scale: the backend's */
 	uint64_t scale;
 	struct client *clients;
 	/** @buffers: in order of their ids; NULL where one has gone */
@@ -268,8 +280,8 @@ struct world {
 		unsigned int way;
 	} sites[512];
 	unsigned int site_count;
-	/** @failed: what went wrong, for people; NULL nothing */
-	const char *failed;
+	/** @strange: buffers of which the driver told what cannot be, by what was done to them */
+	uint64_t strange;
 };
 
 struct world *world_new(const struct backend *backend, uint64_t seed, uint64_t end_ns);
@@ -304,6 +316,8 @@ void buffer_import(struct buffer *buffer, struct client *importer);
 void buffer_close(struct buffer *buffer);
 /* A job with it that takes so long */
 void buffer_long_job(struct buffer *buffer, uint64_t ns);
+/* Jobs that are to use it do so now */
+void buffer_flush(struct buffer *buffer);
 /* Everything that leads to it is given up */
 void buffer_free(struct buffer *buffer);
 
@@ -448,18 +462,18 @@ struct result {
 	double seconds;
 	struct score score[POLICIES];
 	struct series series[SERIES_MAX];
-	char failed[64];
+	uint64_t strange;
 };
 
 struct options {
 	uint64_t from, count, end_ns, every_ns;
 	unsigned int jobs;
-	bool explain, quiet, card;
-	const char *json, *device;
-	uint64_t factor;
+	bool explain;
+	const char *json;
+	const struct backend *backend;
 };
 
-void score_run(const struct backend *backend, uint64_t seed, const struct options *options,
+void score_run(uint64_t seed, const struct options *options,
 	       struct result *result);
 
 /* ---- report.c ---- */

@@ -60,11 +60,7 @@ void leak_lose(struct leak *leak, struct buffer *buffer)
 {
 	struct world *world = buffer->owner->world;
 
-	/* Jobs that are to use it do so before */
-	if (buffer->queued) {
-		buffer_export(buffer);
-		buffer_unexport(buffer);
-	}
+	buffer_flush(buffer);
 	settle(leak, buffer);
 	buffer->leak = leak;
 	buffer->lost_ns = world->now ? world->now : 1;

@@ -126,6 +126,9 @@ static uint64_t model_look(struct world *world)
 const struct backend model_backend = {
 	.name = "model",
 	.grain_ns = 50 * MS,
+	.times_max = UINT32_MAX,
+	.scale = 1,
+	.hangs = true,
 	.now = model_now,
 	.wait = model_wait,
 	.client = model_client,

@@ -114,12 +114,18 @@ struct scenario *scenario_new(const struct backend *backend, uint64_t seed, uint
 	struct client *client;
 	struct rng rng;
 
+	if (!world) {
+		free(scenario);
+		return NULL;
+	}
 	rng_seed(&rng, seed, 0);
 	scenario->seed = seed;
 	scenario->world = world;
 	scenario->leaky = scenario_is_leaky(seed);
 	scenario->kind = kinds[turn % kind_count];
 	scenario->leak = (enum leak_kind)((turn / kind_count + turn) % LEAK_KINDS);
+	if (scenario->leak == LEAK_FENCE && !backend->hangs)
+		scenario->leak = LEAK_ERROR;
 	scenario->every_ns = SEC;
 	world->stacks = rng_chance(&rng, 0.7);
 	set_aways(world, &rng);
@@ -137,7 +143,9 @@ struct scenario *scenario_new(const struct backend *backend, uint64_t seed, uint
 		add_leak(world, client, scenario->leak, &rng);
 		/* A second one, of any kind, elsewhere */
 		if (rng_chance(&rng, 0.15)) {
-			add_leak(world, client, (enum leak_kind)rng_below(&rng, LEAK_KINDS), &rng);
+			enum leak_kind other = (enum leak_kind)rng_below(&rng, LEAK_KINDS);
+
+			add_leak(world, client, other == LEAK_FENCE ? scenario->leak : other, &rng);
 			if (world->leaks[0].place == world->leaks[1].place)
 				world->leak_count--;
 		}

@@ -36,14 +36,15 @@ struct world *world_new(const struct backend *backend, uint64_t seed, uint64_t e
 	world->backend = backend;
 	world->seed = seed;
 	world->end_ns = end_ns;
-	world->scale = 1;
-	world->next_id = 1;
-	world->next_client = 1;
-	world->next_pid = 1000;
+	world->scale = backend->scale;
 	rng_seed(&world->rng, seed, 1);
 	world->next_id = rng_from(&world->rng, 1, 100000);
 	world->next_client = rng_from(&world->rng, 1, 500);
 	world->next_pid = (uint32_t)rng_from(&world->rng, 900, 30000);
+	if (backend->begin && backend->begin(world)) {
+		free(world);
+		return NULL;
+	}
 	return world;
 }
 
@@ -55,17 +56,24 @@ static void client_delete(struct client *client)
 
 void world_free(struct world *world)
 {
+	for (struct client *client = world->clients; client; client = client->next)
+		if (!client->gone)
+			client_exit(client);
+	for (size_t i = 0; i < world->count; i++) {
+		while (world->buffers[i]->dmabufs)
+			buffer_unexport(world->buffers[i]);
+		free(world->buffers[i]->card);
+		free(world->buffers[i]);
+	}
 	while (world->clients) {
 		struct client *client = world->clients;
 
-		if (!client->gone)
-			client_exit(client);
 		world->clients = client->next;
 		client_delete(client);
 	}
-	for (size_t i = 0; i < world->count; i++)
-		free(world->buffers[i]);
 	free(world->buffers);
+	if (world->backend->end)
+		world->backend->end(world);
 	free(world);
 }
 
@@ -215,7 +223,9 @@ unsigned int client_times(struct client *client, double per_second)
 	if (times > 2 * per_second + 1)
 		times = 2 * per_second + 1;
 	whole = (unsigned int)times;
-	return whole + rng_chance(&client->rng, times - whole);
+	whole += rng_chance(&client->rng, times - whole);
+	return whole < client->world->backend->times_max ? whole :
+		client->world->backend->times_max;
 }
 
 static void client_step(struct client *client)
@@ -261,6 +271,7 @@ static void world_tidy(struct world *world)
 
 		if (buffer->gone) {
 			buffer->owner->buffers--;
+			free(buffer->card);
 			free(buffer);
 		} else {
 			world->buffers[kept++] = buffer;
@@ -337,7 +348,6 @@ struct buffer *buffer_new(struct client *client, const char *place, uint64_t siz
 	buffer->owner = client;
 	buffer->place = place;
 	buffer->handle = true;
-	buffer->fd = -1;
 	buffer->object.size = (size / world->scale + 4095) & ~4095ull;
 	buffer->object.client_id = client->client_id;
 	buffer->object.pid = client->pid;
@@ -384,7 +394,7 @@ void buffer_use(struct buffer *buffer)
 	buffer->queued = true;
 }
 
-static void flush(struct buffer *buffer)
+void buffer_flush(struct buffer *buffer)
 {
 	if (!buffer->queued)
 		return;
@@ -412,7 +422,7 @@ void buffer_export(struct buffer *buffer)
 	if (!buffer)
 		return;
 	check(buffer, "exported");
-	flush(buffer);
+	buffer_flush(buffer);
 	buffer->owner->world->backend->export(buffer);
 	buffer->dmabufs++;
 }
@@ -438,7 +448,7 @@ void buffer_close(struct buffer *buffer)
 {
 	if (!buffer || !buffer->handle)
 		return;
-	flush(buffer);
+	buffer_flush(buffer);
 	buffer->owner->world->backend->close(buffer, false);
 	buffer->handle = false;
 }
@@ -448,7 +458,7 @@ void buffer_long_job(struct buffer *buffer, uint64_t ns)
 	if (!buffer)
 		return;
 	check(buffer, "used");
-	flush(buffer);
+	buffer_flush(buffer);
 	buffer->owner->world->backend->hang(buffer, ns);
 }
 
@@ -457,7 +467,7 @@ void buffer_free(struct buffer *buffer)
 	if (!buffer)
 		return;
 	check(buffer, "freed");
-	flush(buffer);
+	buffer_flush(buffer);
 	buffer_unmap(buffer);
 	if (buffer->importer)
 		buffer->owner->world->backend->close(buffer, true);
