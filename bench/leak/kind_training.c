@@ -188,6 +188,7 @@ const struct kind kind_training = {
 	.places = {
 		{ block, true }, { pinned, false },
 	},
+	.blocks = true,
 	.start = training_start,
 	.step = training_step,
 	.stop = training_stop,

@@ -87,8 +87,10 @@ struct buffer {
 #define IN_SYSTEM	(1u << 1)
 #define FOR_CPU		(1u << 2)
 
-/* What labels a client gives its buffers */
-enum labels { LABELS_NONE, LABELS_BY_PLACE, LABELS_UNIQUE, LABELS_COUNT };
+/* What labels a client gives its buffers: what they are for, with a number of some, or with
+ * one that no other has
+ */
+enum labels { LABELS_NONE, LABELS_BY_PLACE, LABELS_NUMBERED, LABELS_UNIQUE };
 
 /**
  * struct place - one at which a kind of client lets go of buffers
@@ -108,6 +110,8 @@ struct kind {
 	const char *comms[4];
 	/** @places: where it could leak, up to one without a name */
 	struct place places[6];
+	/** @blocks: its buffers are an allocator's, of which none has a name of its own */
+	bool blocks;
 	/** @start: begins; @client->rng has what is random about it. NULL: no memory */
 	void *(*start)(struct client *client);
 	/** @step: does what there is to do until now. Returns when the next is due. */
@@ -141,8 +145,8 @@ struct client {
 	uint64_t step_ns, last_ns;
 	/** @latency_ns: how long a job of it takes */
 	uint64_t latency_ns;
-	/** @serial: of unique labels */
-	unsigned int serial;
+	/** @serial: of labels with numbers; when it begins anew, where that is numbered */
+	unsigned int serial, numbers;
 	/** @card: what the card's backend keeps */
 	void *card;
 	struct buffer **queue;

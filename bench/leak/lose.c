@@ -158,6 +158,7 @@ void leak_restart(struct world *world)
 		client->stacks = old->stacks;
 		client->ways = old->ways;
 		client->labels = old->labels;
+		client->numbers = old->numbers;
 		for (unsigned int j = 0; j < world->leak_count; j++) {
 			if (world->leaks[j].client != old)
 				continue;

@@ -110,7 +110,9 @@ struct client *client_new(struct world *world, const struct kind *kind, uint64_t
 	client->stacks = world->stacks && rng_chance(&client->rng, 0.85);
 	client->ways = rng_chance(&client->rng, 0.3) ? (unsigned int)rng_from(&client->rng, 2, 4) : 1;
 	client->labels = rng_chance(&client->rng, 0.6) ? LABELS_NONE :
-		rng_chance(&client->rng, 0.75) ? LABELS_BY_PLACE : LABELS_UNIQUE;
+		rng_chance(&client->rng, 0.7) || (kind && kind->blocks) ? LABELS_BY_PLACE :
+		rng_chance(&client->rng, 0.5) ? LABELS_NUMBERED : LABELS_UNIQUE;
+	client->numbers = (unsigned int)rng_log(&client->rng, 2, 64);
 	client->latency_ns = rng_log(&client->rng, MS, 15 * MS);
 	client->step_ns = NEVER;
 	client->last_ns = world->now;
@@ -147,6 +149,7 @@ struct client *client_child(struct client *parent, const char *comm, bool proces
 	client->stacks = parent->stacks;
 	client->ways = parent->ways;
 	client->labels = parent->labels;
+	client->numbers = parent->numbers;
 	client->latency_ns = parent->latency_ns;
 	client->step_ns = NEVER;
 	snprintf(client->comm, sizeof(client->comm), "%s", comm ? comm : parent->comm);
@@ -335,7 +338,8 @@ static void set_label(struct buffer *buffer)
 		snprintf(label, sizeof(buffer->object.label), "%s", buffer->place);
 	else
 		snprintf(label, sizeof(buffer->object.label), "%s %u", buffer->place,
-			 client->serial++);
+			 client->labels == LABELS_UNIQUE ? client->serial++ :
+			 client->serial++ % client->numbers);
 	client->world->backend->label(buffer);
 }
 
