@@ -168,14 +168,20 @@ void report_print(const struct options *options, const struct result *results, s
 {
 	struct pick all = { -1, -1, -1 };
 	struct total t = total(results, count, &all, 0);
+	uint64_t strange = 0;
 	double cpu = 0;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		cpu += results[i].seconds;
+		strange += results[i].strange;
+	}
 	printf("%zu runs of %.0f min each, seeds %llu to %llu: %zu leaky ones with %zu leaks, %zu steady ones; %.0f s of CPU time\n",
 	       t.runs, (double)options->end_ns / MIN, (unsigned long long)options->from,
 	       (unsigned long long)(options->from + options->count - 1), t.runs - t.steady,
 	       t.series, t.steady, cpu);
+	if (options->backend == &card_backend)
+		printf("on a card, %llu times faster than real time; told otherwise than it was done: %llu\n",
+		       (unsigned long long)card_factor, (unsigned long long)strange);
 	head("policy");
 	for (unsigned int policy = 0; policy < POLICIES; policy++) {
 		t = total(results, count, &all, policy);
@@ -186,21 +192,24 @@ void report_print(const struct options *options, const struct result *results, s
 		struct pick pick = { (int)kind, -1, -1 };
 
 		t = total(results, count, &pick, POLICIES - 1);
-		row(kinds[kind]->name, &t);
+		if (t.runs)
+			row(kinds[kind]->name, &t);
 	}
 	head("verdict, by leak");
 	for (int leak = 0; leak < LEAK_KINDS; leak++) {
 		struct pick pick = { -1, leak, -1 };
 
 		t = total(results, count, &pick, POLICIES - 1);
-		row(leak_names[leak], &t);
+		if (t.runs)
+			row(leak_names[leak], &t);
 	}
 	head("verdict, call stacks");
 	for (int stacks = 0; stacks < 2; stacks++) {
 		struct pick pick = { -1, -1, stacks };
 
 		t = total(results, count, &pick, POLICIES - 1);
-		row(stacks ? "recorded" : "not recorded", &t);
+		if (t.runs)
+			row(stacks ? "recorded" : "not recorded", &t);
 	}
 }
 
@@ -245,13 +254,23 @@ static void json_part(FILE *f, const struct result *results, size_t count,
 	fprintf(f, "    }%s\n", last ? "" : ",");
 }
 
+static uint64_t lost(const struct result *result)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < SERIES_MAX; i++)
+		sum += result->series[i].lost;
+	return sum;
+}
+
 static void json_run(FILE *f, const struct result *result)
 {
 	fprintf(f, "    {\"seed\": %llu, \"workload\": \"%s\", \"leak\": ",
 		(unsigned long long)result->seed, kinds[result->kind]->name);
 	fprintf(f, result->leaky ? "\"%s\"" : "null", leak_names[result->leak_kind]);
-	fprintf(f, ", \"stacks\": %s, \"objects\": %u, \"looks\": %u, \"seconds\": %.3f, \"policies\": {",
+	fprintf(f, ", \"stacks\": %s, \"objects\": %u, \"looks\": %u, \"strange\": %llu, \"lost\": %llu, \"seconds\": %.3f, \"policies\": {",
 		result->stacks ? "true" : "false", result->objects, result->looks,
+		(unsigned long long)result->strange, (unsigned long long)lost(result),
 		result->seconds);
 	for (unsigned int policy = 0; policy < POLICIES; policy++) {
 		const struct score *score = &result->score[policy];
