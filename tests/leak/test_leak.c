@@ -12,7 +12,7 @@
 
 #include "leak.h"
 
-#define SEEDS	30
+#define SEEDS	20
 #define END_NS	(40 * MIN)
 
 /* What was known of a buffer when it had been lost */
