@@ -6,9 +6,11 @@
  * tells are stretched before anybody sees them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,6 +59,18 @@ static uint64_t card_now(struct world *world)
 	return stretch(world->card, clock_ns());
 }
 
+/* Whether the driver records call stacks, as far as one may say so */
+static void record_stacks(bool on)
+{
+	int fd = open("/sys/module/pddgpu/parameters/leak_stacks", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, on ? "1" : "0", 1) != 1)
+		fprintf(stderr, "leak-bench: call stacks are recorded as before\n");
+	close(fd);
+}
+
 static int card_begin(struct world *world)
 {
 	struct card *card = need(calloc(1, sizeof(*card)));
@@ -76,6 +90,7 @@ static void card_end(struct world *world)
 {
 	struct card *card = world->card;
 
+	record_stacks(false);
 	pddgpu_close(card->monitor);
 	free(card);
 }
@@ -99,6 +114,8 @@ static int card_client(struct client *client)
 	struct card_client *mine = need(calloc(1, sizeof(*mine)));
 	int ret = pddgpu_open(card_name, &mine->dev);
 
+	if (client->world->clients == client && !client->next)
+		record_stacks(client->world->stacks);
 	ret = ret ? ret : pddgpu_job_create(mine->dev, &mine->job);
 	client->card = mine;
 	return ret;
@@ -121,6 +138,8 @@ static int card_create(struct buffer *buffer, unsigned int where)
 	struct drm_pddgpu_gem_info info = { 0 };
 	uint32_t domains = PDDGPU_GEM_DOMAIN_GTT;
 
+	/* An owner has the name that its process has when it allocates */
+	prctl(PR_SET_NAME, buffer->owner->comm);
 	if (where & IN_VRAM)
 		domains |= PDDGPU_GEM_DOMAIN_VRAM;
 	if (pddgpu_bo_create(mine->dev, buffer->object.size, domains,
