@@ -28,11 +28,11 @@ static void *desktop_start(struct client *client)
 	desktop->hide_ns = rng_log(rng, 3 * MIN, 40 * MIN);
 	desktop->next_hide = now + rng_wait(rng, desktop->hide_ns);
 	for (unsigned int i = (unsigned int)rng_from(rng, 2, 3); i; i--)
-		set_add(&desktop->screen, buffer_new(client, window, rng_bytes(rng, KIB(64), MIB(8)),
-						     IN_VRAM));
+		set_add(&desktop->screen,
+			buffer_new(client, window, rng_bytes(rng, KIB(64), MIB(8)), IN_VRAM));
 	for (unsigned int i = (unsigned int)rng_below(rng, 60); i; i--)
-		set_add(&desktop->icons, buffer_new(client, icon, rng_bytes(rng, KIB(4), KIB(256)),
-						    IN_VRAM));
+		set_add(&desktop->icons,
+			buffer_new(client, icon, rng_bytes(rng, KIB(4), KIB(256)), IN_VRAM));
 	set_use(&desktop->icons);
 	set_add(&desktop->text, buffer_new(client, glyphs, KIB(512), IN_VRAM));
 	return desktop;
@@ -65,9 +65,11 @@ static uint64_t desktop_step(struct client *client, void *state)
 		buffer_use(desktop->screen.items[desktop->frame++ % desktop->screen.count]);
 		set_use(&desktop->text);
 		/* What changes, mostly the same few */
-		for (unsigned int i = 0; i < 3 && desktop->icons.count; i++)
-			buffer_use(desktop->icons.items[rng_below(rng, 1 + rng_below(rng,
-							desktop->icons.count))]);
+		for (unsigned int i = 0; i < 3 && desktop->icons.count; i++) {
+			uint64_t few = 1 + rng_below(rng, desktop->icons.count);
+
+			buffer_use(desktop->icons.items[rng_below(rng, few)]);
+		}
 		set_use(&desktop->popups);
 	}
 	next = now + desktop->draw_ns;

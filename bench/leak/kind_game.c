@@ -32,8 +32,8 @@ static void make_targets(struct client *client, struct game *game)
 	uint64_t size = rng_bytes(&client->rng, MIB(2), MIB(32));
 
 	for (unsigned int i = 0; i < count; i++)
-		set_add(&game->targets, buffer_new(client, target, size >> rng_below(&client->rng, 3),
-						   IN_VRAM));
+		set_add(&game->targets,
+			buffer_new(client, target, size >> rng_below(&client->rng, 3), IN_VRAM));
 }
 
 static void begin_level(struct client *client, struct game *game)
@@ -41,7 +41,8 @@ static void begin_level(struct client *client, struct game *game)
 	struct rng *rng = &client->rng;
 
 	game->to_load = game->per_level * (unsigned int)rng_from(rng, 70, 130) / 100;
-	game->level_end = client->world->now + game->level_ns / 2 + rng_wait(rng, game->level_ns / 2);
+	game->level_end = client->world->now + game->level_ns / 2 +
+		rng_wait(rng, game->level_ns / 2);
 	game->zone = (unsigned int)rng_below(rng, game->zones);
 }
 

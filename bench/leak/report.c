@@ -175,17 +175,27 @@ void report_print(const struct options *options, const struct result *results, s
 		cpu += results[i].seconds;
 		strange += results[i].strange;
 	}
-	printf("%zu runs of %.0f min each, seeds %llu to %llu: %zu leaky ones with %zu leaks, %zu steady ones; %.0f s of CPU time\n",
-	       t.runs, (double)options->end_ns / MIN, (unsigned long long)options->from,
-	       (unsigned long long)(options->from + options->count - 1), t.runs - t.steady,
-	       t.series, t.steady, cpu);
+	printf("%zu runs of %.0f min each, seeds %llu to %llu: ", t.runs,
+	       (double)options->end_ns / MIN, (unsigned long long)options->from,
+	       (unsigned long long)(options->from + options->count - 1));
+	printf("%zu leaky ones with %zu leaks, %zu steady ones; %.0f s of CPU time\n",
+	       t.runs - t.steady, t.series, t.steady, cpu);
 	if (options->backend == &card_backend)
-		printf("on a card, %llu times faster than real time; told otherwise than it was done: %llu\n",
-		       (unsigned long long)card_factor, (unsigned long long)strange);
+		printf("on a card, %llu times faster than real time; %s: %llu\n",
+		       (unsigned long long)card_factor, "told otherwise than it was done",
+		       (unsigned long long)strange);
 	head("policy");
 	for (unsigned int policy = 0; policy < POLICIES; policy++) {
 		t = total(results, count, &all, policy);
 		row(policy_names[policy], &t);
+	}
+	printf("\n%-24s %9s %9s\n", "mean of runs", "precision", "recall");
+	for (unsigned int policy = 0; policy < POLICIES; policy++) {
+		char text[2][16];
+
+		t = total(results, count, &all, policy);
+		printf("%-24s %9s %9s\n", policy_names[policy], share(text[0], t.macro_precision),
+		       share(text[1], t.macro_recall));
 	}
 	head("verdict, by workload");
 	for (unsigned int kind = 0; kind < kind_count; kind++) {
@@ -236,8 +246,9 @@ static void json_total(FILE *f, const struct total *t)
 	json_number(f, "median_share_of_grace", t->share, ", ");
 	fprintf(f, "\"leaks\": %zu, \"leaks_found\": %zu, \"leaks_in_time\": %zu, ",
 		t->series, t->found, t->in_time);
-	fprintf(f, "\"runs\": %zu, \"steady_runs\": %zu, \"steady_alarms\": %zu, \"leaky_runs_with_wrong_alarm\": %zu}",
-		t->runs, t->steady, t->steady_alarms, t->leaky_alarms);
+	fprintf(f, "\"runs\": %zu, \"steady_runs\": %zu, \"steady_alarms\": %zu, ",
+		t->runs, t->steady, t->steady_alarms);
+	fprintf(f, "\"leaky_runs_with_wrong_alarm\": %zu}", t->leaky_alarms);
 }
 
 static void json_part(FILE *f, const struct result *results, size_t count,
@@ -263,21 +274,48 @@ static uint64_t lost(const struct result *result)
 	return sum;
 }
 
+/* The leaks of a run that count, and when each policy found them */
+static void json_series(FILE *f, const struct result *result)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < SERIES_MAX; i++) {
+		const struct series *series = &result->series[i];
+
+		if (!series->counts)
+			continue;
+		fprintf(f, "%s{\"leak\": \"%s\", \"lost\": %llu, \"bytes\": %llu, ",
+			any ? ", " : "", leak_names[series->leak_kind],
+			(unsigned long long)series->lost, (unsigned long long)series->bytes);
+		json_number(f, "first", (double)series->first_ns / SEC, ", ");
+		json_number(f, "period", (double)series->period_ns / SEC, ", \"took\": {");
+		for (unsigned int policy = 0; policy < POLICIES; policy++)
+			json_number(f, policy_names[policy],
+				    series->took_ns[policy] == NEVER ? (double)INFINITY :
+				    (double)series->took_ns[policy] / SEC,
+				    policy < POLICIES - 1 ? ", " : "}}");
+		any = true;
+	}
+}
+
 static void json_run(FILE *f, const struct result *result)
 {
 	fprintf(f, "    {\"seed\": %llu, \"workload\": \"%s\", \"leak\": ",
 		(unsigned long long)result->seed, kinds[result->kind]->name);
 	fprintf(f, result->leaky ? "\"%s\"" : "null", leak_names[result->leak_kind]);
-	fprintf(f, ", \"stacks\": %s, \"objects\": %u, \"looks\": %u, \"strange\": %llu, \"lost\": %llu, \"seconds\": %.3f, \"policies\": {",
+	fprintf(f, ", \"stacks\": %s, \"objects\": %u, \"looks\": %u, \"strange\": %llu, ",
 		result->stacks ? "true" : "false", result->objects, result->looks,
-		(unsigned long long)result->strange, (unsigned long long)lost(result),
-		result->seconds);
+		(unsigned long long)result->strange);
+	fprintf(f, "\"lost\": %llu, \"seconds\": %.3f, \"leaks\": [",
+		(unsigned long long)lost(result), result->seconds);
+	json_series(f, result);
+	fputs("], \"policies\": {", f);
 	for (unsigned int policy = 0; policy < POLICIES; policy++) {
 		const struct score *score = &result->score[policy];
 
-		fprintf(f, "%s\"%s\": {\"bytes_found\": %.0f, \"bytes_missed\": %.0f, \"bytes_wrong\": %.0f, \"first_wrong_alarm\": ",
-			policy ? ", " : "", policy_names[policy], score->hit, score->missed,
-			score->wrong);
+		fprintf(f, "%s\"%s\": {\"bytes_found\": %.0f, \"bytes_missed\": %.0f, ",
+			policy ? ", " : "", policy_names[policy], score->hit, score->missed);
+		fprintf(f, "\"bytes_wrong\": %.0f, \"first_wrong_alarm\": ", score->wrong);
 		if (score->first_alarm_ns)
 			fprintf(f, "%.0f}", (double)score->first_alarm_ns / SEC);
 		else
@@ -293,8 +331,10 @@ int report_json(const struct options *options, const struct result *results, siz
 
 	if (!f)
 		return -errno;
-	fprintf(f, "{\n  \"schema\": \"pddgpu.leak-bench/1\",\n  \"from\": %llu,\n  \"runs\": %zu,\n  \"minutes\": %.0f,\n  \"totals\": {\n",
-		(unsigned long long)options->from, count, (double)options->end_ns / MIN);
+	fprintf(f, "{\n  \"schema\": \"pddgpu.leak-bench/1\",\n  \"from\": %llu,\n",
+		(unsigned long long)options->from);
+	fprintf(f, "  \"runs\": %zu,\n  \"minutes\": %.0f,\n  \"totals\": {\n",
+		count, (double)options->end_ns / MIN);
 	json_part(f, results, count, &pick, "all", true);
 	fputs("  },\n  \"by_workload\": {\n", f);
 	for (unsigned int kind = 0; kind < kind_count; kind++) {

@@ -43,11 +43,12 @@ static void explain_wrong(const struct policies *policies, unsigned int policy,
 	const char *rating, *why = policy_why(policies, policy, buffer, &rating);
 	uint64_t last = object->used_ns > object->birth_ns ? object->used_ns : object->birth_ns;
 
-	printf("  %.0f s: %s: %s: id %llu, %s of %s (client %llu, site %u, label \"%s\"), %llu KiB, %.0f s old, unused %.0f s",
-	       (double)now / SEC, policy_names[policy], what, (unsigned long long)object->id,
-	       buffer->place, object->comm, (unsigned long long)object->client_id, object->site,
-	       object->label, (unsigned long long)object->size >> 10,
-	       (double)(now - object->birth_ns) / SEC, (double)(now - last) / SEC);
+	printf("  %.0f s: %s: %s: id %llu, %s of %s ", (double)now / SEC, policy_names[policy],
+	       what, (unsigned long long)object->id, buffer->place, object->comm);
+	printf("(client %llu, site %u, label \"%s\"), %llu KiB, %.0f s old, unused %.0f s",
+	       (unsigned long long)object->client_id, object->site, object->label,
+	       (unsigned long long)object->size >> 10, (double)(now - object->birth_ns) / SEC,
+	       (double)(now - last) / SEC);
 	if (buffer->lost_ns)
 		printf(", lost %.0f s ago, %s", (double)(now - buffer->lost_ns) / SEC,
 		       leak_names[buffer->leak->kind]);
@@ -135,6 +136,18 @@ static void first_hits(const struct policies *policies, struct world *world, uin
 	}
 }
 
+static void explain_leak(const struct leak *leak, uint64_t took)
+{
+	printf("  leak: %s at %s of %s: %llu lost, %llu objects and %.1f MiB now, ",
+	       leak_names[leak->kind], leak->place, leak->client->comm,
+	       (unsigned long long)leak->lost, (unsigned long long)leak->objects,
+	       (double)leak->bytes / 1048576);
+	printf("first at %.0f s, period %.1f s, grace %.0f s, seen after %.0f s%s\n",
+	       (double)leak->first_ns / SEC, (double)leak_period(leak) / SEC,
+	       (double)leak_grace(leak) / SEC, took == NEVER ? -1.0 : (double)took / SEC,
+	       leak->restart ? ", restarts" : "");
+}
+
 static void end_series(const struct scenario *scenario, uint64_t now, bool explain,
 		       struct result *result)
 {
@@ -157,23 +170,16 @@ static void end_series(const struct scenario *scenario, uint64_t now, bool expla
 			series->took_ns[policy] = !leak->seen_ns[policy] ? NEVER :
 				leak->seen_ns[policy] > first ? leak->seen_ns[policy] - first : 0;
 		if (explain)
-			printf("  leak: %s at %s of %s: %llu lost, %llu objects and %.1f MiB now, first at %.0f s, period %.1f s, grace %.0f s, seen after %.0f s%s\n",
-			       leak_names[leak->kind], leak->place, leak->client->comm,
-			       (unsigned long long)leak->lost, (unsigned long long)leak->objects,
-			       (double)leak->bytes / 1048576, (double)leak->first_ns / SEC,
-			       (double)leak_period(leak) / SEC, (double)leak_grace(leak) / SEC,
-			       series->took_ns[POLICIES - 1] == NEVER ? -1.0 :
-			       (double)series->took_ns[POLICIES - 1] / SEC,
-			       leak->restart ? ", restarts" : "");
+			explain_leak(leak, series->took_ns[POLICIES - 1]);
 	}
 }
 
 static void describe(const struct scenario *scenario)
 {
-	printf("seed %llu: %s %s%s%s; stacks %s, first look %.0f s, pause %.0f to %.0f s\n",
+	printf("seed %llu: %s %s%s; stacks %s, first look %.0f s, pause %.0f to %.0f s\n",
 	       (unsigned long long)scenario->seed, scenario->kind->name,
 	       scenario->leaky ? "leaks: " : "is steady",
-	       scenario->leaky ? leak_names[scenario->leak] : "", "",
+	       scenario->leaky ? leak_names[scenario->leak] : "",
 	       scenario->world->stacks ? "on" : "off", (double)scenario->first_ns / SEC,
 	       (double)scenario->pause.from / SEC, (double)scenario->pause.to / SEC);
 	for (const struct client *c = scenario->world->clients; c; c = c->next)

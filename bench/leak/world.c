@@ -108,7 +108,9 @@ struct client *client_new(struct world *world, const struct kind *kind, uint64_t
 	identify(client);
 	client->session = client->pid - (uint32_t)rng_below(&client->rng, 3);
 	client->stacks = world->stacks && rng_chance(&client->rng, 0.85);
-	client->ways = rng_chance(&client->rng, 0.3) ? (unsigned int)rng_from(&client->rng, 2, 4) : 1;
+	client->ways = 1;
+	if (rng_chance(&client->rng, 0.3))
+		client->ways = (unsigned int)rng_from(&client->rng, 2, 4);
 	client->labels = rng_chance(&client->rng, 0.6) ? LABELS_NONE :
 		rng_chance(&client->rng, 0.7) || (kind && kind->blocks) ? LABELS_BY_PLACE :
 		rng_chance(&client->rng, 0.5) ? LABELS_NUMBERED : LABELS_UNIQUE;
@@ -307,9 +309,11 @@ uint64_t world_look(struct world *world)
 /* The driver's number of a place: the same for all processes of a program */
 static uint32_t site_of(struct client *client, const char *place)
 {
-	unsigned int way = client->ways > 1 ? (unsigned int)rng_below(&client->rng, client->ways) : 0;
 	struct world *world = client->world;
-	unsigned int i;
+	unsigned int way = 0, i;
+
+	if (client->ways > 1)
+		way = (unsigned int)rng_below(&client->rng, client->ways);
 
 	/* Without stacks there is but the ioctl */
 	if (!client->stacks)
