@@ -89,10 +89,14 @@ static void add_leak(struct world *world, struct client *client, enum leak_kind 
 		leak->next_ns += rng_wait(rng, leak->period_ns);
 	leak->mapped = rng_chance(rng, 0.15);
 	leak->objects_max = kind == LEAK_BURST ? rng_log(rng, 8, 400) : rng_log(rng, 20, 2500);
-	leak->bytes_max = rng_log(rng, GIB(1), GIB(16));
+	leak->bytes_max = rng_log(rng, GIB(4), GIB(24));
+	if (kind == LEAK_BURST)
+		return;
+	/* What is no burst lasts: until there are too many it takes some minutes */
+	if (leak->period_ns * leak->objects_max < 5 * MIN)
+		leak->period_ns = 5 * MIN / leak->objects_max;
 	/* The client that is out of memory is started again, unless that were all the time */
-	leak->restart = kind != LEAK_BURST && rng_chance(rng, 0.4) &&
-		leak->period_ns * leak->objects_max > 10 * MIN;
+	leak->restart = rng_chance(rng, 0.4) && leak->period_ns * leak->objects_max > 10 * MIN;
 }
 
 static void set_aways(struct world *world, struct rng *rng)
