@@ -11,7 +11,7 @@ void set_add(struct set *set, struct buffer *buffer)
 		return;
 	if (set->count == set->room) {
 		set->room = set->room ? 2 * set->room : 16;
-		set->items = need(realloc(set->items, set->room * sizeof(*set->items)));
+		set->items = need(realloc(set->items, set->room * sizeof(void *)));
 	}
 	set->items[set->count++] = buffer;
 }
@@ -29,7 +29,7 @@ struct buffer *set_first(struct set *set)
 	struct buffer *buffer = set->items[0];
 
 	set->count--;
-	memmove(set->items, set->items + 1, set->count * sizeof(*set->items));
+	memmove(set->items, set->items + 1, set->count * sizeof(void *));
 	return buffer;
 }
 

@@ -370,7 +370,7 @@ struct buffer *buffer_new(struct client *client, const char *place, uint64_t siz
 	if (world->count == world->room) {
 		world->room = world->room ? 2 * world->room : 1024;
 		world->buffers = need(realloc(world->buffers,
-					      world->room * sizeof(*world->buffers)));
+					      world->room * sizeof(void *)));
 	}
 	world->buffers[world->count++] = buffer;
 	client->buffers++;
@@ -396,7 +396,7 @@ void buffer_use(struct buffer *buffer)
 	if (client->queued == client->queue_room) {
 		client->queue_room = client->queue_room ? 2 * client->queue_room : 64;
 		client->queue = need(realloc(client->queue,
-					     client->queue_room * sizeof(*client->queue)));
+					     client->queue_room * sizeof(void *)));
 	}
 	client->queue[client->queued++] = buffer;
 	buffer->queued = true;

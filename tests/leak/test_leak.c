@@ -12,8 +12,8 @@
 
 #include "leak.h"
 
-#define SEEDS	20
-#define END_NS	(40 * MIN)
+#define SEEDS	15
+#define END_NS	(30 * MIN)
 
 /* What was known of a buffer when it had been lost */
 struct memory {
@@ -129,7 +129,7 @@ static struct summary run(uint64_t seed, bool thorough)
 	struct memories memories = { 0 };
 	struct summary summary = { .leaky = scenario->leaky };
 
-	for (uint64_t at = 10 * SEC; at <= END_NS; at += 10 * SEC) {
+	for (uint64_t at = 15 * SEC; at <= END_NS; at += 15 * SEC) {
 		world_run(world, at);
 		assert_int_equal(world_look(world), at);
 		if (thorough)
