@@ -179,7 +179,10 @@ static struct pddgpu_leak_owner *owner_create(u64 client_id)
 static __always_inline bool owner_is_current(const struct pddgpu_leak_owner *owner)
 {
 	return owner && owner->pid == task_tgid_nr(current) &&
-	       uid_eq(owner->uid, current_euid()) && owner->session == current_session() &&
+	       /* Who may be told of it, always; the session is evidence */
+	       uid_eq(owner->uid, current_euid()) &&
+	       (!static_branch_likely(&pddgpu_leak_evidence_key) ||
+		owner->session == current_session()) &&
 	       /* as said above */
 	       !data_race(memcmp(owner->comm, current->group_leader->comm, TASK_COMM_LEN));
 }
