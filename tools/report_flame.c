@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The flame graph: process, the stack from the outside in, label; a tree in an array, in
+ * which parents come before their children.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "out.h"
+#include "report.h"
+
+static uint32_t new_node(struct report_card *card, uint32_t parent, int kind, const char *name)
+{
+	struct report_node *node;
+
+	if (card->node_count == PAGE_NODES) {
+		card->nodes_more = true;
+		return NOT_THERE;
+	}
+	if (!card->nodes)
+		card->nodes = out_need(calloc(PAGE_NODES, sizeof(*card->nodes)));
+	node = &card->nodes[card->node_count];
+	node->kind = kind;
+	node->parent = parent;
+	node->name = out_need(strdup(name));
+	return (uint32_t)card->node_count++;
+}
+
+static bool is_it(const struct report_node *node, uint32_t parent, int kind, const char *name)
+{
+	return node->parent == parent && (int)node->kind == kind && !strcmp(node->name, name);
+}
+
+static uint32_t child(struct report_card *card, uint32_t parent, int kind, const char *name)
+{
+	uint64_t key = index_hash(index_hash(INDEX_SEED, &parent, sizeof(parent)), &kind,
+				  sizeof(kind));
+	uint32_t at;
+
+	key = index_hash(key, name, strlen(name));
+	while ((at = index_find(&card->node_of, key)) != NOT_THERE) {
+		if (is_it(&card->nodes[at], parent, kind, name))
+			return at;
+		key++;
+	}
+	at = new_node(card, parent, kind, name);
+	if (at != NOT_THERE)
+		index_add(&card->node_of, key, at);
+	return at;
+}
+
+/* Where there is no room for more boxes it counts for those that there are */
+static uint32_t count(struct report_card *card, const struct report_group *group, uint32_t parent,
+		      int kind, const char *name)
+{
+	uint32_t at = parent == NOT_THERE ? NOT_THERE : child(card, parent, kind, name);
+	struct report_node *node;
+
+	if (at == NOT_THERE)
+		return at;
+	node = &card->nodes[at];
+	node->bytes += group->bytes;
+	node->leaked += group->leaked_bytes;
+	node->objects += group->objects;
+	return at;
+}
+
+void report_flame(struct report_card *card, const struct report_group *group)
+{
+	const struct report_site *site;
+	uint32_t at;
+	unsigned int i;
+
+	if (!card->nodes)
+		new_node(card, NOT_THERE, NODE_ROOT, "");
+	card->nodes[0].bytes += group->bytes;
+	card->nodes[0].leaked += group->leaked_bytes;
+	card->nodes[0].objects += group->objects;
+	at = count(card, group, 0, NODE_PROCESS, group->comm);
+	if (group->site != NOT_THERE) {
+		site = &card->sites[group->site];
+		for (i = site->count; i-- > 0;)
+			at = count(card, group, at,
+				   site->frames[i].user ? NODE_USER : NODE_KERNEL,
+				   site->frames[i].text);
+	} else {
+		at = count(card, group, at, NODE_UNKNOWN, "");
+	}
+	if (*group->label)
+		count(card, group, at, NODE_LABEL, group->label);
+}
