@@ -43,7 +43,8 @@ function paintCells(canvas, view, focus, cursor) {
   const rows = Math.ceil(keys.length / view.columns);
   const dpr = Math.min(3, window.devicePixelRatio || 1);
   const cell = view.width / view.columns;
-  const height = Math.max(3, Math.min(12, Math.round(cell * 1.3)));
+  // Not higher than is easy to look at
+  const height = Math.max(3, Math.min(10, Math.round(cell * 1.2), Math.floor(260 / rows)));
   canvas.width = Math.round(view.width * dpr);
   canvas.height = Math.round(rows * height * dpr);
   canvas.style.height = rows * height + "px";

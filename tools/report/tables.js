@@ -61,12 +61,22 @@ function frameItem([kind, text]) {
   return el("li", { class: "code " + kind + "-frame" }, theirs(text));
 }
 
+// The innermost of the program's own, past the libraries that only hand on
+function mainFrame(frames) {
+  const users = frames.filter((frame) => frame[0] === "user");
+  return users.find((frame) => !/(^|\/)lib(pddgpu|drm|c)[.-]|\+.*\(lib(pddgpu|drm)|^pddgpu_|^(__)?ioctl|^drmIoctl/
+    .test(frame[1])) || users[0] || frames[0];
+}
+
+function shortPlace(text) {
+  return text.replace(/^.*\/(?=[^/])/, "");
+}
+
 function placeCell(card, group) {
   const frames = group.site === null ? null : card.sites[group.site];
   if (!frames || !frames.length)
     return "not known";
-  const first = frames.find((frame) => frame[0] === "user") || frames[0];
-  const text = el("span", { class: "code" }, theirs(first[1]));
+  const text = el("span", { class: "code" }, theirs(shortPlace(mainFrame(frames)[1])));
   if (frames.length === 1)
     return text;
   return el("details", null, el("summary", null, text), el("ol", null, frames.map(frameItem)));
@@ -78,8 +88,8 @@ function whoCell(one) {
 
 function groupsPanel(card) {
   const columns = [
-    { name: "Rating", cell: (g) => badge(g.rating, g.leak), key: (g) => g.rating },
-    { name: "Owner, label", cell: whoCell, key: (g) => g.comm, class: "wide" },
+    { name: "Rating", cell: (g) => badge(g.rating, g.leak), key: (g) => g.rating, class: "badge-cell" },
+    { name: "Owner, label", cell: whoCell, key: (g) => g.comm, class: "owner" },
     { name: "Place", cell: (g) => placeCell(card, g), class: "place" },
     { name: "Leaked", cell: (g) => g.leaked_bytes ? size(g.leaked_bytes) : null, key: (g) => g.leaked_bytes, class: "n" },
     { name: "All", cell: (g) => size(g.bytes), key: (g) => g.bytes, class: "n" },
@@ -109,7 +119,7 @@ function groupsPanel(card) {
 function ownersPanel(card) {
   const sum = (o) => o.vram + o.gtt + o.cpu;
   const columns = [
-    { name: "Owner", cell: (o) => [swatch(ownerClass(card.owners.indexOf(o))), " ", ownerText(o)], key: (o) => o.comm },
+    { name: "Owner", cell: (o) => [swatch(ownerClass(card.owners.indexOf(o))), " ", ownerText(o)], key: (o) => o.comm, class: "owner" },
     { name: "", cell: (o) => o.alive === false ? "exited" : null },
     { name: "VRAM", cell: (o) => size(o.vram), key: (o) => o.vram, class: "n" },
     { name: "GTT", cell: (o) => size(o.gtt), key: (o) => o.gtt, class: "n" },
@@ -170,9 +180,9 @@ function logPanel(card) {
   const { node, body } = panel("What has happened meanwhile");
   node.classList.add("long");
   const columns = [
-    { name: "After", cell: (line) => time(line.ms), class: "n" },
-    { name: "What", cell: (line) => logBadge(line) },
-    { name: "", cell: (line) => el("bdi", null, logText(line)), class: "wide" },
+    { name: "After", cell: (line) => line.ms ? time(line.ms) : "0 s", class: "n" },
+    { name: "What", cell: (line) => logBadge(line), class: "badge-cell" },
+    { name: "", cell: (line) => el("bdi", null, logText(line)), class: "all" },
   ];
   if (card.log.length)
     body.append(sortedTable(columns, card.log, card.log_all, "lines").node);
