@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is learnt from a look: for how long buffers are unused before they are used again,
+ * or freed. A leak is what is unused for much longer than that; so no number of seconds is
+ * right for all programs, and none need be given.
+ *
+ * Time runs on a clock of each owner, which stands while he does nothing at all: the
+ * buffers of a program that is stopped, or whose user is away, do not grow old by that. It
+ * does not stand for a kind of which there are far more than usual, as after a burst.
+ */
+#include "verdict_internal.h"
+
+/* An owner that did nothing for that long is taken to rest */
+#define REST_NS (8 * SECOND)
+/* Looks that the usual number is an average of; and the fewest that make it known */
+#define USUAL_LOOKS 64
+#define USUAL_KNOWN 16
+
+static void note(struct habit *habit, const struct verdict *verdict, uint64_t gap, bool freed)
+{
+	if (gap > habit->longest_ns)
+		habit->longest_ns = gap;
+	if (freed) {
+		habit->freed++;
+		if (habit->last_freed != verdict->looks)
+			habit->freed_looks++;
+		habit->last_freed = verdict->looks;
+	} else {
+		if (habit->last_reused != verdict->looks)
+			habit->reused_looks++;
+		habit->last_reused = verdict->looks;
+	}
+}
+
+static void note_all(const struct seen *seen, const struct verdict *verdict, uint64_t gap,
+		     bool freed)
+{
+	struct kind *kind = seen->kind;
+
+	note(&kind->habit, verdict, gap, freed);
+	note(&kind->group->habit, verdict, gap, freed);
+	if (seen->orphan_ns) {
+		uint64_t since = verdict->now_ns - seen->orphan_ns;
+
+		note(&kind->group->orphans, verdict, gap < since ? gap : since, freed);
+	}
+}
+
+static void tick(struct verdict *verdict)
+{
+	uint64_t step = verdict->now_ns - verdict->last_ns;
+	struct owner *owner;
+
+	for (owner = verdict->owners; owner; owner = owner->next) {
+		owner->rest_ns = owner->active ? 0 : owner->rest_ns + step;
+		owner->resting = owner->rest_ns > REST_NS;
+	}
+}
+
+static bool far_more_than_usual(const struct kind *kind)
+{
+	return kind->looks >= USUAL_KNOWN && kind->objects > 2 * kind->usual + 4;
+}
+
+/* What has gone by for a buffer since the last look */
+static uint64_t step_of(const struct verdict *verdict, const struct seen *seen)
+{
+	const struct kind *kind = seen->kind;
+
+	if (kind->group->owner->resting && !far_more_than_usual(kind))
+		return 0;
+	return verdict->now_ns - verdict->last_ns;
+}
+
+static void learn_usual(struct verdict *verdict)
+{
+	struct owner *owner;
+	struct group *group;
+	struct kind *kind;
+
+	for (owner = verdict->owners; owner; owner = owner->next) {
+		for (group = owner->groups; group && owner->active; group = group->next) {
+			for (kind = group->kinds; kind; kind = kind->next) {
+				if (kind->looks < USUAL_LOOKS)
+					kind->looks++;
+				kind->usual += (kind->objects - kind->usual) / kind->looks;
+			}
+		}
+	}
+}
+
+static bool waits(const struct seen *seen)
+{
+	return (seen->is & PDDGPU_OBJECT_BUSY) || seen->state == PDDGPU_OBJECT_ZOMBIE;
+}
+
+/* The longest wait is of one that is over: one that goes on may never end */
+static void learn_waits(const struct verdict *verdict, struct seen *seen)
+{
+	struct owner *owner = seen->kind->group->owner;
+
+	if (seen->wait_ns && (!waits(seen) || seen->active_ns > seen->was_ns)) {
+		if (verdict->now_ns - seen->wait_ns > owner->busy_ns)
+			owner->busy_ns = verdict->now_ns - seen->wait_ns;
+		seen->wait_ns = 0;
+	}
+	if (!seen->wait_ns && waits(seen)) {
+		bool submitted = seen->active_ns > seen->birth_ns &&
+				 seen->active_ns > verdict->last_ns;
+
+		seen->wait_ns = submitted || seen->fresh ? seen->active_ns : verdict->now_ns;
+	}
+}
+
+static void learn_one(const struct verdict *verdict, struct seen *seen)
+{
+	uint64_t unused = verdict->now_ns - seen->active_ns;
+	uint64_t step = step_of(verdict, seen);
+
+	if (seen->fresh) {
+		seen->idle_ns = unused;
+	} else if (seen->active_ns > seen->was_ns) {
+		uint64_t more = seen->active_ns > verdict->last_ns ?
+			seen->active_ns - verdict->last_ns : 0;
+
+		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
+		seen->idle_ns = unused;
+	} else {
+		seen->idle_ns += step;
+	}
+	if (seen->state != PDDGPU_OBJECT_ORPHAN)
+		seen->orphan_ns = 0;
+	else if (!seen->orphan_ns)
+		seen->orphan_ns = verdict->now_ns;
+	learn_waits(verdict, seen);
+	if (seen->wait_ns)
+		seen->idle_ns = 0;
+}
+
+void verdict_learn(struct verdict *verdict)
+{
+	bool first = verdict->looks == 1;
+	size_t i;
+
+	for (i = 0; i < verdict->dead.count; i++)
+		verdict->dead.at[i].kind->group->owner->active = true;
+	for (i = 0; i < verdict->now.count; i++) {
+		const struct seen *seen = &verdict->now.at[i];
+
+		if (!first && (seen->fresh || seen->active_ns > seen->was_ns))
+			seen->kind->group->owner->active = true;
+	}
+	tick(verdict);
+	learn_usual(verdict);
+	for (i = 0; i < verdict->dead.count; i++) {
+		const struct seen *dead = &verdict->dead.at[i];
+		struct owner *owner = dead->kind->group->owner;
+
+		/* Who has nothing left has ended, and that says nothing of its habits */
+		if (!owner->objects)
+			continue;
+		if (dead->wait_ns && verdict->now_ns - dead->wait_ns > owner->busy_ns)
+			owner->busy_ns = verdict->now_ns - dead->wait_ns;
+		note_all(dead, verdict, dead->idle_ns, true);
+	}
+	for (i = 0; i < verdict->now.count; i++)
+		learn_one(verdict, &verdict->now.at[i]);
+}
