@@ -208,7 +208,7 @@ static int take(const struct args_command *command, const struct args_option *op
 struct parser {
 	const struct args_option *options[64];
 	struct option longs[65];
-	char shorts[132];
+	char shorts[133];
 	int count;
 };
 
@@ -255,9 +255,10 @@ static int operands(const struct args_command *command, int count, char **argv)
 
 int args_parse(const struct args_command *command, int argc, char **argv)
 {
-	struct parser p = { .shorts = ":" };
+	struct parser p = { 0 };
 	int found, rc;
 
+	strcpy(p.shorts, command->program ? "+:" : ":");
 	parser_add(&p, command->options);
 	parser_add(&p, common);
 	optind = 0;

@@ -55,6 +55,8 @@ struct args_command {
 	int operands_min;
 	/** @operands_max: how many there may be; -1 any number */
 	int operands_max;
+	/** @program: the first operand is a program: what follows it is no option of ours */
+	bool program;
 	/** @options: its own, to an element without a name */
 	const struct args_option *options;
 };

@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: MIT
 /*
- * pddgpu leaks: buffers that are older than they should be, who made them and where.
+ * pddgpu leaks: buffers that are older than they should be, who made them and where; and
+ * by other files, which of them are leaks, and what a program leaves behind.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "commands.h"
 #include "json.h"
 #include "leaks.h"
+#include "leaks_modes.h"
+#include "looks.h"
 #include "out.h"
 #include "query.h"
+#include "verdict_print.h"
+
+/* For how long to wait for what a program has started, ms */
+#define GRACE_MS	10000
 
 static const char *device, *fail_on;
-static bool as_json, scan, clear_all, help_query;
+static bool as_json, scan, clear_all, help_query, interval_given;
 static unsigned int unit, by, sort;
 static uint64_t max_groups, pid;
+static struct leaks_wish wish = { .interval_ms = 1000 };
 static struct leaks_filter filter;
 static struct query query;
 
@@ -35,9 +44,21 @@ static const struct args_option options[] = {
 	{ "state", 0, ARGS_WORD, &filter.state, "any|live|orphan|zombie", "only such" },
 	{ "pid", 'p', ARGS_NUMBER, &pid, "PID", "only those of this process", 1, INT32_MAX },
 	{ "confirmed", 0, ARGS_FLAG, &filter.confirmed, NULL, "only confirmed ones" },
-	{ "fail-on", 0, ARGS_TEXT, &fail_on, "suspicious|confirmed[:SIZE]",
+	{ "fail-on", 0, ARGS_TEXT, &fail_on, "suspicious|confirmed[:SIZE]|SIZE",
 	  "exit status 1 if there are such, or SIZE or more of them;\n"
-	  "confirmed ones are suspicious too" },
+	  "confirmed ones are suspicious too. SIZE alone: with --for\n"
+	  "and --watch, of leaks; else of what PROGRAM leaves" },
+	{ "for", 0, ARGS_TIME, &wish.for_ms, "TIME", "look for so long, then say which are leaks and why;\n"
+	  "with PROGRAM: how long to wait for what it has started",
+	  .given = &wish.for_given },
+	{ "watch", 'w', ARGS_FLAG, &wish.watch, NULL, "go on looking, and say when that changes" },
+	{ "interval", 'i', ARGS_TIME, &wish.interval_ms, "TIME", "from look to look; 1 s",
+	  .min = 100, .max = 3600000, .given = &interval_given },
+	{ "since", 0, ARGS_TEXT, &wish.since, "TIME|now|boot",
+	  "with these: only buffers not older than TIME, or than\n"
+	  "now; boot: all" },
+	{ "output", 'o', ARGS_TEXT, &wish.output, "FILE",
+	  "with PROGRAM: what it has left, also there; - is stdout" },
 	{ "scan", 0, ARGS_FLAG, &scan, NULL, "have the driver look for leaks first" },
 	{ "clear", 0, ARGS_FLAG, &clear_all, NULL,
 	  "take what exists now for no leak, and list nothing" },
@@ -50,7 +71,12 @@ static const struct args_option options[] = {
 
 static const struct args_command command = {
 	.name = "leaks",
-	.summary = "Buffers older than leak_suspicious_age, by who made them and where",
+	.summary = "Buffers older than leak_suspicious_age, by who made them and where; with --for\n"
+		   "or --watch, which of all buffers are leaks, and why; with PROGRAM, what that\n"
+		   "leaves behind",
+	.operands = "[-- PROGRAM [ARG]...]",
+	.operands_max = -1,
+	.program = true,
 	.options = options,
 };
 
@@ -80,6 +106,8 @@ static const struct query_field leak_fields[] = {
  */
 struct limit {
 	bool confirmed;
+	/* Not of old buffers, but of leaks */
+	bool leaks;
 	uint64_t bytes;
 };
 
@@ -92,9 +120,11 @@ static int parse_limit(struct limit *limit)
 	rest = strchr(fail_on, ':');
 	if (!strncmp(fail_on, "confirmed", 9) && (!fail_on[9] || rest == fail_on + 9))
 		limit->confirmed = true;
+	else if (args_size(fail_on, &limit->bytes))
+		limit->leaks = true;
 	else if (strncmp(fail_on, "suspicious", 10) || (fail_on[10] && rest != fail_on + 10))
-		return args_wrong(&command, "--fail-on: '%s' is neither suspicious nor confirmed",
-				  fail_on);
+		return args_wrong(&command, "--fail-on: '%s' is neither suspicious nor confirmed, "
+				  "nor a size", fail_on);
 	if (rest && !args_size(rest + 1, &limit->bytes))
 		return args_wrong(&command, "--fail-on: '%s' is no size", rest + 1);
 	return -1;
@@ -119,7 +149,11 @@ struct found {
 	struct drm_pddgpu_memory_stats stats;
 	struct leaks leaks;
 	int leaks_error;
+	/* What is thought of the buffers by a first look; verdict is NULL: not known */
+	struct looked first;
 };
+
+static struct sites *sites;
 
 static json_t *device_json(const struct found *found)
 {
@@ -128,6 +162,8 @@ static json_t *device_json(const struct found *found)
 	size_t i;
 
 	json_put(object, "error", json_null());
+	json_put(object, "verdict", found->first.verdict ?
+		 verdict_json(&found->first, sites, max_groups) : json_null());
 	json_put(object, "suspicious", json_count(stats->leak_suspicious));
 	json_put(object, "suspicious_bytes", json_count(stats->leak_suspicious_bytes));
 	json_put(object, "confirmed", json_count(stats->leak_confirmed));
@@ -145,6 +181,24 @@ static json_t *device_json(const struct found *found)
 	return object;
 }
 
+/* The list says what is old; who wants to know what is a leak is told how */
+static void print_first(const struct found *found)
+{
+	const struct drm_pddgpu_memory_stats *stats = &found->stats;
+	struct looks_sum sum = looks_sum(&found->first);
+	char size[OUT_SIZE_MAX];
+
+	if (!found->first.verdict || !(sum.objects || stats->leak_suspicious ||
+				       stats->leak_confirmed))
+		return;
+	if (sum.objects)
+		printf("\n  at a first look %s in %" PRIu64 " buffer%s leaked; ",
+		       out_size(size, sum.bytes), sum.objects, sum.objects == 1 ? "" : "s");
+	else
+		fputs("\n  ", stdout);
+	printf("pddgpu leaks --for=1m says which are leaks, and why\n");
+}
+
 static void print_device(const struct found *found, bool more)
 {
 	const struct drm_pddgpu_memory_stats *stats = &found->stats;
@@ -160,8 +214,10 @@ static void print_device(const struct found *found, bool more)
 	       stats->leak_confirmed ? out_on(OUT_BAD) : "",
 	       (uint64_t)stats->leak_confirmed, stats->leak_confirmed ? out_off() : "",
 	       out_size(confirmed, stats->leak_confirmed_bytes));
-	if (found->leaks_error)
+	if (found->leaks_error) {
+		print_first(found);
 		return;
+	}
 	if (filtered())
 		printf("  %" PRIu64 " as asked for (%s)\n", leaks->all.objects,
 		       out_size(size, leaks->all.bytes));
@@ -171,6 +227,7 @@ static void print_device(const struct found *found, bool more)
 	}
 	if (i < leaks->count)
 		printf("\n  and %zu more groups\n", leaks->count - i);
+	print_first(found);
 }
 
 static void print_rows(const struct found *found)
@@ -228,6 +285,15 @@ static int list_missing(const struct found *found)
 	return RC_OK;
 }
 
+/* An older driver cannot tell, and nothing is said of it: the list is what was asked for */
+static void look_first(struct found *found)
+{
+	struct looks looks = { .pid = (uint32_t)pid, .min_size = filter.min_size };
+
+	found->first.card = *found->card;
+	looks_once(&found->first, &looks);
+}
+
 /* 0 or an error: of a card that does not answer */
 static int look(struct found *found)
 {
@@ -244,6 +310,8 @@ static int look(struct found *found)
 	found->leaks_error = leaks_read(found->card, &filter, by, sort, &found->leaks);
 	if (found->leaks_error == -ENODEV)
 		return -ENODEV;
+	if (!query.names)
+		look_first(found);
 	return pddgpu_query_stats(dev, &found->stats);
 }
 
@@ -270,6 +338,7 @@ static int one(const struct card *card, bool more, const struct limit *limit, js
 		rc = judge(&found, limit);
 		rc = out_worse(rc, list_missing(&found));
 	}
+	verdict_free(found.first.verdict);
 	leaks_free(&found.leaks);
 	return rc;
 }
@@ -291,8 +360,41 @@ static int clear_cards(struct cards *cards)
 	return rc;
 }
 
-static int check(struct limit *limit)
+/* What is for one of the three things that this does, and not for another */
+static int check_modes(const struct limit *limit, const char *operand)
 {
+	bool looking = wish.for_given || wish.watch;
+	bool listing = scan || clear_all || query.names || filter.min_age_ms || filter.state ||
+		       filter.confirmed || by || sort || (fail_on && !limit->leaks);
+
+	if (operand && !limit->leaks)
+		return args_wrong(&command, "'%s' is too much: a program needs --fail-on=SIZE",
+				  operand);
+	if (operand && (wish.watch || wish.since || interval_given || pid || filter.min_size))
+		return args_wrong(&command, "--watch, --since, --interval, --pid and --min-size are "
+				  "not for a program");
+	if (operand && as_json && !wish.output)
+		return args_wrong(&command, "--json with a program needs --output");
+	if (!operand && wish.output)
+		return args_wrong(&command, "--output is for a program");
+	if (!operand && !looking && limit->leaks)
+		return args_wrong(&command,
+				  "--fail-on=SIZE needs a program, or --for or --watch");
+	if (!operand && !looking && (wish.since || interval_given))
+		return args_wrong(&command, "--since and --interval are for --for and --watch");
+	if ((operand || looking) && listing)
+		return args_wrong(&command, "it is the list by age that has --%s",
+				  scan ? "scan" : clear_all ? "clear" : query.names ? "query" :
+				  filter.min_age_ms ? "min-age" : filter.state ? "state" :
+				  filter.confirmed ? "confirmed" : by ? "by" : sort ? "sort" :
+				  "fail-on=suspicious or confirmed");
+	return -1;
+}
+
+static int check(struct limit *limit, const char *operand)
+{
+	int rc;
+
 	filter.pid = (int32_t)pid;
 	if (clear_all && (as_json || scan || fail_on || query.names || filtered()))
 		return args_wrong(&command, "--clear goes with --device alone");
@@ -301,12 +403,28 @@ static int check(struct limit *limit)
 	if (query.format && !query.names)
 		return args_wrong(&command, "--format is for --query");
 	if (query.names) {
-		int rc = query_check(&command, leak_fields, &query);
-
+		rc = query_check(&command, leak_fields, &query);
 		if (rc >= 0)
 			return rc;
 	}
-	return parse_limit(limit);
+	rc = parse_limit(limit);
+	return rc >= 0 ? rc : check_modes(limit, operand);
+}
+
+static int other_modes(const struct limit *limit, char **operands)
+{
+	wish.device = device;
+	wish.as_json = as_json;
+	wish.limited = limit->leaks;
+	wish.limit = limit->bytes;
+	wish.max = max_groups;
+	wish.pid = (int32_t)pid;
+	wish.min_size = filter.min_size;
+	if (!*operands)
+		return leaks_look(&command, &wish);
+	if (!wish.for_given)
+		wish.for_ms = GRACE_MS;
+	return leaks_run(&wish, operands);
 }
 
 int cmd_leaks(int argc, char **argv)
@@ -324,18 +442,22 @@ int cmd_leaks(int argc, char **argv)
 		query_help(leak_fields, "query");
 		return RC_OK;
 	}
-	rc = check(&limit);
+	rc = check(&limit, argv[optind]);
 	if (rc >= 0)
 		return rc;
 	args_unit(unit);
+	if (argv[optind] || wish.for_given || wish.watch)
+		return other_modes(&limit, argv + optind);
 	rc = cards_open(device, &cards);
 	if (clear_all) {
 		rc = out_worse(rc, clear_cards(&cards));
 		cards_close(&cards);
 		return rc;
 	}
-	if (as_json)
+	if (as_json) {
 		devices = out_need(json_array());
+		sites = sites_new();
+	}
 	if (query.names)
 		query_header(&query);
 	for (i = 0; i < cards.count; i++)
@@ -345,6 +467,7 @@ int cmd_leaks(int argc, char **argv)
 		json_put(document, "devices", devices);
 		json_print(document, false);
 	}
+	sites_free(sites);
 	cards_close(&cards);
 	return rc;
 }

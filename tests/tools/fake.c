@@ -14,13 +14,8 @@
 #include <pddgpu.h>
 
 #include "facts.h"
+#include "fake.h"
 #include "fields.h"
-
-struct pddgpu_device {
-	struct pddgpu_device_id id;
-	json_t *json;
-	long calls;	/* until it vanishes; -1 never */
-};
 
 /* All readers are the same: a list, and where in it */
 struct reader {
@@ -67,14 +62,14 @@ static void __attribute__((destructor)) forget(void)
 	json_decref(world);
 }
 
-static const char *text(const json_t *object, const char *name)
+const char *fake_text(const json_t *object, const char *name)
 {
 	const char *value = json_string_value(json_object_get(object, name));
 
 	return value ? value : "";
 }
 
-static uint64_t number(const json_t *object, const char *name)
+uint64_t fake_number(const json_t *object, const char *name)
 {
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
@@ -86,7 +81,7 @@ static uint64_t element(const json_t *object, const char *name, size_t place)
 	return (uint64_t)json_integer_value(json_array_get(array, place));
 }
 
-static int error_of(const char *name)
+int fake_error(const char *name)
 {
 	static const struct { const char *name; int error; } known[] = {
 		{ "EACCES", EACCES }, { "ENOENT", ENOENT }, { "ENODEV", ENODEV }, { "EIO", EIO },
@@ -113,10 +108,10 @@ const char *pddgpu_version(void)
 static void identify(const json_t *json, struct pddgpu_device_id *id)
 {
 	memset(id, 0, sizeof(*id));
-	snprintf(id->pci, sizeof(id->pci), "%s", text(json, "pci"));
-	snprintf(id->render, sizeof(id->render), "%s", text(json, "render"));
-	snprintf(id->primary, sizeof(id->primary), "%s", text(json, "primary"));
-	id->card = (int32_t)number(json, "card");
+	snprintf(id->pci, sizeof(id->pci), "%s", fake_text(json, "pci"));
+	snprintf(id->render, sizeof(id->render), "%s", fake_text(json, "render"));
+	snprintf(id->primary, sizeof(id->primary), "%s", fake_text(json, "primary"));
+	id->card = (int32_t)fake_number(json, "card");
 }
 
 int pddgpu_list(struct pddgpu_device_id *out, unsigned int max)
@@ -135,7 +130,7 @@ int pddgpu_open(const char *name, struct pddgpu_device **out)
 	size_t i;
 
 	json_array_foreach(devices(), i, json) {
-		int error = error_of(text(json, "open_error"));
+		int error = fake_error(fake_text(json, "open_error"));
 
 		identify(json, &id);
 		if (name && strcmp(name, id.pci) && strcmp(name, id.render))
@@ -148,7 +143,7 @@ int pddgpu_open(const char *name, struct pddgpu_device **out)
 		(*out)->id = id;
 		(*out)->json = json;
 		(*out)->calls = json_object_get(json, "vanish_after") ?
-				(long)number(json, "vanish_after") : -1;
+				(long)fake_number(json, "vanish_after") : -1;
 		return 0;
 	}
 	return -ENOENT;
@@ -171,25 +166,25 @@ const struct pddgpu_device_id *pddgpu_id(const struct pddgpu_device *dev)
 	return &dev->id;
 }
 
-static int gone(struct pddgpu_device *dev)
+int fake_gone(struct pddgpu_device *dev)
 {
 	if (!dev->calls)
 		return -ENODEV;
 	if (dev->calls > 0)
 		dev->calls--;
-	return error_of(text(dev->json, "query_error"));
+	return fake_error(fake_text(dev->json, "query_error"));
 }
 
 static void info(const json_t *json, struct drm_pddgpu_device_info *out)
 {
 	const json_t *from = json_object_get(json, "info");
 
-	snprintf(out->name, sizeof(out->name), "%s", text(from, "name"));
-	out->chip_rev = (uint32_t)number(from, "revision");
-	out->state = (uint32_t)number(from, "state");
-	out->vram_size = number(from, "vram_size");
-	out->vram_visible_size = number(from, "vram_visible_size");
-	out->gtt_size = number(from, "gtt_size");
+	snprintf(out->name, sizeof(out->name), "%s", fake_text(from, "name"));
+	out->chip_rev = (uint32_t)fake_number(from, "revision");
+	out->state = (uint32_t)fake_number(from, "state");
+	out->vram_size = fake_number(from, "vram_size");
+	out->vram_visible_size = fake_number(from, "vram_visible_size");
+	out->gtt_size = fake_number(from, "gtt_size");
 }
 
 static void usage(const json_t *json, struct drm_pddgpu_domain_usage *out)
@@ -201,10 +196,10 @@ static void usage(const json_t *json, struct drm_pddgpu_domain_usage *out)
 		const json_t *one = json_array_get(from, i);
 
 		out[i].domain = 4 >> i;
-		out[i].total = number(one, "total");
-		out[i].used = number(one, "used");
-		out[i].visible_total = number(one, "visible_total");
-		out[i].visible_used = number(one, "visible_used");
+		out[i].total = fake_number(one, "total");
+		out[i].used = fake_number(one, "used");
+		out[i].visible_total = fake_number(one, "visible_total");
+		out[i].visible_used = fake_number(one, "visible_used");
 	}
 }
 
@@ -217,14 +212,14 @@ static void ownership(const json_t *json, struct drm_pddgpu_ownership *out)
 		const json_t *one = json_array_get(from, i);
 
 		out[i].domain = 4 >> i;
-		out[i].live = number(one, "live");
-		out[i].orphan = number(one, "orphan");
-		out[i].zombie = number(one, "zombie");
-		out[i].kernel = number(one, "kernel");
+		out[i].live = fake_number(one, "live");
+		out[i].orphan = fake_number(one, "orphan");
+		out[i].zombie = fake_number(one, "zombie");
+		out[i].kernel = fake_number(one, "kernel");
 		out[i].used = out[i].live + out[i].orphan + out[i].zombie + out[i].kernel;
-		out[i].live_objects = number(one, "live_objects");
-		out[i].orphan_objects = number(one, "orphan_objects");
-		out[i].zombie_objects = number(one, "zombie_objects");
+		out[i].live_objects = fake_number(one, "live_objects");
+		out[i].orphan_objects = fake_number(one, "orphan_objects");
+		out[i].zombie_objects = fake_number(one, "zombie_objects");
 	}
 }
 
@@ -259,7 +254,7 @@ static void stats(const json_t *json, struct drm_pddgpu_memory_stats *out)
 
 int pddgpu_query(struct pddgpu_device *dev, uint32_t type, void *out, size_t size)
 {
-	int error = gone(dev);
+	int error = fake_gone(dev);
 
 	memset(out, 0, size);
 	if (error)
@@ -288,10 +283,10 @@ int pddgpu_query(struct pddgpu_device *dev, uint32_t type, void *out, size_t siz
 static int reader_open(struct pddgpu_device *dev, const char *name, struct reader **out)
 {
 	json_t *list = json_object_get(dev->json, name);
-	int error = gone(dev);
+	int error = fake_gone(dev);
 
 	if (!error)
-		error = list ? error_of(json_is_string(list) ? json_string_value(list) : "") :
+		error = list ? fake_error(json_is_string(list) ? json_string_value(list) : "") :
 			-EACCES;
 	if (error)
 		return error;
@@ -308,10 +303,10 @@ static int made_block(struct reader *r, struct pddgpu_block *out)
 {
 	size_t at = r->at++;
 
-	if (at >= number(r->list, "made"))
+	if (at >= fake_number(r->list, "made"))
 		return 0;
 	memset(out, 0, sizeof(*out));
-	out->size = number(r->list, "size");
+	out->size = fake_number(r->list, "size");
 	out->offset = at * out->size;
 	out->state = at % 3 ? PDDGPU_STATE_LIVE : PDDGPU_STATE_FREE;
 	if (out->state == PDDGPU_STATE_LIVE) {
@@ -329,7 +324,7 @@ static int reader_next(struct reader *r, json_t **one)
 	if (!*one)
 		return 0;
 	r->at++;
-	return json_is_string(*one) ? error_of(json_string_value(*one)) : 1;
+	return json_is_string(*one) ? fake_error(json_string_value(*one)) : 1;
 }
 
 static void reader_close(struct reader *r)
@@ -340,7 +335,7 @@ static void reader_close(struct reader *r)
 }
 
 /* "NAME", or "NAME_hex" for what is no UTF-8 */
-static void bytes(const json_t *object, const char *name, char *out, size_t room)
+void fake_bytes(const json_t *object, const char *name, char *out, size_t room)
 {
 	char hex[64];
 	const char *at;
@@ -348,9 +343,9 @@ static void bytes(const json_t *object, const char *name, char *out, size_t room
 	size_t i = 0;
 
 	snprintf(hex, sizeof(hex), "%s_hex", name);
-	at = text(object, hex);
+	at = fake_text(object, hex);
 	if (!*at) {
-		snprintf(out, room, "%s", text(object, name));
+		snprintf(out, room, "%s", fake_text(object, name));
 		return;
 	}
 	for (; i + 1 < room && sscanf(at, "%2x", &byte) == 1; at += 2)
@@ -373,9 +368,9 @@ int pddgpu_owners_next(struct pddgpu_owners *owners, struct pddgpu_owner *out)
 	if (ret <= 0)
 		return ret;
 	memset(out, 0, sizeof(*out));
-	out->client_id = number(one, "client");
-	out->pid = (int32_t)number(one, "pid");
-	bytes(one, "comm", out->comm, sizeof(out->comm));
+	out->client_id = fake_number(one, "client");
+	out->pid = (int32_t)fake_number(one, "pid");
+	fake_bytes(one, "comm", out->comm, sizeof(out->comm));
 	for (state = 0; state < PDDGPU_STATES_OWNED; state++) {
 		for (region = 0; region < PDDGPU_REGIONS; region++)
 			out->bytes[region][state] = element(one, regions[region], state);
@@ -414,17 +409,17 @@ int pddgpu_leaks_next(struct pddgpu_leaks *leaks, struct pddgpu_leak *out)
 	if (ret <= 0)
 		return ret;
 	memset(out, 0, sizeof(*out));
-	out->age_ms = number(one, "age_ms");
-	out->size = number(one, "size");
-	out->domain = (uint32_t)number(one, "domain");
-	out->state = state_of(text(one, "state"));
+	out->age_ms = fake_number(one, "age_ms");
+	out->size = fake_number(one, "size");
+	out->domain = (uint32_t)fake_number(one, "domain");
+	out->state = state_of(fake_text(one, "state"));
 	out->confirmed = json_is_true(json_object_get(one, "confirmed"));
-	out->pid = (int32_t)number(one, "pid");
-	bytes(one, "comm", out->comm, sizeof(out->comm));
-	bytes(one, "label", out->label, sizeof(out->label));
+	out->pid = (int32_t)fake_number(one, "pid");
+	fake_bytes(one, "comm", out->comm, sizeof(out->comm));
+	fake_bytes(one, "label", out->label, sizeof(out->label));
 	/* Gone with the next call, as the library says */
 	free(leaks->r.stack);
-	leaks->r.stack = strdup(text(one, "stack"));
+	leaks->r.stack = strdup(fake_text(one, "stack"));
 	out->stack = leaks->r.stack;
 	return 1;
 }
@@ -438,11 +433,11 @@ void pddgpu_leaks_close(struct pddgpu_leaks *leaks)
 static int command(struct pddgpu_device *dev, const char *what)
 {
 	const char *path = getenv("PDDGPU_FAKE_LOG");
-	int error = gone(dev);
+	int error = fake_gone(dev);
 	FILE *log;
 
 	if (!error)
-		error = error_of(text(dev->json, "write_error"));
+		error = fake_error(fake_text(dev->json, "write_error"));
 	if (error || !path)
 		return error;
 	log = fopen(path, "a");
@@ -481,12 +476,12 @@ int pddgpu_blocks_next(struct pddgpu_blocks *blocks, struct pddgpu_block *out)
 	if (ret <= 0)
 		return ret;
 	memset(out, 0, sizeof(*out));
-	out->offset = number(one, "offset");
-	out->size = number(one, "size");
-	out->state = state_of(text(one, "state"));
-	out->client_id = number(one, "client");
-	out->pid = (int32_t)number(one, "pid");
-	bytes(one, "comm", out->comm, sizeof(out->comm));
+	out->offset = fake_number(one, "offset");
+	out->size = fake_number(one, "size");
+	out->state = state_of(fake_text(one, "state"));
+	out->client_id = fake_number(one, "client");
+	out->pid = (int32_t)fake_number(one, "pid");
+	fake_bytes(one, "comm", out->comm, sizeof(out->comm));
 	return 1;
 }
 
@@ -498,8 +493,8 @@ void pddgpu_blocks_close(struct pddgpu_blocks *blocks)
 int pddgpu_debugfs_open(struct pddgpu_device *dev, const char *file, int flags)
 {
 	const json_t *files = json_object_get(dev->json, "debugfs");
-	const char *content = text(files, file);
-	int fd, error = gone(dev);
+	const char *content = fake_text(files, file);
+	int fd, error = fake_gone(dev);
 
 	(void)flags;
 	if (error)

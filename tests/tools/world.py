@@ -129,6 +129,23 @@ def leak(size, age_ms, **more):
             "stack": "pddgpu_gem_create_ioctl+0x54/0x90 [pddgpu]", **more}
 
 
+def thing(number, size, birth_ms, **more):
+    """A buffer as the driver tells of it."""
+    return {"id": number, "size": size, "birth_ms": birth_ms, "client": 7, "pid": GONE,
+            "comm": "leaker", "site": 1, **more}
+
+
+def looks(*lists, start_ms=10 ** 7, step_ms=1000):
+    """What each look sees; the last one stays as it is."""
+    return {"start_ms": start_ms, "step_ms": step_ms, "looks": list(lists)}
+
+
+def unfreed(number, size, count=1, **more):
+    """What a client has left when it closed its file."""
+    return {"id": number, "bytes": size, "objects": count, "client": 7, "pid": GONE,
+            "comm": "leaker", "site": 1, "oldest_ms": 10 ** 7, **more}
+
+
 def user(entry):
     """The same card for somebody who may not read debugfs."""
     entry = dict(entry)
