@@ -333,19 +333,22 @@ int pddgpu_account_open(struct pddgpu_account *account, struct pddgpu_account_no
  * @account: the accounts
  * @node: the buffer's node; the caller has a reference to the buffer
  * @client: a client for which pddgpu_account_open() has counted one
+ *
+ * Return: whether it was the client's last one to this buffer.
  */
-void pddgpu_account_close(struct pddgpu_account *account, struct pddgpu_account_node *node,
+bool pddgpu_account_close(struct pddgpu_account *account, struct pddgpu_account_node *node,
 			  struct pddgpu_account_client *client)
 {
 	struct pddgpu_account_use *use, *unused = NULL;
-	bool shares;
+	bool shares, last;
 
 	spin_lock(&account->lock);
 	use = node_find(node, client);
 	if (WARN_ON_ONCE(!use || !use->handles)) {
 		spin_unlock(&account->lock);
-		return;
+		return false;
 	}
+	last = use->handles == 1;
 	shares = node->handles == 2 && !node->exported;
 	if (shares)
 		node_count(node, -1);
@@ -360,6 +363,7 @@ void pddgpu_account_close(struct pddgpu_account *account, struct pddgpu_account_
 	spin_unlock(&account->lock);
 	if (unlikely(unused))
 		kfree(unused);
+	return last;
 }
 
 /**

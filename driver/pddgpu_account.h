@@ -143,7 +143,7 @@ void pddgpu_account_begin(struct pddgpu_account_node *node, u64 size,
 void pddgpu_account_end(struct pddgpu_account *account, struct pddgpu_account_node *node);
 int pddgpu_account_open(struct pddgpu_account *account, struct pddgpu_account_node *node,
 			struct pddgpu_account_client *client);
-void pddgpu_account_close(struct pddgpu_account *account, struct pddgpu_account_node *node,
+bool pddgpu_account_close(struct pddgpu_account *account, struct pddgpu_account_node *node,
 			  struct pddgpu_account_client *client);
 void pddgpu_account_export(struct pddgpu_account *account, struct pddgpu_account_node *node);
 void pddgpu_account_prefer(struct pddgpu_account *account, struct pddgpu_account_node *node,

@@ -87,6 +87,14 @@ struct pddgpu_bo {
 	};
 	/** @account: its entry in clients' accounts */
 	struct pddgpu_account_node account;
+	/** @used_ns: when a job that uses it was last submitted; 0 never. Without a lock */
+	u64 used_ns;
+	/** @touched_ns: when it was last mapped, or the CPU last faulted on it; the same */
+	u64 touched_ns;
+	/** @maps: mappings of it in processes, but for an imported one */
+	atomic_t maps;
+	/** @idle: a hint: it has no fence that is not signalled, see pddgpu_bo_evidence.c */
+	bool idle;
 };
 
 /**

@@ -7,6 +7,7 @@
 #include <trace/events/gpu_mem.h>
 
 #include "pddgpu_bo.h"
+#include "pddgpu_bo_evidence.h"
 #include "pddgpu_bo_trace.h"
 #include "pddgpu_device.h"
 #include "pddgpu_leak.h"
@@ -77,6 +78,30 @@ void pddgpu_bo_trace_destroyed(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
 }
 
 /**
+ * pddgpu_bo_trace_state() - a buffer may be in another state
+ * @bo: the buffer, with a reference
+ * @now: LIVE or ORPHAN, which it was not before; or %PDDGPU_LEAK_STATES
+ */
+void pddgpu_bo_trace_state(struct pddgpu_bo *bo, enum pddgpu_leak_state now)
+{
+	if (now == PDDGPU_LEAK_STATES)
+		return;
+	trace_bo_state(bo->tbo.base.dev->dev, bo->number, bo->tbo.base.size,
+		       now == PDDGPU_LEAK_LIVE ? PDDGPU_LEAK_ORPHAN : PDDGPU_LEAK_LIVE, now);
+}
+
+/**
+ * pddgpu_bo_trace_freed() - a buffer waits to be freed
+ * @bo: the buffer; nobody has a reference any more
+ * @orphan: it was an ORPHAN until now
+ */
+void pddgpu_bo_trace_freed(struct pddgpu_bo *bo, bool orphan)
+{
+	trace_bo_state(bo->tbo.base.dev->dev, bo->number, bo->tbo.base.size,
+		       orphan ? PDDGPU_LEAK_ORPHAN : PDDGPU_LEAK_LIVE, PDDGPU_LEAK_ZOMBIE);
+}
+
+/**
  * pddgpu_bo_trace_move() - pddgpu_bo_move(), and tell of it
  * @tbo: as there
  * @evict: as there
@@ -84,7 +109,7 @@ void pddgpu_bo_trace_destroyed(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
  * @new_mem: as there
  * @hop: as there
  *
- * A first placement is no move. What is told as the duration is the caller's time; the
+ * A first placement is no move. Whatever it is, there may be another fence. What is told as the duration is the caller's time; the
  * engine may be at it still.
  *
  * Return: as there.
@@ -98,15 +123,20 @@ int pddgpu_bo_trace_move(struct ttm_buffer_object *tbo, bool evict,
 	u32 from, to;
 	int ret;
 
-	if ((!trace_bo_move_enabled() && !trace_bo_evict_enabled()) || !tbo->resource ||
-	    !pddgpu_bo_is_ours(tbo))
+	if (!pddgpu_bo_is_ours(tbo))
 		return pddgpu_bo_move(tbo, evict, ctx, new_mem, hop);
+	if ((!trace_bo_move_enabled() && !trace_bo_evict_enabled()) || !tbo->resource) {
+		ret = pddgpu_bo_move(tbo, evict, ctx, new_mem, hop);
+		pddgpu_bo_fenced(bo);
+		return ret;
+	}
 
 	from = pddgpu_bo_domain(tbo->resource);
 	to = pddgpu_bo_domain(new_mem);
 	start = ktime_get_ns();
 	ret = pddgpu_bo_move(tbo, evict, ctx, new_mem, hop);
 	spent = ktime_get_ns() - start;
+	pddgpu_bo_fenced(bo);
 
 	trace_bo_move(tbo->base.dev->dev, bo->number, tbo->base.size, from, to, evict, spent,
 		      ret);

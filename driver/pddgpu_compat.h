@@ -239,6 +239,16 @@ static inline void pddgpu_ttm_bo_unget(struct ttm_buffer_object *tbo)
 #endif
 }
 
+/* How many of a buffer's GEM references are mappings': TTM's own count has theirs */
+static inline unsigned int pddgpu_ttm_map_refs(unsigned int maps)
+{
+#ifdef PDDGPU_HAVE_TTM_BO_FINI
+	return maps;
+#else
+	return 0;
+#endif
+}
+
 /* What is pinned; since 6.13 under another name, with what is swapped out */
 static inline struct list_head *pddgpu_ttm_pinned(struct ttm_device *ttm)
 {

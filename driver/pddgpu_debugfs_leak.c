@@ -5,8 +5,8 @@
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
-#include <linux/kallsyms.h>
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
@@ -14,6 +14,7 @@
 #include <linux/time64.h>
 
 #include <drm/drm_print.h>
+#include <drm/pddgpu_drm.h>
 
 #include "pddgpu_debugfs_leak.h"
 #include "pddgpu_debugfs_text.h"
@@ -21,6 +22,7 @@
 #include "pddgpu_leak.h"
 #include "pddgpu_map.h"
 #include "pddgpu_monitor.h"
+#include "pddgpu_site.h"
 
 /* The longest command: a name and a number, with room to spare */
 #define LEAK_COMMAND_MAX	48
@@ -35,6 +37,8 @@ struct leak_objects_reader {
 	struct pddgpu_leak_iter *iter;
 	/** @record: the one to show next; NULL at the end */
 	const struct pddgpu_leak_record *record;
+	/** @names: functions' */
+	struct pddgpu_site_names names;
 };
 
 static void *leak_objects_start(struct seq_file *m, loff_t *pos)
@@ -82,6 +86,38 @@ static void leak_objects_label(struct seq_file *m, const struct pddgpu_leak_reco
 		pddgpu_debugfs_name(m, record->label);
 }
 
+/* How long ago something was, or "-" when it never was */
+static void leak_objects_since(struct seq_file *m, u64 now_ns, u64 then_ns)
+{
+	if (then_ns)
+		seq_printf(m, "%-10llu ",
+			   now_ns > then_ns ? div_u64(now_ns - then_ns, NSEC_PER_MSEC) : 0);
+	else
+		seq_printf(m, "%-10s ", "-");
+}
+
+/* Words for PDDGPU_OBJECT_*, by bit; what only QUERY tells of has none */
+static const char *const is_names[] = {
+	"mapped", "unpageable", "exported", "imported", NULL, "swapped",
+};
+
+static void leak_objects_evidence(struct seq_file *m, const struct pddgpu_leak_record *record)
+{
+	const struct pddgpu_leak_evidence *evidence = &record->evidence;
+	unsigned int i, said = 0;
+
+	seq_printf(m, "%-16llu ", record->id);
+	leak_objects_since(m, record->now_ns, evidence->used_ns);
+	leak_objects_since(m, record->now_ns, evidence->touched_ns);
+	seq_setwidth(m, 8);
+	for (i = 0; i < ARRAY_SIZE(is_names); i++)
+		if (is_names[i] && evidence->is & BIT(i))
+			seq_printf(m, "%s%s", said++ ? "," : "", is_names[i]);
+	if (!said)
+		seq_putc(m, '-');
+	seq_pad(m, ' ');
+}
+
 static int leak_objects_show(struct seq_file *m, void *v)
 {
 	struct leak_objects_reader *reader = m->private;
@@ -89,8 +125,9 @@ static int leak_objects_show(struct seq_file *m, void *v)
 	char state[32];
 
 	if (v == SEQ_START_TOKEN) {
-		seq_printf(m, "%-10s %-12s %-6s %-18s %-8s %-16s %-8s %s\n", "age_ms", "size",
-			   "domain", "state", "pid", "comm", "label", "stack");
+		seq_printf(m, "%-10s %-12s %-6s %-18s %-8s %-16s %-8s %-16s %-10s %-10s %-8s %-8s %-6s %-6s %s\n",
+			   "age_ms", "size", "domain", "state", "pid", "comm", "label", "id",
+			   "used_ms", "touched_ms", "is", "session", "client", "site", "stack");
 		return 0;
 	}
 
@@ -105,7 +142,10 @@ static int leak_objects_show(struct seq_file *m, void *v)
 	seq_setwidth(m, 8);
 	leak_objects_label(m, record);
 	seq_pad(m, ' ');
-	pddgpu_leak_iter_show_stack(reader->iter, m, record->stack);
+	leak_objects_evidence(m, record);
+	seq_printf(m, "%-8d %-6llu %-6u ", record->session, record->client_id, record->site);
+	pddgpu_site_show(pddgpu_leak_sites(reader->pdev->leaks), &reader->names, m,
+			 record->site);
 	seq_putc(m, '\n');
 	return 0;
 }
@@ -121,12 +161,11 @@ static const struct seq_operations leak_objects_ops = {
 static void leak_dump_record(struct pddgpu_device *pdev, u64 addr,
 			     const struct pddgpu_leak_record *record)
 {
-	unsigned long frames[PDDGPU_LEAK_FRAMES];
+	struct pddgpu_sites *sites = pddgpu_leak_sites(pdev->leaks);
 	struct drm_device *drm = &pdev->drm;
-	char name[KSYM_SYMBOL_LEN];
-	unsigned int i, nr;
+	char name[PDDGPU_SITE_WORD];
+	unsigned int i, nr = pddgpu_site_nr(sites, record->site);
 
-	nr = pddgpu_leak_read_stack(pdev->leaks, record->stack, frames);
 	drm_info(drm, "PDDGPU: object 0x%llx (size %llu):\n", addr, record->size);
 	/* Escaped, or somebody could forge lines with a name */
 	drm_info(drm, "PDDGPU:   comm \"%*pE\", pid %d, client %llu (age %llu.%03llus)\n",
@@ -140,7 +179,7 @@ static void leak_dump_record(struct pddgpu_device *pdev, u64 addr,
 	drm_info(drm, "PDDGPU:   backtrace:\n");
 	for (i = 0; i < nr; i++) {
 		/* Not %pB, which prints the address of what has no symbol */
-		pddgpu_leak_frame_name(frames[i], name);
+		pddgpu_site_word(sites, record->site, i, NULL, name);
 		drm_info(drm, "PDDGPU:     %s\n", name);
 	}
 }

@@ -7,6 +7,7 @@
 #include <drm/drm_print.h>
 
 #include "pddgpu_account.h"
+#include "pddgpu_bo_evidence.h"
 #include "pddgpu_chip.h"
 #include "pddgpu_clear.h"
 #include "pddgpu_debugfs.h"
@@ -30,6 +31,7 @@
 #include "pddgpu_swap.h"
 #include "pddgpu_ttm.h"
 #include "pddgpu_tunable.h"
+#include "pddgpu_unfreed.h"
 #include "pddgpu_unpageable.h"
 #include "pddgpu_vram_mgr.h"
 
@@ -178,6 +180,10 @@ static int pddgpu_device_init_parts(struct pddgpu_device *pdev, struct pci_dev *
 	pdev->leaks = pddgpu_leak_tracker_init(&pdev->drm);
 	if (IS_ERR(pdev->leaks))
 		return PTR_ERR(pdev->leaks);
+	pddgpu_leak_set_look(pdev->leaks, pddgpu_bo_look);
+	pdev->unfreed = pddgpu_unfreed_init(&pdev->drm);
+	if (!pdev->unfreed)
+		return -ENOMEM;
 	pdev->account = pddgpu_account_init(&pdev->drm);
 	if (IS_ERR(pdev->account))
 		return PTR_ERR(pdev->account);

@@ -36,6 +36,7 @@ struct pddgpu_pm;
 struct pddgpu_reset;
 struct pddgpu_residency;
 struct pddgpu_swap;
+struct pddgpu_unfreed;
 struct pddgpu_unpageable;
 
 /**
@@ -57,6 +58,8 @@ struct pddgpu_device {
 	struct pddgpu_stats *stats;
 	/** @leaks: every buffer alive */
 	struct pddgpu_leak_tracker *leaks;
+	/** @unfreed: what clients have left */
+	struct pddgpu_unfreed *unfreed;
 	/** @account: what clients have */
 	struct pddgpu_account *account;
 	/** @monitor: the leak monitor */

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/fs.h>
+#include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 
@@ -15,6 +17,7 @@
 #include "pddgpu_debugfs.h"
 #include "pddgpu_device.h"
 #include "pddgpu_fdinfo.h"
+#include "pddgpu_file.h"
 #include "pddgpu_gem.h"
 #include "pddgpu_gone.h"
 #include "pddgpu_monitor.h"
@@ -25,6 +28,7 @@
 #include "pddgpu_submit.h"
 #include "pddgpu_syncobj.h"
 #include "pddgpu_sysfs.h"
+#include "pddgpu_unfreed.h"
 
 #define PDDGPU_IOCTL(name, func) \
 	DRM_IOCTL_DEF_DRV(PDDGPU_##name, func, DRM_RENDER_ALLOW)
@@ -105,10 +109,19 @@ pddgpu_drv_compat_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	return pddgpu_drv_guarded_ioctl(filp, cmd, arg, drm_compat_ioctl);
 }
 
+/* What has handles still has not been freed by its users. */
+static int pddgpu_drv_release(struct inode *inode, struct file *filp)
+{
+	struct drm_file *file = filp->private_data;
+
+	pddgpu_unfreed_begin(&to_pddgpu_file(file)->unfreed, !idr_is_empty(&file->object_idr));
+	return drm_release(inode, filp);
+}
+
 static const struct file_operations pddgpu_fops = {
 	.owner = THIS_MODULE,
 	.open = drm_open,
-	.release = drm_release,
+	.release = pddgpu_drv_release,
 	.unlocked_ioctl = pddgpu_drv_ioctl,
 	.compat_ioctl = IS_ENABLED(CONFIG_COMPAT) ? pddgpu_drv_compat_ioctl : NULL,
 	.poll = drm_poll,

@@ -13,6 +13,7 @@
 
 #include "pddgpu_account.h"
 #include "pddgpu_leak.h"
+#include "pddgpu_unfreed.h"
 #include "pddgpu_unpageable.h"
 
 struct pddgpu_queue;
@@ -29,6 +30,8 @@ struct pddgpu_file {
 	struct pddgpu_queue *queue;
 	/** @unpageable: what it keeps unpageable */
 	struct pddgpu_unpageable_client unpageable;
+	/** @unfreed: what was not freed when it is closed */
+	struct pddgpu_unfreed_sum unfreed;
 };
 
 static inline struct pddgpu_file *to_pddgpu_file(struct drm_file *file)

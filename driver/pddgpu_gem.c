@@ -14,6 +14,8 @@
 
 #include "pddgpu_account.h"
 #include "pddgpu_bo.h"
+#include "pddgpu_bo_evidence.h"
+#include "pddgpu_bo_trace.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
@@ -79,6 +81,7 @@ void pddgpu_gem_file_close(struct drm_device *drm, struct drm_file *file)
 {
 	struct pddgpu_file *pfile = to_pddgpu_file(file);
 
+	pddgpu_unfreed_end(to_pddgpu(drm)->unfreed, &pfile->unfreed);
 	pddgpu_unpageable_client_fini(to_pddgpu(drm), &pfile->unpageable);
 	pddgpu_queue_fini(pfile->queue);
 	pddgpu_leak_client_fini(to_pddgpu(drm)->leaks, &pfile->client);
@@ -256,6 +259,7 @@ int pddgpu_gem_info_ioctl(struct drm_device *drm, void *data,
 		args->flags |= PDDGPU_GEM_CREATE_UNPAGEABLE;
 	if (pddgpu_loss_check(to_pddgpu(drm), bo))
 		args->flags |= PDDGPU_GEM_INFO_VRAM_LOST;
+	args->id = bo->leak.birth;
 	dma_resv_unlock(bo->tbo.base.resv);
 out_put:
 	drm_gem_object_put(obj);
@@ -324,18 +328,32 @@ static int pddgpu_gem_open(struct drm_gem_object *obj, struct drm_file *file)
 
 	ret = pddgpu_account_open(pdev->account, &bo->account, to_pddgpu_file(file)->account);
 	if (!ret)
-		pddgpu_leak_handle_open(pdev->leaks, &bo->leak);
+		pddgpu_bo_trace_state(bo, pddgpu_leak_handle_open(pdev->leaks, &bo->leak));
 	return ret;
+}
+
+/* A handle is closed since the file is; what others allocated is not this client's to free */
+static void pddgpu_gem_unfreed(struct pddgpu_leak_tracker *leaks, struct pddgpu_bo *bo,
+			       struct pddgpu_file *pfile)
+{
+	struct pddgpu_leak_record record;
+
+	pddgpu_leak_read_named(leaks, &bo->named, &record);
+	if (record.id && (record.client_id == pfile->client.client_id || bo->dma_buf))
+		pddgpu_unfreed_add(&pfile->unfreed, &record);
 }
 
 static void pddgpu_gem_close(struct drm_gem_object *obj, struct drm_file *file)
 {
 	struct pddgpu_leak_tracker *leaks = to_pddgpu(obj->dev)->leaks;
+	struct pddgpu_file *pfile = to_pddgpu_file(file);
 	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
+	bool last;
 
-	pddgpu_account_close(to_pddgpu(obj->dev)->account, &bo->account,
-			     to_pddgpu_file(file)->account);
-	pddgpu_unpageable_handle_close(bo, file, &to_pddgpu_file(file)->unpageable);
+	last = pddgpu_account_close(to_pddgpu(obj->dev)->account, &bo->account, pfile->account);
+	if (last && pfile->unfreed.closing)
+		pddgpu_gem_unfreed(leaks, bo, pfile);
+	pddgpu_unpageable_handle_close(bo, file, &pfile->unpageable);
 	if (!pddgpu_leak_handle_close(leaks, &bo->leak))
 		return;
 	if (kref_read(&obj->refcount) == 1) {
@@ -345,7 +363,7 @@ static void pddgpu_gem_close(struct drm_gem_object *obj, struct drm_file *file)
 		if (kref_read(&bo->tbo.kref) == 1)
 			return;
 	}
-	pddgpu_leak_settle(leaks, &bo->leak);
+	pddgpu_bo_trace_state(bo, pddgpu_leak_settle(leaks, &bo->leak));
 }
 
 /* An imported buffer is mapped by who exported it. */
@@ -366,12 +384,21 @@ static int pddgpu_gem_mmap_imported(struct drm_gem_object *obj,
 
 static int pddgpu_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
-	pddgpu_leak_mapped(to_pddgpu(obj->dev)->leaks, &gem_to_pddgpu_bo(obj)->leak);
-	if (gem_to_pddgpu_bo(obj)->flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS)
+	struct pddgpu_bo *bo = gem_to_pddgpu_bo(obj);
+	int ret;
+
+	pddgpu_bo_trace_state(bo, pddgpu_leak_mapped(to_pddgpu(obj->dev)->leaks, &bo->leak));
+	if (bo->flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS)
 		return -EACCES;
-	if (gem_to_pddgpu_bo(obj)->dma_buf)
+	pddgpu_bo_touched(bo);
+	if (bo->dma_buf)
 		return pddgpu_gem_mmap_imported(obj, vma);
-	return drm_gem_ttm_mmap(obj, vma);
+	/* Before it can end again */
+	atomic_inc(&bo->maps);
+	ret = drm_gem_ttm_mmap(obj, vma);
+	if (ret)
+		atomic_dec(&bo->maps);
+	return ret;
 }
 
 /* What GEM calls on a buffer */

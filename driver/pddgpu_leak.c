@@ -17,16 +17,18 @@
  * - tracker->lock (spinlock): guards the cohorts, the lists of nodes in them with
  *   every member of every node but @handles, labels, the edges and other marks,
  *   the ages, the baseline, the totals, the owner of every client, the list of
- *   owners with @link, @seq, @users and @has of each owner, and the filling of
- *   stack slots. A leaf:
- *   nothing is called under it that takes another lock. Taken in process and
+ *   owners with @link, @seq, @users and @has of each owner. A leaf: nothing is
+ *   called under it that takes another lock. Taken in process and
  *   workqueue context only. Held for a constant time by a buffer's life cycle,
  *   but for PDDGPU_LEAK_SPARSE objects now and then; for at most
  *   PDDGPU_LEAK_AGE_BATCH objects, cohorts or owners by a check or by a reader, who
  *   copies PDDGPU_LEAK_READ_BATCH of them, beside the marks of other readers.
  * - no lock: what is constant in an owner, once it is created; a node's @birth,
- *   for the buffer's own life cycle; a stack slot, once its number has been
- *   seen under the lock.
+ *   for the buffer's own life cycle; a node's @site and @flags, before it is
+ *   listed and after.
+ *
+ * Where a buffer is allocated is found before the lock is taken; pddgpu_site.c has
+ * a lock of its own for that, which is another leaf.
  *
  * Births are set inside the lock and no two are the same, which makes their order
  * that of the list.
@@ -42,8 +44,12 @@
 #include <linux/err.h>
 #include <linux/jump_label.h>
 #include <linux/ktime.h>
+#include <linux/cred.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
+#include <linux/pid_namespace.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -85,6 +91,7 @@ static void leak_tracker_release(struct drm_device *drm, void *data)
 	drm_WARN(drm, objects, "PDDGPU: %llu buffers outlive the device\n", objects);
 	pddgpu_leak_client_fini(tracker, &tracker->importer);
 	pddgpu_leak_cohorts_fini(tracker);
+	pddgpu_sites_destroy(tracker->sites);
 }
 
 /**
@@ -106,9 +113,14 @@ struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm)
 	spin_lock_init(&tracker->lock);
 	INIT_LIST_HEAD(&tracker->owners);
 	tracker->nobody.users = 1;
+	tracker->sites = pddgpu_sites_create();
+	if (!tracker->sites)
+		return ERR_PTR(-ENOMEM);
 	ret = pddgpu_leak_cohorts_init(tracker);
-	if (ret)
+	if (ret) {
+		pddgpu_sites_destroy(tracker->sites);
 		return ERR_PTR(ret);
+	}
 
 	ret = drmm_add_action_or_reset(drm, leak_tracker_release, tracker);
 	if (ret)
@@ -130,6 +142,17 @@ struct pddgpu_leak_client *pddgpu_leak_importer(struct pddgpu_leak_tracker *trac
 	return &tracker->importer;
 }
 
+/* The current process's session, in the initial namespace */
+static pid_t current_session(void)
+{
+	pid_t session;
+
+	rcu_read_lock();
+	session = pid_nr(task_session(current));
+	rcu_read_unlock();
+	return session;
+}
+
 /* The current process as an owner that nobody uses yet; NULL without memory */
 static struct pddgpu_leak_owner *owner_create(u64 client_id)
 {
@@ -141,6 +164,8 @@ static struct pddgpu_leak_owner *owner_create(u64 client_id)
 
 	owner->client_id = client_id;
 	owner->pid = task_tgid_nr(current);
+	owner->session = current_session();
+	owner->uid = current_euid();
 	/* The process's name rather than the thread's: one owner for all threads */
 	get_task_comm(owner->comm, current->group_leader);
 	return owner;
@@ -148,12 +173,13 @@ static struct pddgpu_leak_owner *owner_create(u64 client_id)
 
 /*
  * Does an owner still name the current process? A file can be handed to another
- * one, and a process can change its name; half a name that is just being changed
+ * one, and a process can change its name, its user and its session; half a name that is just being changed
  * is not the old one, and asked for properly then.
  */
 static __always_inline bool owner_is_current(const struct pddgpu_leak_owner *owner)
 {
 	return owner && owner->pid == task_tgid_nr(current) &&
+	       uid_eq(owner->uid, current_euid()) && owner->session == current_session() &&
 	       /* as said above */
 	       !data_race(memcmp(owner->comm, current->group_leader->comm, TASK_COMM_LEN));
 }
@@ -322,13 +348,11 @@ void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_n
 		.named = node->is.named,
 	};
 	atomic_set(&node->handles, birth->has_handle ? PDDGPU_LEAK_PROMISED + 1 : 0);
-	node->stack = pddgpu_leak_stack_note(tracker);
+	node->site = pddgpu_site_note(tracker->sites, birth->caller);
 	now = birth->now ?: ktime_get_ns();
 
 	spin_lock(&tracker->lock);
 	node->owner = client_owner(tracker, birth->client, &unused);
-	if (!node->stack)
-		node->stack = pddgpu_leak_stack_caller(tracker, birth->caller);
 	leak_bear(tracker, node, now);
 	leak_count(&tracker->has, node);
 	leak_count(&node->owner->has, node);
@@ -356,19 +380,26 @@ static bool leak_tracked(const struct pddgpu_leak_node *node)
  *
  * To be called after the number of its handles has become zero, or is zero no
  * longer. Of several at once the last to get the lock sees what is so.
+ *
+ * Return: its state if that has changed, else %PDDGPU_LEAK_STATES.
  */
-void pddgpu_leak_settle(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
+enum pddgpu_leak_state pddgpu_leak_settle(struct pddgpu_leak_tracker *tracker,
+					  struct pddgpu_leak_node *node)
 {
-	bool orphan;
+	bool orphan, changes;
 
 	if (!leak_tracked(node))
-		return;
+		return PDDGPU_LEAK_STATES;
 
 	spin_lock(&tracker->lock);
 	orphan = !atomic_read(&node->handles);
-	if (orphan != node->is.orphan)
+	changes = orphan != node->is.orphan;
+	if (changes)
 		leak_set_orphan(tracker, node, orphan);
 	spin_unlock(&tracker->lock);
+	if (!changes)
+		return PDDGPU_LEAK_STATES;
+	return orphan ? PDDGPU_LEAK_ORPHAN : PDDGPU_LEAK_LIVE;
 }
 
 /**
@@ -377,17 +408,21 @@ void pddgpu_leak_settle(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_
  * @node: the buffer's node
  *
  * Makes an ORPHAN, which an import can find again, LIVE.
+ *
+ * Return: as pddgpu_leak_settle().
  */
-void pddgpu_leak_handle_open(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
+enum pddgpu_leak_state pddgpu_leak_handle_open(struct pddgpu_leak_tracker *tracker,
+					       struct pddgpu_leak_node *node)
 {
 	if (!leak_tracked(node))
-		return;
+		return PDDGPU_LEAK_STATES;
 
 	/* Nobody can make another handle before there is the first one */
 	if (atomic_read(&node->handles) & PDDGPU_LEAK_PROMISED)
 		atomic_andnot(PDDGPU_LEAK_PROMISED, &node->handles);
 	else if (atomic_inc_return(&node->handles) == 1)
-		pddgpu_leak_settle(tracker, node);
+		return pddgpu_leak_settle(tracker, node);
+	return PDDGPU_LEAK_STATES;
 }
 
 /**
@@ -419,16 +454,20 @@ bool pddgpu_leak_handle_close(struct pddgpu_leak_tracker *tracker, struct pddgpu
  *
  * Its last handle may have been closed at that moment, by somebody who did not
  * see the reference.
+ *
+ * Return: as pddgpu_leak_settle().
  */
-void pddgpu_leak_mapped(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
+enum pddgpu_leak_state pddgpu_leak_mapped(struct pddgpu_leak_tracker *tracker,
+					  struct pddgpu_leak_node *node)
 {
 	if (!leak_tracked(node))
-		return;
+		return PDDGPU_LEAK_STATES;
 
 	/* Either we see no handle, or who closed it saw the reference */
 	smp_mb();
 	if (!atomic_read(&node->handles))
-		pddgpu_leak_settle(tracker, node);
+		return pddgpu_leak_settle(tracker, node);
+	return PDDGPU_LEAK_STATES;
 }
 
 /**
@@ -457,22 +496,25 @@ void pddgpu_leak_set_domain(struct pddgpu_leak_tracker *tracker, struct pddgpu_l
  * pddgpu_leak_zombie() - a buffer's last user is gone, but it cannot be freed yet
  * @tracker: the tracker
  * @node: the buffer's node, to which nobody else has a reference
+ *
+ * Return: what it was until now, an ORPHAN?
  */
-void pddgpu_leak_zombie(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
+bool pddgpu_leak_zombie(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node)
 {
 	if (!leak_tracked(node))
-		return;
+		return false;
 
 	atomic_set(&node->handles, PDDGPU_LEAK_FREED);
 	if (!node->is.orphan) {
 		leak_count_zombie(tracker, node, true);
-		return;
+		return false;
 	}
 
 	spin_lock(&tracker->lock);
 	leak_set_orphan(tracker, node, false);
 	leak_count_zombie(tracker, node, true);
 	spin_unlock(&tracker->lock);
+	return true;
 }
 
 /* Take a node out of its cohort, and off what has come of age */

@@ -7,13 +7,16 @@
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
 
 struct drm_device;
+struct drm_pddgpu_object;
 struct pddgpu_leak_cohort;
 struct pddgpu_leak_iter;
 struct pddgpu_leak_owner;
 struct pddgpu_leak_owner_iter;
 struct pddgpu_leak_tracker;
+struct pddgpu_sites;
 struct seq_file;
 
 /* Ages at which an object is taken for a leak, and what they may be set to */
@@ -35,9 +38,6 @@ enum pddgpu_leak_state {
 	/** @PDDGPU_LEAK_STATES: how many there are */
 	PDDGPU_LEAK_STATES,
 };
-
-/* Frames of a call stack that are kept */
-#define PDDGPU_LEAK_FRAMES	8
 
 /* Bytes of a label with its NUL; as in the uapi, which is not known here */
 #define PDDGPU_LEAK_LABEL	64
@@ -107,10 +107,10 @@ struct pddgpu_leak_node {
 	u64 size;
 	/** @handles: handles open, in all files together, and two marks above them */
 	atomic_t handles;
+	/** @site: where it was allocated, see pddgpu_site.c; 0 not known */
+	u16 site;
 	/** @flags: creation flags, for the reader */
-	u16 flags;
-	/** @stack: where it was allocated, an index into the tracker's stacks; 0 none */
-	u8 stack;
+	u8 flags;
 	/** @is: what it is now */
 	struct {
 		/** @is.domain: the domain it is in */
@@ -177,9 +177,31 @@ struct pddgpu_leak_summary {
 };
 
 /**
+ * struct pddgpu_leak_evidence - what a buffer itself knows of its use
+ */
+struct pddgpu_leak_evidence {
+	/** @used_ns: when a job that uses it was last submitted; 0 never */
+	u64 used_ns;
+	/** @touched_ns: when it was last mapped, or the CPU last faulted on it; 0 never */
+	u64 touched_ns;
+	/** @is: PDDGPU_OBJECT_* */
+	u32 is;
+};
+
+/*
+ * Reads it, under the tracker's lock: it may take no other, nor sleep. The node is
+ * tracked and so valid memory, though maybe nobody has a reference any more.
+ */
+typedef void (*pddgpu_leak_look_fn)(const struct pddgpu_leak_node *node,
+				    enum pddgpu_leak_state state,
+				    struct pddgpu_leak_evidence *evidence);
+
+/**
  * struct pddgpu_leak_record - a copy of what is known of an object
  */
 struct pddgpu_leak_record {
+	/** @id: names it; grows with its time of birth */
+	u64 id;
 	/** @age_ms: since its allocation */
 	u64 age_ms;
 	/** @size: bytes */
@@ -194,11 +216,19 @@ struct pddgpu_leak_record {
 	enum pddgpu_leak_state state;
 	/** @class: enum pddgpu_leak_class */
 	enum pddgpu_leak_class class;
-	/** @stack: for pddgpu_leak_iter_show_stack() */
-	u8 stack;
+	/** @session: its process's session; 0 when not known */
+	pid_t session;
+	/** @uid: the effective user of that process, where @owned */
+	kuid_t uid;
+	/** @evidence: of its use */
+	struct pddgpu_leak_evidence evidence;
+	/** @now_ns: the time for which all this is told */
+	u64 now_ns;
+	/** @site: where it was allocated; 0 not known */
+	u16 site;
 	/** @domain: the domain it was in */
 	u8 domain;
-	/** @owned: @client_id, @pid and @comm are known */
+	/** @owned: @client_id, @pid, @session, @uid and @comm are known */
 	bool owned;
 	/** @foreign: it did not come with a handle: imported, or the kernel's */
 	bool foreign;
@@ -296,13 +326,16 @@ void pddgpu_leak_client_fini(struct pddgpu_leak_tracker *tracker,
 
 void pddgpu_leak_track(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
 		       const struct pddgpu_leak_birth *birth);
-void pddgpu_leak_handle_open(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
+enum pddgpu_leak_state pddgpu_leak_handle_open(struct pddgpu_leak_tracker *tracker,
+					       struct pddgpu_leak_node *node);
 bool pddgpu_leak_handle_close(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
-void pddgpu_leak_settle(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
-void pddgpu_leak_mapped(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
+enum pddgpu_leak_state pddgpu_leak_settle(struct pddgpu_leak_tracker *tracker,
+					  struct pddgpu_leak_node *node);
+enum pddgpu_leak_state pddgpu_leak_mapped(struct pddgpu_leak_tracker *tracker,
+					  struct pddgpu_leak_node *node);
 void pddgpu_leak_set_domain(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node,
 			    u32 domain);
-void pddgpu_leak_zombie(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
+bool pddgpu_leak_zombie(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
 void pddgpu_leak_untrack(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *node);
 size_t pddgpu_leak_object_bytes(void);
 
@@ -313,11 +346,45 @@ void pddgpu_leak_check(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_s
 void pddgpu_leak_set_baseline(struct pddgpu_leak_tracker *tracker);
 void pddgpu_leak_get_held(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_held *held);
 
+/**
+ * struct pddgpu_leak_listing - a list of objects in order of their ids, or some of it
+ */
+struct pddgpu_leak_listing {
+	/** @after: in: only those with a greater id */
+	u64 after;
+	/** @all: in: whoever allocated them */
+	bool all;
+	/** @uid: in: else only those that a process of this user did */
+	kuid_t uid;
+	/** @objects: out: the objects; zeroed before */
+	struct drm_pddgpu_object *objects;
+	/** @room: in: how many have room */
+	u32 room;
+	/** @count: out: how many there are */
+	u32 count;
+	/** @now_ns: out: the time for which the last of them is told */
+	u64 now_ns;
+	/**
+	 * @look: what else is known of one, the tracker's lock being held: as
+	 * pddgpu_leak_look_fn; or NULL
+	 */
+	void (*look)(struct pddgpu_leak_listing *listing, const struct pddgpu_leak_node *node,
+		     struct drm_pddgpu_object *object);
+	/** @looked: after some of them, at most %PDDGPU_LEAK_LIST_BATCH, without the lock; or NULL */
+	void (*looked)(struct pddgpu_leak_listing *listing);
+};
+
+/* The most that @look is called before @looked is */
+#define PDDGPU_LEAK_LIST_BATCH	32
+
+void pddgpu_leak_list(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_listing *listing);
+void pddgpu_leak_set_look(struct pddgpu_leak_tracker *tracker, pddgpu_leak_look_fn look);
+struct pddgpu_sites *pddgpu_leak_sites(struct pddgpu_leak_tracker *tracker);
+
 struct pddgpu_leak_iter *pddgpu_leak_iter_create(struct pddgpu_leak_tracker *tracker);
 void pddgpu_leak_iter_destroy(struct pddgpu_leak_iter *iter);
 void pddgpu_leak_iter_rewind(struct pddgpu_leak_iter *iter);
 const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *iter);
-void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u8 stack);
 
 bool pddgpu_leak_read_holder(struct pddgpu_leak_tracker *tracker,
 			     const struct pddgpu_leak_node *node,
@@ -327,9 +394,6 @@ void pddgpu_leak_read_named(struct pddgpu_leak_tracker *tracker,
 			    struct pddgpu_leak_record *record);
 char *pddgpu_leak_set_label(struct pddgpu_leak_tracker *tracker,
 			    struct pddgpu_leak_named *named, char *label);
-unsigned int pddgpu_leak_read_stack(struct pddgpu_leak_tracker *tracker, u8 stack,
-				    unsigned long *frames);
-void pddgpu_leak_frame_name(unsigned long frame, char *name);
 bool pddgpu_leak_read_owner(struct pddgpu_leak_tracker *tracker,
 			    const struct pddgpu_leak_node *node, pid_t *pid, char *comm);
 u64 pddgpu_leak_totals(struct pddgpu_leak_tracker *tracker, pid_t pid, u64 *all);

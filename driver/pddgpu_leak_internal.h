@@ -5,7 +5,6 @@
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
-#include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/math.h>
@@ -14,6 +13,7 @@
 #include <linux/types.h>
 
 #include "pddgpu_leak.h"
+#include "pddgpu_site.h"
 
 /* The longest anyone holds the tracker's lock, in objects or cohorts */
 #define PDDGPU_LEAK_AGE_BATCH	128
@@ -26,10 +26,6 @@
 /* Marks in a node's count of handles */
 #define PDDGPU_LEAK_PROMISED	0x40000000	/* the first one is counted, but not open yet */
 #define PDDGPU_LEAK_FREED	0x20000000	/* nobody has it any more: a ZOMBIE */
-
-#define PDDGPU_LEAK_STACKS	128
-
-static_assert(PDDGPU_LEAK_STACKS <= U8_MAX);
 
 /**
  * struct pddgpu_leak_cohort - objects that follow each other in order of birth
@@ -76,18 +72,6 @@ struct pddgpu_leak_edge {
 };
 
 /**
- * struct pddgpu_leak_stack - a call stack that has allocated something
- */
-struct pddgpu_leak_stack {
-	/** @frames: return addresses, innermost first */
-	unsigned long frames[PDDGPU_LEAK_FRAMES];
-	/** @hash: of the frames */
-	u32 hash;
-	/** @nr: how many frames; 0 for a free slot */
-	u32 nr;
-};
-
-/**
  * struct pddgpu_leak_counts - objects by region, and by what is not LIVE of them
  */
 struct pddgpu_leak_counts {
@@ -113,6 +97,10 @@ struct pddgpu_leak_owner {
 	u64 client_id;
 	/** @pid: the process in the initial namespace; constant */
 	pid_t pid;
+	/** @session: the process's session at that time, in the same; constant */
+	pid_t session;
+	/** @uid: the process's effective user at that time; constant */
+	kuid_t uid;
 	/** @users: clients that point to it; under the tracker's lock */
 	u32 users;
 	/** @comm: the process's name at that time; constant */
@@ -163,12 +151,10 @@ struct pddgpu_leak_tracker {
 	struct pddgpu_leak_client importer;
 	/** @owner_seq: the last one given out */
 	u64 owner_seq;
-	/** @last_caller: the last single frame that was looked for in @stacks */
-	unsigned long last_caller;
-	/** @last_stack: what was found */
-	u8 last_stack;
-	/** @stacks: a hash table with linear probing; slots are never freed */
-	struct pddgpu_leak_stack stacks[PDDGPU_LEAK_STACKS];
+	/** @sites: where objects are allocated; constant */
+	struct pddgpu_sites *sites;
+	/** @look: tells of an object's use; NULL until there is somebody who knows */
+	pddgpu_leak_look_fn look;
 };
 
 static inline void pddgpu_leak_count_add(struct pddgpu_leak_count *count, u64 objects, u64 bytes)
@@ -224,6 +210,8 @@ static inline enum pddgpu_leak_region pddgpu_leak_node_region(const struct pddgp
 	return pddgpu_leak_region_of(node->is.domain);
 }
 
+enum pddgpu_leak_state pddgpu_leak_node_state(const struct pddgpu_leak_node *node);
+void pddgpu_leak_read_label(const struct pddgpu_leak_node *node, char *label);
 void pddgpu_leak_held(const struct pddgpu_leak_counts *has, struct pddgpu_leak_held *held);
 struct pddgpu_leak_count pddgpu_leak_total(const struct pddgpu_leak_counts *has);
 void pddgpu_leak_record_fill(struct pddgpu_leak_record *record,
@@ -243,27 +231,5 @@ void pddgpu_leak_cohort_shrunk(struct pddgpu_leak_tracker *tracker,
 void pddgpu_leak_mark_move(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *mark,
 			   struct pddgpu_leak_cohort *cohort, struct list_head *after);
 void pddgpu_leak_mark_remove(struct pddgpu_leak_tracker *tracker, struct pddgpu_leak_node *mark);
-
-u8 pddgpu_leak_stack_unwind(struct pddgpu_leak_tracker *tracker);
-u8 pddgpu_leak_stack_find(struct pddgpu_leak_tracker *tracker, unsigned long caller);
-
-DECLARE_STATIC_KEY_FALSE(pddgpu_leak_stacks_key);
-
-/* The current call stack's slot plus one, if whole stacks are kept; else 0 */
-static __always_inline u8 pddgpu_leak_stack_note(struct pddgpu_leak_tracker *tracker)
-{
-	if (static_branch_unlikely(&pddgpu_leak_stacks_key))
-		return pddgpu_leak_stack_unwind(tracker);
-	return 0;
-}
-
-/* The same of one frame, under the lock; nearly always the one of the last time */
-static inline u8 pddgpu_leak_stack_caller(struct pddgpu_leak_tracker *tracker,
-					  unsigned long caller)
-{
-	if (likely(caller == tracker->last_caller))
-		return tracker->last_stack;
-	return pddgpu_leak_stack_find(tracker, caller);
-}
 
 #endif /* PDDGPU_LEAK_INTERNAL_H */

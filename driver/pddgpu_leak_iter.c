@@ -4,10 +4,8 @@
  * copied in batches under the tracker's lock and looked at without it; a mark in
  * the list keeps the reader's place meanwhile.
  */
-#include <linux/kallsyms.h>
 #include <linux/math64.h>
 #include <linux/sched.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/time64.h>
 
@@ -34,10 +32,6 @@ struct pddgpu_leak_iter {
 	unsigned int pos;
 	/** @records: the batch */
 	struct pddgpu_leak_record records[PDDGPU_LEAK_READ_BATCH];
-	/** @frame: the return address that @symbol names; 0 none */
-	unsigned long frame;
-	/** @symbol: the name of a frame; to look one up takes 0.1 ms, and they repeat */
-	char symbol[KSYM_SYMBOL_LEN];
 };
 
 /**
@@ -173,34 +167,4 @@ const struct pddgpu_leak_record *pddgpu_leak_iter_next(struct pddgpu_leak_iter *
 	if (iter->pos == iter->nr)
 		return NULL;
 	return &iter->records[iter->pos++];
-}
-
-/**
- * pddgpu_leak_iter_show_stack() - print where an object was allocated
- * @iter: the reader
- * @m: where to print, on one line
- * @stack: from the object's record
- *
- * Prints what pddgpu_leak_frame_name() says of each frame.
- */
-void pddgpu_leak_iter_show_stack(struct pddgpu_leak_iter *iter, struct seq_file *m, u8 stack)
-{
-	const struct pddgpu_leak_stack *slot;
-	unsigned int i;
-
-	if (!stack || stack > PDDGPU_LEAK_STACKS) {
-		seq_putc(m, '-');
-		return;
-	}
-
-	slot = &iter->tracker->stacks[stack - 1];
-	for (i = 0; i < slot->nr; i++) {
-		if (i)
-			seq_puts(m, " < ");
-		if (iter->frame != slot->frames[i]) {
-			iter->frame = slot->frames[i];
-			pddgpu_leak_frame_name(iter->frame, iter->symbol);
-		}
-		seq_puts(m, iter->symbol);
-	}
 }

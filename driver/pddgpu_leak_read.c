@@ -10,6 +10,8 @@
 #include <linux/time64.h>
 #include <linux/timekeeping.h>
 
+#include <drm/pddgpu_drm.h>
+
 #include "pddgpu_leak_internal.h"
 
 /**
@@ -70,14 +72,28 @@ void pddgpu_leak_get_held(struct pddgpu_leak_tracker *tracker, struct pddgpu_lea
 	spin_unlock(&tracker->lock);
 }
 
-static enum pddgpu_leak_state leak_state(const struct pddgpu_leak_node *node)
+/**
+ * pddgpu_leak_node_state() - what an object is
+ * @node: its node, tracked
+ *
+ * Context: the tracker's lock is held.
+ * Return: that.
+ */
+enum pddgpu_leak_state pddgpu_leak_node_state(const struct pddgpu_leak_node *node)
 {
 	if (atomic_read(&node->handles) & PDDGPU_LEAK_FREED)
 		return PDDGPU_LEAK_ZOMBIE;
 	return node->is.orphan ? PDDGPU_LEAK_ORPHAN : PDDGPU_LEAK_LIVE;
 }
 
-static void leak_read_label(const struct pddgpu_leak_node *node, char *label)
+/**
+ * pddgpu_leak_read_label() - copy an object's label
+ * @node: its node
+ * @label: out: %PDDGPU_LEAK_LABEL bytes
+ *
+ * Context: the tracker's lock is held.
+ */
+void pddgpu_leak_read_label(const struct pddgpu_leak_node *node, char *label)
 {
 	if (node->is.named)
 		strscpy(label, container_of(node, struct pddgpu_leak_named, node)->label,
@@ -101,19 +117,28 @@ void pddgpu_leak_record_fill(struct pddgpu_leak_record *record,
 {
 	const struct pddgpu_leak_owner *owner = node->owner;
 
+	record->id = node->birth;
+	record->now_ns = now;
 	record->age_ms = now > node->birth ? div_u64(now - node->birth, NSEC_PER_MSEC) : 0;
 	record->size = node->size;
 	record->flags = node->flags;
-	record->state = leak_state(node);
+	record->state = pddgpu_leak_node_state(node);
 	record->class = pddgpu_leak_class_of(tracker, node->birth);
-	record->stack = node->stack;
+	record->site = node->site;
 	record->domain = node->is.domain;
 	record->foreign = node->is.foreign;
 	record->owned = owner != &tracker->nobody;
 	record->client_id = owner->client_id;
 	record->pid = owner->pid;
+	record->session = owner->session;
+	record->uid = owner->uid;
 	memcpy(record->comm, owner->comm, sizeof(record->comm));
-	leak_read_label(node, record->label);
+	pddgpu_leak_read_label(node, record->label);
+	record->evidence = (struct pddgpu_leak_evidence) {};
+	if (tracker->look)
+		tracker->look(node, record->state, &record->evidence);
+	if (node->birth <= tracker->baseline)
+		record->evidence.is |= PDDGPU_OBJECT_BASELINE;
 }
 
 /**
@@ -133,7 +158,7 @@ void pddgpu_leak_read_named(struct pddgpu_leak_tracker *tracker,
 	if (named->node.birth)
 		pddgpu_leak_record_fill(record, tracker, &named->node, ktime_get_ns());
 	else
-		leak_read_label(&named->node, record->label);
+		pddgpu_leak_read_label(&named->node, record->label);
 	spin_unlock(&tracker->lock);
 }
 
@@ -179,7 +204,7 @@ bool pddgpu_leak_read_holder(struct pddgpu_leak_tracker *tracker,
 	if (tracked) {
 		holder->client_id = node->owner->client_id;
 		holder->pid = node->owner->pid;
-		holder->state = leak_state(node);
+		holder->state = pddgpu_leak_node_state(node);
 		memcpy(holder->comm, node->owner->comm, sizeof(holder->comm));
 	}
 	spin_unlock(&tracker->lock);

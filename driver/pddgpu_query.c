@@ -29,7 +29,7 @@ static_assert(sizeof(struct drm_pddgpu_memory_stats) ==
 static_assert(sizeof(struct drm_pddgpu_query) == 24);
 static_assert(sizeof(struct drm_pddgpu_gem_create) == 32);
 static_assert(sizeof(struct drm_pddgpu_gem_map) == 32);
-static_assert(sizeof(struct drm_pddgpu_gem_info) == 32);
+static_assert(sizeof(struct drm_pddgpu_gem_info) == 40);
 static_assert(sizeof(struct drm_pddgpu_gem_destroy) == 8);
 static_assert(sizeof(struct drm_pddgpu_gem_set_domain) == 16);
 static_assert(PDDGPU_GEM_DOMAIN_CPU == 1 && PDDGPU_GEM_DOMAIN_GTT == 2 &&
@@ -178,6 +178,8 @@ struct pddgpu_query_type {
 	u32 (*count)(struct pddgpu_device *pdev);
 	/** @fill: write the answer into zeroed memory of that size */
 	void (*fill)(struct pddgpu_device *pdev, void *answer);
+	/** @ask: instead of all this: what is at the caller's data says what is asked for */
+	int (*ask)(struct pddgpu_device *pdev, struct drm_pddgpu_query *args);
 };
 
 static u32 pddgpu_query_segment_count(struct pddgpu_device *pdev)
@@ -207,9 +209,21 @@ static const struct pddgpu_query_type pddgpu_query_types[] = {
 		.size = PDDGPU_QUERY_DOMAINS * sizeof(struct drm_pddgpu_ownership),
 		.fill = pddgpu_query_ownership,
 	},
+	[PDDGPU_QUERY_OBJECTS] = { .ask = pddgpu_query_objects },
+	[PDDGPU_QUERY_SITE] = { .ask = pddgpu_query_site },
+	[PDDGPU_QUERY_UNFREED] = { .ask = pddgpu_query_unfreed },
 };
 
-static int pddgpu_query_copy(void __user *to, u32 room, const void *answer, u32 size)
+/**
+ * pddgpu_query_copy() - give an answer
+ * @to: where to
+ * @room: bytes that the caller has there; what is left of them is zeroed
+ * @answer: the answer
+ * @size: bytes of it
+ *
+ * Return: 0 or -EFAULT.
+ */
+int pddgpu_query_copy(void __user *to, u32 room, const void *answer, u32 size)
 {
 	u32 copied = min(room, size);
 
@@ -225,7 +239,7 @@ static int pddgpu_query_copy(void __user *to, u32 room, const void *answer, u32 
  * @data: struct drm_pddgpu_query
  * @file: who asks
  *
- * Return: 0; -EINVAL, -EFAULT, -ENOMEM.
+ * Return: 0; -EINVAL, -EFAULT, -ENOMEM; -ENOENT there is no such site.
  */
 int pddgpu_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
@@ -240,6 +254,8 @@ int pddgpu_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file
 	    args->size > PDDGPU_QUERY_DATA_MAX)
 		return -EINVAL;
 	type = &pddgpu_query_types[args->type];
+	if (type->ask)
+		return type->ask(pdev, args);
 	size = type->size * (type->count ? type->count(pdev) : 1);
 
 	if (args->size) {

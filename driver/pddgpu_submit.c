@@ -14,6 +14,7 @@
 #include <drm/drm_syncobj.h>
 
 #include "pddgpu_bo.h"
+#include "pddgpu_bo_evidence.h"
 #include "pddgpu_device.h"
 #include "pddgpu_engine.h"
 #include "pddgpu_file.h"
@@ -441,6 +442,7 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 	struct pddgpu_batch batch;
 	struct dma_fence *fence;
 	unsigned long handle;
+	u64 now;
 	int ret;
 
 	ret = pddgpu_batch_begin(&batch, submit->pdev->engine[PDDGPU_ENGINE_USER],
@@ -460,11 +462,13 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last)
 		pddgpu_batch_use(&batch, submit->pdev->account, &gem_to_pddgpu_bo(obj)->account);
 	fence = pddgpu_batch_end(&batch);
+	now = ktime_get_ns();
 	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 		dma_resv_add_fence(obj->resv, fence,
 				   xa_get_mark(&submit->buffers, handle,
 					       PDDGPU_SUBMIT_WRITTEN) ?
 				   DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+		pddgpu_bo_used(gem_to_pddgpu_bo(obj), now);
 		/* In use: the last to be evicted */
 		ttm_bo_move_to_lru_tail_unlocked(&gem_to_pddgpu_bo(obj)->tbo);
 	}

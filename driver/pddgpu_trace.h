@@ -24,6 +24,12 @@
 		      { PDDGPU_GEM_DOMAIN_GTT, "gtt" },			\
 		      { PDDGPU_GEM_DOMAIN_CPU, "cpu" })
 
+#define show_pddgpu_state(state)					\
+	__print_symbolic(state,						\
+			 { PDDGPU_OBJECT_LIVE, "LIVE" },		\
+			 { PDDGPU_OBJECT_ORPHAN, "ORPHAN" },		\
+			 { PDDGPU_OBJECT_ZOMBIE, "ZOMBIE" })
+
 #define show_pddgpu_engine(engine)					\
 	__print_symbolic(engine,					\
 			 { PDDGPU_ENGINE_USER, "user" },		\
@@ -83,6 +89,27 @@ TRACE_EVENT(bo_destroy,
 
 	    TP_printk("dev=%s bo=%llu size_bytes=%llu",
 		      __get_str(dev), __entry->bo, __entry->size_bytes)
+);
+
+TRACE_EVENT(bo_state,
+	    TP_PROTO(const struct device *card, u64 bo, u64 size_bytes, u32 from, u32 to),
+	    TP_ARGS(card, bo, size_bytes, from, to),
+
+	    TP_STRUCT__entry(__string(dev, dev_name(card))
+			     __field(u64, bo)
+			     __field(u64, size_bytes)
+			     __field(u32, from)
+			     __field(u32, to)),
+
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->bo = bo;
+			   __entry->size_bytes = size_bytes;
+			   __entry->from = from;
+			   __entry->to = to;),
+
+	    TP_printk("dev=%s bo=%llu size_bytes=%llu from=%s to=%s",
+		      __get_str(dev), __entry->bo, __entry->size_bytes,
+		      show_pddgpu_state(__entry->from), show_pddgpu_state(__entry->to))
 );
 
 TRACE_EVENT(bo_move,

@@ -11,6 +11,7 @@
 #include <drm/ttm/ttm_pool.h>
 
 #include "pddgpu_bo.h"
+#include "pddgpu_bo_evidence.h"
 #include "pddgpu_bo_trace.h"
 #include "pddgpu_compat.h"
 #include "pddgpu_copy.h"
@@ -318,7 +319,7 @@ static void pddgpu_ttm_release_notify(struct ttm_buffer_object *tbo)
 	if (!pddgpu_bo_is_ours(tbo) || !bo->created)
 		return;
 	bo->free_start = pddgpu_memory_stats_free_start(pdev->stats);
-	pddgpu_leak_zombie(pdev->leaks, &bo->leak);
+	pddgpu_bo_trace_freed(bo, pddgpu_leak_zombie(pdev->leaks, &bo->leak));
 }
 
 static int pddgpu_ttm_io_mem_reserve(struct ttm_device *ttm,
@@ -479,6 +480,7 @@ static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
 	ret = ttm_bo_vm_reserve(tbo, vmf);
 	if (ret)
 		return ret;
+	pddgpu_bo_touched(bo);
 
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
 		ret = pddgpu_ttm_fault_place(ttm_to_pddgpu(tbo->bdev), bo, vmf->vma);
@@ -539,6 +541,7 @@ static int pddgpu_ttm_vm_access(struct vm_area_struct *vma, unsigned long addr,
 	if (!drm_dev_enter(tbo->base.dev, &idx))
 		return -EIO;
 	if (!ttm_bo_reserve(tbo, true, false, NULL)) {
+		pddgpu_bo_touched(to_pddgpu_bo(tbo));
 		ret = pddgpu_ttm_access(tbo, offset, buf, len, write);
 		ttm_bo_unreserve(tbo);
 	}
@@ -546,10 +549,27 @@ static int pddgpu_ttm_vm_access(struct vm_area_struct *vma, unsigned long addr,
 	return ret ? -EIO : len;
 }
 
+static void pddgpu_ttm_vm_open(struct vm_area_struct *vma)
+{
+	struct ttm_buffer_object *tbo = vma->vm_private_data;
+
+	atomic_inc(&to_pddgpu_bo(tbo)->maps);
+	ttm_bo_vm_open(vma);
+}
+
+static void pddgpu_ttm_vm_close(struct vm_area_struct *vma)
+{
+	struct ttm_buffer_object *tbo = vma->vm_private_data;
+
+	/* It may have been the last that anybody has of it */
+	atomic_dec(&to_pddgpu_bo(tbo)->maps);
+	ttm_bo_vm_close(vma);
+}
+
 const struct vm_operations_struct pddgpu_ttm_vm_ops = {
 	.fault = pddgpu_ttm_fault,
-	.open = ttm_bo_vm_open,
-	.close = ttm_bo_vm_close,
+	.open = pddgpu_ttm_vm_open,
+	.close = pddgpu_ttm_vm_close,
 	.access = pddgpu_ttm_vm_access,
 };
 

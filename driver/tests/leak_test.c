@@ -542,10 +542,10 @@ static void leak_test_frame_name(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(nowhere); i++) {
-		pddgpu_leak_frame_name(nowhere[i], name);
+		pddgpu_site_frame_name(nowhere[i], name);
 		KUNIT_EXPECT_STREQ(test, name, "?");
 	}
-	pddgpu_leak_frame_name((unsigned long)pddgpu_leak_object_bytes + 1, name);
+	pddgpu_site_frame_name((unsigned long)pddgpu_leak_object_bytes + 1, name);
 	KUNIT_EXPECT_EQ(test, 0, strncmp(name, "pddgpu_leak_object_bytes+0x0/", 29));
 }
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What buffers know of their use.
+ */
+#ifndef PDDGPU_BO_EVIDENCE_H
+#define PDDGPU_BO_EVIDENCE_H
+
+#include <linux/compiler.h>
+#include <linux/timekeeping.h>
+
+#include <asm/barrier.h>
+
+#include "pddgpu_bo.h"
+
+/**
+ * pddgpu_bo_fenced() - a buffer has got another fence
+ * @bo: the buffer, reserved
+ */
+static inline void pddgpu_bo_fenced(struct pddgpu_bo *bo)
+{
+	/* Who sees this sees the fence */
+	smp_store_release(&bo->idle, false);
+}
+
+/**
+ * pddgpu_bo_used() - a job that uses a buffer has been submitted
+ * @bo: the buffer, reserved; with the job's fence
+ * @now_ns: what ktime_get_ns() says
+ */
+static inline void pddgpu_bo_used(struct pddgpu_bo *bo, u64 now_ns)
+{
+	WRITE_ONCE(bo->used_ns, now_ns);
+	pddgpu_bo_fenced(bo);
+}
+
+/**
+ * pddgpu_bo_touched() - the CPU uses a buffer, or is about to
+ * @bo: the buffer
+ */
+static inline void pddgpu_bo_touched(struct pddgpu_bo *bo)
+{
+	WRITE_ONCE(bo->touched_ns, ktime_get_ns());
+}
+
+void pddgpu_bo_look(const struct pddgpu_leak_node *node, enum pddgpu_leak_state state,
+		    struct pddgpu_leak_evidence *evidence);
+struct pddgpu_bo *pddgpu_bo_look_hold(const struct pddgpu_leak_node *node, bool freed,
+				      u32 *is);
+bool pddgpu_bo_look_busy(struct pddgpu_bo *bo);
+
+#endif /* PDDGPU_BO_EVIDENCE_H */
