@@ -147,7 +147,7 @@ static void loop(struct report *report, struct pddgpu_events *events)
 	}
 }
 
-static void begin(struct report *report, const struct cards *cards)
+static void begin(struct report *report, const struct cards *cards, struct sites *sites)
 {
 	unsigned int i;
 
@@ -161,6 +161,7 @@ static void begin(struct report *report, const struct cards *cards)
 		card->driver = out_need(strdup("pddgpu"));
 		card->error = card->card->error;
 		card->verdict = out_need(verdict_new());
+		card->resolver = sites;
 	}
 	if (!report_sees_all())
 		report_note(report, "This is what an ordinary user may know: buffers of other users' "
@@ -214,13 +215,14 @@ static int from_cards(struct report *report)
 {
 	struct sigaction action = { .sa_handler = stop };
 	struct pddgpu_events *events = NULL;
+	struct sites *sites = sites_new();
 	struct timespec now;
 	struct cards cards;
 	bool any = false;
 	size_t i;
 	int rc = cards_open(device, &cards);
 
-	begin(report, &cards);
+	begin(report, &cards, sites);
 	for (i = 0; i < report->count; i++)
 		any |= !report->cards[i].error;
 	if (any) {
@@ -242,6 +244,7 @@ static int from_cards(struct report *report)
 			rc = out_worse(rc, write_out(report));
 	}
 	done(report);
+	sites_free(sites);
 	cards_close(&cards);
 	return rc;
 }

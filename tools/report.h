@@ -10,6 +10,7 @@
 
 #include "facts.h"
 #include "map.h"
+#include "sites.h"
 #include "verdict.h"
 
 /* Points of time that are kept; with more, of two neighbours the one that has more */
@@ -124,8 +125,8 @@ struct report_frame {
 
 /** struct report_site - a place that buffers are allocated at */
 struct report_site {
-	/** @count: of @frames, the innermost first */
-	unsigned int count;
+	/** @count: of @frames, the innermost first; and the one to name it by */
+	unsigned int count, main;
 	struct report_frame frames[PDDGPU_SITE_FRAMES];
 };
 
@@ -173,6 +174,8 @@ struct report_card {
 	/** @judged: there is something in @groups and @sums, even if it is nothing */
 	bool judged;
 	struct verdict *verdict;
+	/** @resolver: what places are called */
+	struct sites *resolver;
 	uint64_t total[PDDGPU_REGIONS], used[PDDGPU_REGIONS];
 	struct drm_pddgpu_memory_stats first, stats;
 	bool stats_known;

@@ -4,7 +4,6 @@
  * what is old; and where they were allocated.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,23 +11,6 @@
 #include "leaks.h"
 #include "out.h"
 #include "report.h"
-
-static char *frame_text(const struct drm_pddgpu_frame *frame)
-{
-	char name[sizeof(frame->name) + 1];
-	char *text;
-	int length;
-
-	memcpy(name, frame->name, sizeof(frame->name));
-	name[sizeof(frame->name)] = '\0';
-	if (!*name)
-		length = asprintf(&text, "?");
-	else if (!frame->offset)
-		length = asprintf(&text, "%s", name);
-	else
-		length = asprintf(&text, "%s+0x%" PRIx64, name, (uint64_t)frame->offset);
-	return out_need(length < 0 ? NULL : text);
-}
 
 static struct report_site *new_site(struct report_card *card)
 {
@@ -42,21 +24,24 @@ static struct report_site *new_site(struct report_card *card)
 
 static void read_site(struct report_card *card, uint32_t id)
 {
-	struct drm_pddgpu_site from;
+	const struct site *from = sites_get(card->resolver, card->card->dev, id);
+	const char *name = site_name(from);
 	struct report_site *site;
 	unsigned int i;
 
-	if (card->gone || pddgpu_query_site(card->card->dev, id, &from) || !from.count) {
+	if (!from->count) {
 		index_add(&card->site_of, id, NOT_THERE - 1);
 		return;
 	}
 	index_add(&card->site_of, id, (uint32_t)card->site_count);
 	site = new_site(card);
-	for (i = 0; i < from.count && i < PDDGPU_SITE_FRAMES; i++) {
-		site->frames[i].user = from.frames[i].kind == PDDGPU_FRAME_USER;
-		site->frames[i].text = frame_text(&from.frames[i]);
+	for (i = 0; i < from->count; i++) {
+		site->frames[i].user = from->frames[i].kind == PDDGPU_FRAME_USER;
+		site->frames[i].text = out_need(strdup(from->texts[i]));
+		if (from->texts[i] == name)
+			site->main = i;
 	}
-	site->count = i;
+	site->count = from->count;
 }
 
 static uint32_t site_of(struct report_card *card, uint32_t id)

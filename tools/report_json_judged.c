@@ -68,7 +68,7 @@ static json_t *sites_json(const struct report_card *card)
 		if (card->groups[i].site != NOT_THERE)
 			wanted[card->groups[i].site] = true;
 	for (i = 0; i < card->site_count; i++) {
-		json_t *frames;
+		json_t *frames, *site;
 
 		if (!wanted[i]) {
 			json_add(list, json_null());
@@ -83,7 +83,10 @@ static json_t *sites_json(const struct report_card *card)
 			json_add(frame, json_text(card->sites[i].frames[j].text));
 			json_add(frames, frame);
 		}
-		json_add(list, frames);
+		site = out_need(json_object());
+		json_put(site, "main", json_count(card->sites[i].main));
+		json_put(site, "frames", frames);
+		json_add(list, site);
 	}
 	free(wanted);
 	return list;

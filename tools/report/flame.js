@@ -197,6 +197,9 @@ function flamePanel(card) {
   body.append(where, area, details, legend([["f-key-process", "process", null, null],
     ["f-key-user", "the program\u2019s functions", null, null], ["f-key-kernel", "the kernel\u2019s", null, null],
     ["f-key-label", "label", null, null]], null));
+  if (!all.some((one) => one.kind === "user"))
+    body.append(el("p", { class: "hint" }, "The program\u2019s own functions are not known: root switches call stacks on with ",
+      el("code", null, "echo 1 > /sys/module/pddgpu/parameters/leak_stacks"), "."));
   if (card.flame_more)
     body.append(el("p", { class: "hint" }, "There are more places than are shown; the widths count them all."));
   flameKeys(view, area, act);

@@ -27,9 +27,9 @@ function counterTiles(card) {
   const by = Object.fromEntries(card.counters.map((c) => [c.name, c]));
   const meanwhile = (name) => by[name].meanwhile === null ? "\u2014" : number(by[name].meanwhile);
   return [
-    tile("Allocated meanwhile", meanwhile("allocations"), meanwhile("deallocations") + " freed, " +
+    tile("Allocations while it looked", meanwhile("allocations"), meanwhile("deallocations") + " freed, " +
       meanwhile("failed allocations") + " failed", { bad: by["failed allocations"].meanwhile > 0 }),
-    tile("Evictions meanwhile", meanwhile("evictions"), by["bytes moved"].meanwhile === null ? null :
+    tile("Evictions while it looked", meanwhile("evictions"), by["bytes moved"].meanwhile === null ? null :
       size(by["bytes moved"].meanwhile) + " moved"),
   ];
 }

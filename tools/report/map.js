@@ -115,14 +115,14 @@ function freeChart(region) {
   const most = Math.max(1, ...region.orders.map((order) => order[1]));
   if (!region.orders.length)
     return null;
-  return el("div", null, el("p", { class: "hint sr" }, "Free blocks by size"),
+  return el("div", null, el("p", { class: "hint" }, "Free blocks, how many of each size:"),
     el("div", { class: "orders", role: "img", tabindex: "0", "aria-label": "Free blocks by size: " +
       region.orders.map(([bytes, blocks]) => blocks + " of " + size(bytes)).join(", ") },
     region.orders.map(([bytes, blocks]) => {
       const bar = el("div");
       bar.style.height = Math.max(2, Math.round(blocks / most * 52)) + "px";
       return el("div", { class: "column" }, number(blocks), bar, size(bytes));
-    })), el("p", { class: "hint" }, "Free blocks by size, how many of each"));
+    })));
 }
 
 function moveWithKeys(canvas, view, paint, showAt, hide) {

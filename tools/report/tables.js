@@ -61,25 +61,19 @@ function frameItem([kind, text]) {
   return el("li", { class: "code " + kind + "-frame" }, theirs(text));
 }
 
-// The innermost of the program's own, past the libraries that only hand on
-function mainFrame(frames) {
-  const users = frames.filter((frame) => frame[0] === "user");
-  return users.find((frame) => !/(^|\/)lib(pddgpu|drm|c)[.-]|\+.*\(lib(pddgpu|drm)|^pddgpu_|^(__)?ioctl|^drmIoctl/
-    .test(frame[1])) || users[0] || frames[0];
-}
-
+// Of a file only its name
 function shortPlace(text) {
-  return text.replace(/^.*\/(?=[^/])/, "");
+  return text.startsWith("/") ? text.replace(/^[^ ]*\/(?=[^/ ])/, "") : text;
 }
 
 function placeCell(card, group) {
-  const frames = group.site === null ? null : card.sites[group.site];
-  if (!frames || !frames.length)
+  const site = group.site === null ? null : card.sites[group.site];
+  if (!site || !site.frames.length)
     return "not known";
-  const text = el("span", { class: "code" }, theirs(shortPlace(mainFrame(frames)[1])));
-  if (frames.length === 1)
+  const text = el("span", { class: "code" }, theirs(shortPlace(site.frames[site.main][1])));
+  if (site.frames.length === 1)
     return text;
-  return el("details", null, el("summary", null, text), el("ol", null, frames.map(frameItem)));
+  return el("details", null, el("summary", null, text), el("ol", null, site.frames.map(frameItem)));
 }
 
 function whoCell(one) {
@@ -101,7 +95,7 @@ function groupsPanel(card) {
   const table = sortedTable(columns, card.groups, card.groups_all, "groups, which have less");
   const state = { text: "", leaks: "all" };
   const refilter = () => table.filter((g) => (state.leaks === "all" || g.leak) && (!state.text ||
-    [g.comm, g.label, g.pid, g.rating, g.why, ...(g.site === null ? [] : (card.sites[g.site] || []).map((f) => f[1]))]
+    [g.comm, g.label, g.pid, g.rating, g.why, ...(g.site === null ? [] : card.sites[g.site].frames.map((f) => f[1]))]
       .some((part) => String(part === null ? "" : part).toLowerCase().includes(state.text))));
   const { node, body } = panel("What is a leak, and why", el("input", { type: "search", placeholder: "Find",
     "aria-label": "Find in the table", oninput: (event) => {
@@ -126,7 +120,7 @@ function ownersPanel(card) {
     { name: "System", cell: (o) => size(o.cpu), key: (o) => o.cpu, class: "n" },
     { name: "Buffers", cell: (o) => o.objects ? number(o.objects) : null, key: (o) => o.objects, class: "n" },
     { name: "Most at once", cell: (o) => size(o.peak), key: (o) => o.peak, class: "n" },
-    { name: "Meanwhile", cell: (o) => sum(o) === o.first ? "\u2014" : (sum(o) > o.first ? "+" : "") + size(sum(o) - o.first),
+    { name: "Change", cell: (o) => sum(o) === o.first ? "\u2014" : (sum(o) > o.first ? "+" : "") + size(sum(o) - o.first),
       key: (o) => sum(o) - o.first, class: "n" },
   ];
   const { node, body } = panel("Who has memory");
@@ -177,7 +171,7 @@ function logBadge(line) {
 }
 
 function logPanel(card) {
-  const { node, body } = panel("What has happened meanwhile");
+  const { node, body } = panel("What happened while it looked");
   node.classList.add("long");
   const columns = [
     { name: "After", cell: (line) => line.ms ? time(line.ms) : "0 s", class: "n" },
