@@ -24,6 +24,9 @@
 #define PAGE_LOG	500
 #define PAGE_CELLS	16384
 #define PAGE_NODES	6000
+/* Of those, for processes with a box of their own, which are so many */
+#define NAMED_NODES	4000
+#define NAMED_PROCESSES	64
 
 /* Of a recording; a machine has less */
 #define REPORT_CARDS	16
@@ -155,7 +158,7 @@ struct report_sum {
 /** struct report_node - a box of the flame graph */
 struct report_node {
 	char *name;
-	enum { NODE_ROOT, NODE_PROCESS, NODE_USER, NODE_KERNEL, NODE_LABEL, NODE_UNKNOWN } kind;
+	enum { NODE_ROOT, NODE_PROCESS, NODE_OTHERS, NODE_USER, NODE_KERNEL, NODE_LABEL, NODE_UNKNOWN } kind;
 	uint32_t parent;
 	uint64_t bytes, leaked, objects;
 };
@@ -196,6 +199,8 @@ struct report_card {
 	size_t node_count;
 	bool nodes_more;
 	struct index node_of;
+	/** @named: processes with a box of their own */
+	unsigned int named;
 	struct report_event *events;
 	size_t event_count, events_all;
 	/** @ratings: of the groups at the last look, by key */

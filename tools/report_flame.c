@@ -31,22 +31,44 @@ static bool is_it(const struct report_node *node, uint32_t parent, int kind, con
 	return node->parent == parent && (int)node->kind == kind && !strcmp(node->name, name);
 }
 
-static uint32_t child(struct report_card *card, uint32_t parent, int kind, const char *name)
+/* The one that is there, or else *key is where it may go */
+static uint32_t find(const struct report_card *card, uint32_t parent, int kind, const char *name,
+		     uint64_t *key)
 {
-	uint64_t key = index_hash(index_hash(INDEX_SEED, &parent, sizeof(parent)), &kind,
-				  sizeof(kind));
 	uint32_t at;
 
-	key = index_hash(key, name, strlen(name));
-	while ((at = index_find(&card->node_of, key)) != NOT_THERE) {
-		if (is_it(&card->nodes[at], parent, kind, name))
-			return at;
-		key++;
-	}
+	*key = index_hash(index_hash(INDEX_SEED, &parent, sizeof(parent)), &kind, sizeof(kind));
+	*key = index_hash(*key, name, strlen(name));
+	while ((at = index_find(&card->node_of, *key)) != NOT_THERE &&
+	       !is_it(&card->nodes[at], parent, kind, name))
+		++*key;
+	return at;
+}
+
+static uint32_t child(struct report_card *card, uint32_t parent, int kind, const char *name)
+{
+	uint64_t key;
+	uint32_t at = find(card, parent, kind, name, &key);
+
+	if (at != NOT_THERE)
+		return at;
 	at = new_node(card, parent, kind, name);
 	if (at != NOT_THERE)
 		index_add(&card->node_of, key, at);
 	return at;
+}
+
+/* Very many processes are together in one box, under which their places are told apart */
+static bool is_named(struct report_card *card, const char *comm)
+{
+	uint64_t key;
+
+	if (find(card, 0, NODE_PROCESS, comm, &key) != NOT_THERE)
+		return card->node_count < NAMED_NODES;
+	if (card->named == NAMED_PROCESSES || card->node_count >= NAMED_NODES)
+		return false;
+	card->named++;
+	return true;
 }
 
 /* Where there is no room for more boxes it counts for those that there are */
@@ -76,7 +98,10 @@ void report_flame(struct report_card *card, const struct report_group *group)
 	card->nodes[0].bytes += group->bytes;
 	card->nodes[0].leaked += group->leaked_bytes;
 	card->nodes[0].objects += group->objects;
-	at = count(card, group, 0, NODE_PROCESS, group->comm);
+	if (is_named(card, group->comm))
+		at = count(card, group, 0, NODE_PROCESS, group->comm);
+	else
+		at = count(card, group, 0, NODE_OTHERS, "");
 	if (group->site != NOT_THERE) {
 		site = &card->sites[group->site];
 		for (i = site->count; i-- > 0;)

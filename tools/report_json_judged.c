@@ -94,8 +94,8 @@ static json_t *sites_json(const struct report_card *card)
 
 static json_t *nodes_json(const struct report_card *card)
 {
-	static const char *const kinds[] = { "all", "process", "user", "kernel", "label",
-					     "unknown" };
+	static const char *const kinds[] = { "all", "process", "others", "user", "kernel",
+					     "label", "unknown" };
 	json_t *list = out_need(json_array());
 	size_t i;
 

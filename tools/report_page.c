@@ -68,8 +68,8 @@ static void put_regions(FILE *to, const struct report_card *card)
 {
 	unsigned int i;
 
-	fputs("<table><tr><th>Memory</th><th>used</th><th>of</th><th>fragmentation of what is "
-	      "free</th></tr>\n", to);
+	fputs("<table><tr><th>Memory</th><th class=\"n\">Used</th><th class=\"n\">Of</th>"
+	      "<th class=\"n\">Fragmentation</th></tr>\n", to);
 	for (i = 0; i < PDDGPU_REGION_CPU; i++) {
 		fprintf(to, "<tr><td>%s</td>", region_titles[i]);
 		put_size(to, card->used[i]);
@@ -78,7 +78,7 @@ static void put_regions(FILE *to, const struct report_card *card)
 			fprintf(to, "<td class=\"n\">%.1f %%</td></tr>\n",
 				map_fragmentation(&card->map.region[i]) * 100);
 		else
-			fputs("<td>not known</td></tr>\n", to);
+			fputs("<td class=\"n\">not known</td></tr>\n", to);
 	}
 	fputs("</table>\n", to);
 }
@@ -90,7 +90,8 @@ static void put_groups(FILE *to, const struct report_card *card)
 	if (!card->judged)
 		return;
 	fputs("<h3>Buffers by owner and place</h3>\n<table><tr><th>Rating</th><th>Owner</th>"
-	      "<th>Label</th><th>Leaked</th><th>All</th><th>Buffers</th><th>Why</th></tr>\n", to);
+	      "<th>Label</th><th class=\"n\">Leaked</th><th class=\"n\">All</th>"
+	      "<th class=\"n\">Buffers</th><th>Why</th></tr>\n", to);
 	for (i = 0; i < card->group_count && i < SUMMARY_ROWS; i++) {
 		const struct report_group *group = &card->groups[i];
 
@@ -114,8 +115,8 @@ static void put_owners(FILE *to, const struct report_card *card)
 	uint32_t *ranked = time_ranked(&card->time);
 	size_t i;
 
-	fputs("<h3>Who has memory</h3>\n<table><tr><th>Owner</th><th>VRAM</th><th>GTT</th>"
-	      "<th>System</th><th>The most at once</th></tr>\n", to);
+	fputs("<h3>Who has memory</h3>\n<table><tr><th>Owner</th><th class=\"n\">VRAM</th>"
+	      "<th class=\"n\">GTT</th><th class=\"n\">System</th><th class=\"n\">Most at once</th></tr>\n", to);
 	for (i = 0; i < card->time.owner_count && i < SUMMARY_ROWS; i++) {
 		const struct report_owner *owner = &card->time.owners[ranked[i]];
 

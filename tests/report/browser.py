@@ -119,14 +119,14 @@ class Browser:
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.call("Page.navigate", url="file://" + os.path.abspath(path))
         self.wait("Page.loadEventFired")
-        return Page(self, target)
+        return Page(self, target, scripts)
 
 
 class Page:
     """What is open."""
 
-    def __init__(self, browser, target):
-        self.browser, self.target = browser, target
+    def __init__(self, browser, target, scripts):
+        self.browser, self.target, self.scripts = browser, target, scripts
 
     def close(self):
         self.browser.call("Target.closeTarget", session=False, targetId=self.target)
@@ -147,6 +147,8 @@ class Page:
 
     def settle(self):
         """Two pictures later all that was to be drawn is."""
+        if not self.scripts:
+            return
         self.eval("new Promise((done) => requestAnimationFrame(() => "
                   "requestAnimationFrame(() => done(1))))")
 

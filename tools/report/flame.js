@@ -20,6 +20,10 @@ function nodeName(node) {
   switch (node.kind) {
   case "all":
     return "all";
+  case "others":
+    return "other processes";
+  case "smaller":
+    return number(node.count) + " smaller";
   case "unknown":
     return "place not known";
   case "label":
@@ -31,11 +35,19 @@ function nodeName(node) {
   }
 }
 
-const KINDS = { all: "everything", process: "process", user: "the program\u2019s function",
+const KINDS = { all: "everything", process: "process", others: "those that there was no room for",
+  smaller: "too small to be drawn here", user: "the program\u2019s function",
   kernel: "the kernel\u2019s function", label: "label", unknown: "no place is known" };
 
 function measure(view, value) {
   return view.mode === "objects" ? count(value, "buffer") : size(value);
+}
+
+// All that is too small, as one
+function smaller(nodes, parent) {
+  const sum = (what) => nodes.reduce((all, node) => all + node[what], 0);
+  return { kind: "smaller", name: "", count: nodes.length, parent, children: [], bytes: sum("bytes"),
+    leaked: sum("leaked"), objects: sum("objects") };
 }
 
 // What is to be drawn of a tree when one box of it fills the width: [node, row, left, width]
@@ -52,8 +64,12 @@ function flameBoxes(view) {
     let at = left;
     for (const child of children) {
       const share = child[view.mode] / whole * width;
-      if (share < least)
+      if (share < least) {
+        const rest = children.slice(children.indexOf(child));
+        boxes.push({ node: smaller(rest, child.parent), row, left: at, width: rest.reduce((sum, c) =>
+          sum + c[view.mode], 0) / whole * width });
         break;
+      }
       boxes.push({ node: child, row, left: at, width: share });
       walk(child, row + 1, at, share);
       at += share;
@@ -82,12 +98,13 @@ function flameBox(view, box, act) {
   const name = nodeName(node);
   const above = row < pathOf(view.zoom).length - 1;
   const matches = view.search && name.toLowerCase().includes(view.search);
+  const narrow = width * view.width <= 26;
   const item = el("div", { role: "treeitem", tabindex: "-1", "aria-level": String(row + 1),
-    class: "f-" + node.kind + (above ? " above" : "") + (matches ? " match" : ""),
+    class: "f-" + node.kind + (above ? " above" : "") + (matches ? " match" : "") + (narrow ? " narrow" : ""),
     "aria-label": name + ", " + measure(view, node[view.mode]),
     "aria-expanded": node.children.length ? "true" : null,
     onclick: () => act.zoom(node), onfocus: () => act.tell(node), onpointerenter: () => act.tell(node),
-  }, width * view.width > 26 ? el("bdi", null, name) : null);
+  }, narrow ? null : el("bdi", null, name));
   item.style.left = left * 100 + "%";
   item.style.width = Math.max(0.1, width * 100 - 100 / Math.max(200, view.width)) + "%";
   item.style.top = row * ROW + "px";
@@ -117,7 +134,7 @@ function keyTarget(view, box, key) {
 
 function crumbs(view, act) {
   const path = pathOf(view.zoom);
-  if (path.length === 1)
+  if (path.length === 1 && path[0].children.length)
     return [el("span", { class: "hint" }, "Click a box, or move with the arrow keys and press Enter, to look closer.")];
   return path.map((node, i) => [i ? " \u203a " : null, i === path.length - 1 ?
     el("strong", null, el("bdi", null, nodeName(node))) :
@@ -177,6 +194,8 @@ function flamePanel(card) {
         "Nothing of that kind: choose another width.");
     },
     zoom(node, keep) {
+      if (node.kind === "smaller")
+        return;
       const focused = keep || area.contains(document.activeElement);
       view.zoom = node;
       act.paint();

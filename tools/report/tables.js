@@ -129,6 +129,15 @@ function ownersPanel(card) {
   return { node };
 }
 
+// The same with what is theirs kept apart
+function logNodes(line) {
+  const text = logText(line);
+  const name = whose(line);
+  if (!line.comm || !text.startsWith(name))
+    return text;
+  return [ownerText(line), line.label ? [" \u201c", theirs(line.label), "\u201d"] : null, text.slice(name.length)];
+}
+
 function whose(line) {
   return ownerName(line) + (line.label ? " \u201c" + visible(line.label) + "\u201d" : "");
 }
@@ -176,7 +185,7 @@ function logPanel(card) {
   const columns = [
     { name: "After", cell: (line) => line.ms ? time(line.ms) : "0 s", class: "n" },
     { name: "What", cell: (line) => logBadge(line), class: "badge-cell" },
-    { name: "", cell: (line) => el("bdi", null, logText(line)), class: "all" },
+    { name: "", cell: logNodes, class: "all" },
   ];
   if (card.log.length)
     body.append(sortedTable(columns, card.log, card.log_all, "lines").node);

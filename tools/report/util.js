@@ -90,7 +90,9 @@ function ownerName(owner) {
 }
 
 function ownerText(owner) {
-  return el("bdi", null, ownerName(owner));
+  if (!owner || (owner.pid === null && !owner.comm))
+    return ownerName(owner);
+  return el("span", null, theirs(owner.comm), owner.pid === null ? null : "\u00a0(" + owner.pid + ")");
 }
 
 // The first twelve have colours of their own, in every picture the same
