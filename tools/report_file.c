@@ -57,7 +57,7 @@ static char *beside(const char *path)
 
 int report_file_check(const char *name)
 {
-	char *path, *slash;
+	char *path, *slash, *folder;
 	struct stat st;
 	int error = 0;
 
@@ -73,10 +73,12 @@ int report_file_check(const char *name)
 	slash = strrchr(path, '/');
 	if (slash && !slash[1])
 		error = EISDIR;
-	if (slash)
-		slash[slash == path] = '\0';
-	if (!error && access(slash ? path : ".", W_OK | X_OK))
+	/* "folder/.", which says what is wrong where it is none */
+	if (asprintf(&folder, "%.*s.", slash ? (int)(slash - path + 1) : 0, path) < 0)
+		return out_rc(-ENOMEM);
+	if (!error && access(folder, W_OK | X_OK))
 		error = errno;
+	free(folder);
 	free(path);
 	return error ? say(name, error) : RC_OK;
 }
