@@ -12,7 +12,9 @@ DRAWN = """(() => ({
   areas: [...document.querySelectorAll("svg.chart path.area")].filter((p) =>
     p.getBBox().width > 50 && p.getBBox().height >= 1).length,
   maps: [...document.querySelectorAll("canvas")].filter((c) => {
-    const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+    const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(c, 0, 0);
+    const { data } = copy.getImageData(0, 0, c.width, c.height);
     const seen = new Set();
     for (let i = 0; i < data.length; i += 4)
       seen.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
@@ -52,7 +54,7 @@ PALE = """(() => {
   while (walker.nextNode()) {
     const node = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !node.getClientRects().length ||
-        node.closest("script, style, noscript, title"))
+        node.closest("script, style, title"))
       continue;
     seen++;
     const style = getComputedStyle(node);
@@ -72,7 +74,7 @@ PALE = """(() => {
 
 # What sticks out to the right, but for what can be scrolled by itself
 WIDE = """[...document.querySelectorAll("body *")].filter((node) =>
-  node.getBoundingClientRect().right > innerWidth + 1 && !node.closest(".scroll, .orders, .sr, thead"))
+  node.getBoundingClientRect().right > innerWidth + 1 && !node.closest(".scroll, .orders, .sr, thead, .flame"))
   .map((node) => node.tagName + "." + node.className).slice(0, 5)"""
 
 
@@ -185,7 +187,6 @@ def test_nothing_else_runs():
         equal(page.eval("document.title"), "GPU memory report")
         equal(page.eval("getComputedStyle(document.body).display"), "block")
         equal(page.eval(READY), "yes")
-        equal([url for url in page.requests() if "://example" in url and False], [])
         said = " ".join(page.complaints())
         for what in ("script-src", "style-src", "img-src"):
             assert what in said, said

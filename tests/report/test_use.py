@@ -35,8 +35,6 @@ def test_the_flame_graph_by_keyboard():
         assert page.eval(NAME).startswith("compositor, ")
         inside = page.eval("document.querySelectorAll('[role=treeitem]').length")
         assert 2 < inside < boxes, (inside, boxes)
-        equal(page.eval("document.activeElement.style.width"), "99.9%" if False else
-              page.eval("document.activeElement.style.width"))
         assert page.eval("parseFloat(document.activeElement.style.width)") > 99
         assert "leaked" in page.eval("document.querySelector('.details').innerText")
         page.key("ArrowUp")
@@ -102,7 +100,9 @@ def test_the_chart():
 
 def test_the_map():
     count = """(() => { const c = document.querySelector("canvas");
-      const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+      const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
+      copy.drawImage(c, 0, 0);
+      const { data } = copy.getImageData(0, 0, c.width, c.height);
       let n = 0; for (let i = 0; i < data.length; i += 4)
         n += data[i] === 0 && data[i + 1] === 0x72 && data[i + 2] === 0xb2; return n; })()"""
     with chromium().open(page_of("leaky")) as page:
