@@ -15,11 +15,30 @@
 /* Looks that the usual number is an average of; and the fewest that make it known */
 #define USUAL_LOOKS 64
 #define USUAL_KNOWN 16
+#define BIN_NS (SECOND / 4)
+
+static unsigned int bin_of(uint64_t gap)
+{
+	uint64_t units = gap / BIN_NS;
+	unsigned int bits, bin;
+
+	if (!units)
+		return 0;
+	bits = 63 - (unsigned int)__builtin_clzll(units);
+	/* The square root of two is 99/70 */
+	bin = 2 * bits + (units * 70 >= (99ull << bits));
+	return bin < HABIT_BINS ? bin : HABIT_BINS - 1;
+}
 
 static void note(struct habit *habit, const struct verdict *verdict, uint64_t gap, bool freed)
 {
+	unsigned int bin = bin_of(gap);
+
 	if (gap > habit->longest_ns)
 		habit->longest_ns = gap;
+	if (habit->last[bin] != verdict->looks)
+		habit->gaps[bin]++;
+	habit->last[bin] = verdict->looks;
 	if (freed) {
 		habit->freed++;
 		if (habit->last_freed != verdict->looks)
@@ -36,14 +55,18 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 		     bool freed)
 {
 	struct kind *kind = seen->kind;
+	struct group *group = kind->group;
 
-	note(&kind->habit, verdict, gap, freed);
-	note(&kind->group->habit, verdict, gap, freed);
+	note(&kind->size->habit, verdict, gap, freed);
+	note(&group->place->habit, verdict, gap, freed);
 	if (seen->orphan_ns) {
 		uint64_t since = verdict->now_ns - seen->orphan_ns;
 
-		note(&kind->group->orphans, verdict, gap < since ? gap : since, freed);
+		note(&group->place->orphans, verdict, gap < since ? gap : since, freed);
 	}
+	/* What had been found to grow is used after all: see anew */
+	if (seen->rating == RATING_GROWING)
+		kind->since_ns = group->since_ns = 0;
 }
 
 static void tick(struct verdict *verdict)
@@ -94,14 +117,22 @@ static bool waits(const struct seen *seen)
 	return (seen->is & PDDGPU_OBJECT_BUSY) || seen->state == PDDGPU_OBJECT_ZOMBIE;
 }
 
+static void learn_wait(const struct verdict *verdict, const struct seen *seen)
+{
+	struct group *group = seen->kind->group;
+	uint64_t waited = verdict->now_ns - seen->wait_ns;
+
+	if (waited > group->owner->busy_ns)
+		group->owner->busy_ns = waited;
+	if (waited > group->place->busy_ns)
+		group->place->busy_ns = waited;
+}
+
 /* The longest wait is of one that is over: one that goes on may never end */
 static void learn_waits(const struct verdict *verdict, struct seen *seen)
 {
-	struct owner *owner = seen->kind->group->owner;
-
 	if (seen->wait_ns && (!waits(seen) || seen->active_ns > seen->was_ns)) {
-		if (verdict->now_ns - seen->wait_ns > owner->busy_ns)
-			owner->busy_ns = verdict->now_ns - seen->wait_ns;
+		learn_wait(verdict, seen);
 		seen->wait_ns = 0;
 	}
 	if (!seen->wait_ns && waits(seen)) {
@@ -118,13 +149,14 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 	uint64_t step = step_of(verdict, seen);
 
 	if (seen->fresh) {
-		seen->idle_ns = unused;
+		seen->idle_ns = seen->first_idle_ns = unused;
 	} else if (seen->active_ns > seen->was_ns) {
 		uint64_t more = seen->active_ns > verdict->last_ns ?
 			seen->active_ns - verdict->last_ns : 0;
 
 		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
 		seen->idle_ns = unused;
+		seen->first_idle_ns = 0;
 	} else {
 		seen->idle_ns += step;
 	}
@@ -134,7 +166,7 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 		seen->orphan_ns = verdict->now_ns;
 	learn_waits(verdict, seen);
 	if (seen->wait_ns)
-		seen->idle_ns = 0;
+		seen->idle_ns = seen->first_idle_ns = 0;
 }
 
 void verdict_learn(struct verdict *verdict)
@@ -154,13 +186,12 @@ void verdict_learn(struct verdict *verdict)
 	learn_usual(verdict);
 	for (i = 0; i < verdict->dead.count; i++) {
 		const struct seen *dead = &verdict->dead.at[i];
-		struct owner *owner = dead->kind->group->owner;
 
 		/* Who has nothing left has ended, and that says nothing of its habits */
-		if (!owner->objects)
+		if (!dead->kind->group->owner->objects)
 			continue;
-		if (dead->wait_ns && verdict->now_ns - dead->wait_ns > owner->busy_ns)
-			owner->busy_ns = verdict->now_ns - dead->wait_ns;
+		if (dead->wait_ns)
+			learn_wait(verdict, dead);
 		note_all(dead, verdict, dead->idle_ns, true);
 	}
 	for (i = 0; i < verdict->now.count; i++)
