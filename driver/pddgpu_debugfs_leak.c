@@ -87,13 +87,13 @@ static void leak_objects_label(struct seq_file *m, const struct pddgpu_leak_reco
 }
 
 /* How long ago something was, or "-" when it never was */
-static void leak_objects_since(struct seq_file *m, u64 now_ns, u64 then_ns)
+static void leak_objects_since(struct seq_file *m, const char *name, u64 now_ns, u64 then_ns)
 {
 	if (then_ns)
-		seq_printf(m, "%-10llu ",
+		seq_printf(m, " %s=%llu", name,
 			   now_ns > then_ns ? div_u64(now_ns - then_ns, NSEC_PER_MSEC) : 0);
 	else
-		seq_printf(m, "%-10s ", "-");
+		seq_printf(m, " %s=-", name);
 }
 
 /* Words for PDDGPU_OBJECT_*, by bit; what only QUERY tells of has none */
@@ -101,21 +101,22 @@ static const char *const is_names[] = {
 	"mapped", "unpageable", "exported", "imported", NULL, "swapped",
 };
 
+/* Behind the stack, of which nobody knows how many words it has */
 static void leak_objects_evidence(struct seq_file *m, const struct pddgpu_leak_record *record)
 {
 	const struct pddgpu_leak_evidence *evidence = &record->evidence;
 	unsigned int i, said = 0;
 
-	seq_printf(m, "%-16llu ", record->id);
-	leak_objects_since(m, record->now_ns, evidence->used_ns);
-	leak_objects_since(m, record->now_ns, evidence->touched_ns);
-	seq_setwidth(m, 8);
+	seq_printf(m, " | id=%llu", record->id);
+	leak_objects_since(m, "used_ms", record->now_ns, evidence->used_ns);
+	leak_objects_since(m, "touched_ms", record->now_ns, evidence->touched_ns);
+	seq_printf(m, " session=%d client=%llu site=%u is=", record->session, record->client_id,
+		   record->site);
 	for (i = 0; i < ARRAY_SIZE(is_names); i++)
 		if (is_names[i] && evidence->is & BIT(i))
 			seq_printf(m, "%s%s", said++ ? "," : "", is_names[i]);
 	if (!said)
 		seq_putc(m, '-');
-	seq_pad(m, ' ');
 }
 
 static int leak_objects_show(struct seq_file *m, void *v)
@@ -125,9 +126,8 @@ static int leak_objects_show(struct seq_file *m, void *v)
 	char state[32];
 
 	if (v == SEQ_START_TOKEN) {
-		seq_printf(m, "%-10s %-12s %-6s %-18s %-8s %-16s %-8s %-16s %-10s %-10s %-8s %-8s %-6s %-6s %s\n",
-			   "age_ms", "size", "domain", "state", "pid", "comm", "label", "id",
-			   "used_ms", "touched_ms", "is", "session", "client", "site", "stack");
+		seq_printf(m, "%-10s %-12s %-6s %-18s %-8s %-16s %-8s %s\n", "age_ms", "size",
+			   "domain", "state", "pid", "comm", "label", "stack");
 		return 0;
 	}
 
@@ -142,10 +142,9 @@ static int leak_objects_show(struct seq_file *m, void *v)
 	seq_setwidth(m, 8);
 	leak_objects_label(m, record);
 	seq_pad(m, ' ');
-	leak_objects_evidence(m, record);
-	seq_printf(m, "%-8d %-6llu %-6u ", record->session, record->client_id, record->site);
 	pddgpu_site_show(pddgpu_leak_sites(reader->pdev->leaks), &reader->names, m,
 			 record->site);
+	leak_objects_evidence(m, record);
 	seq_putc(m, '\n');
 	return 0;
 }

@@ -572,7 +572,7 @@ void pddgpu_site_word(struct pddgpu_sites *sites, u32 site, u32 frame,
 		/* It can hold anything, a newline too */
 		name = sites->tables->file[at.file]->name;
 		len = string_escape_mem(name, strlen(name), word, PDDGPU_SITE_WORD,
-					ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\");
+					ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\|");
 		snprintf(word + len, PDDGPU_SITE_WORD - len, "+0x%llx", at.at);
 	}
 }

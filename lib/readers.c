@@ -149,6 +149,7 @@ int pddgpu_leaks_next(struct pddgpu_leaks *leaks, struct pddgpu_leak *out)
 	int ret = pddi_table_next(&leaks->table);
 	struct pddgpu_leak leak = { .stack = "" };
 	size_t length;
+	char *rest;
 
 	if (ret <= 0)
 		return ret;
@@ -164,8 +165,14 @@ int pddgpu_leaks_next(struct pddgpu_leaks *leaks, struct pddgpu_leak *out)
 		leak.domain = pddi_domain(field[LEAK_DOMAIN]);
 	field_text(field, LEAK_COMM, leak.comm, sizeof(leak.comm));
 	field_text(field, LEAK_LABEL, leak.label, sizeof(leak.label));
-	if (field[LEAK_STACK] && strcmp(field[LEAK_STACK], "-"))
-		leak.stack = field[LEAK_STACK];
+	if (field[LEAK_STACK]) {
+		/* The rest of the line is told by pddgpu_objects_next(), and better */
+		rest = strstr(field[LEAK_STACK], " | ");
+		if (rest)
+			*rest = '\0';
+		if (strcmp(field[LEAK_STACK], "-"))
+			leak.stack = field[LEAK_STACK];
+	}
 	*out = leak;
 	return 1;
 }

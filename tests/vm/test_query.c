@@ -44,7 +44,7 @@ static void sizes_are_negotiated(void **state)
 
 static void refused(void **state)
 {
-	static const uint32_t bad_types[] = { 5, 6, 0x7fffffff, 0x80000000, 0xffffffff };
+	static const uint32_t bad_types[] = { 8, 9, 0x7fffffff, 0x80000000, 0xffffffff };
 	struct pdt_state *s = *state;
 	struct drm_pddgpu_device_info info;
 	struct drm_pddgpu_query args;
@@ -56,7 +56,7 @@ static void refused(void **state)
 		size = 0;
 		assert_err(EINVAL, pdt_query(s->fd, bad_types[i], NULL, &size));
 	}
-	for (uint32_t type = PDDGPU_QUERY_DEVICE_INFO; type <= PDDGPU_QUERY_OWNERSHIP; type++) {
+	for (uint32_t type = PDDGPU_QUERY_DEVICE_INFO; type <= PDDGPU_QUERY_UNFREED; type++) {
 		size = 64;
 		assert_err(EFAULT, pdt_query(s->fd, type, NULL, &size));
 		size = 64;

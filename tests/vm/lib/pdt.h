@@ -350,6 +350,18 @@ struct pdt_owner *pdt_owners(size_t *count);
 struct pdt_block *pdt_blocks(const char *file, size_t *count);
 bool pdt_blocks_whole(const struct pdt_block *blocks, size_t count, uint64_t size);
 uint64_t pdt_blocks_sum(const struct pdt_block *blocks, size_t count, const char *state);
+
+/* evidence.c */
+int pdt_objects_ask(int fd, struct drm_pddgpu_objects *header, void *room, uint32_t size);
+struct drm_pddgpu_object *pdt_objects(int fd, size_t *count);
+int pdt_object_by_id(int fd, uint64_t id, struct drm_pddgpu_object *out);
+int pdt_object(int fd, uint32_t handle, struct drm_pddgpu_object *out);
+bool pdt_object_wait(int fd, uint64_t id, uint32_t mask, uint32_t wanted);
+int pdt_site(int fd, uint32_t site, struct drm_pddgpu_site *out);
+int pdt_unfreed_ask(int fd, struct drm_pddgpu_unfreed_list *header,
+		    struct drm_pddgpu_unfreed *out, uint32_t room);
+uint64_t pdt_unfreed_last(int fd);
+uint64_t pdt_now_ns(void);
 /* uevent.c */
 int pdt_uevents_open(void);
 bool pdt_uevent_wait(int fd, const char *line, unsigned int ms, char *event, size_t room);

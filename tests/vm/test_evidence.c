@@ -1,0 +1,904 @@
+// SPDX-License-Identifier: MIT
+/* What QUERY_OBJECTS tells of each buffer: that it is true, and changes when it should. */
+#include "pdt.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define USER	1000
+
+#define MAPPED		PDDGPU_OBJECT_MAPPED
+#define EXPORTED	PDDGPU_OBJECT_EXPORTED
+#define BUSY		PDDGPU_OBJECT_BUSY
+
+static struct drm_pddgpu_object object_of(int fd, uint32_t handle)
+{
+	struct drm_pddgpu_object object;
+
+	assert_ok(pdt_object(fd, handle, &object));
+	return object;
+}
+
+static uint64_t id_of(int fd, uint32_t handle)
+{
+	struct drm_pddgpu_gem_info info;
+
+	assert_ok(pdt_info(fd, handle, &info));
+	assert_true(info.id > 0);
+	return info.id;
+}
+
+static struct drm_pddgpu_object object_by(int fd, uint64_t id)
+{
+	struct drm_pddgpu_object object;
+
+	assert_ok(pdt_object_by_id(fd, id, &object));
+	return object;
+}
+
+static void assert_gone(int fd, uint64_t id)
+{
+	uint64_t end = pdt_now_ms() + 10000 * pdt_slow();
+	struct drm_pddgpu_object object;
+	int rc;
+
+	do {
+		rc = pdt_object_by_id(fd, id, &object);
+		if (rc)
+			break;
+		pdt_sleep_ms(5);
+	} while (pdt_now_ms() < end);
+	assert_int_equal(rc, -ENOENT);
+}
+
+static void birth_and_owner(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_object object;
+	struct pdt_fdinfo info;
+	uint64_t before, after;
+	uint32_t handle;
+
+	before = pdt_now_ns();
+	assert_ok(pdt_create(s->fd, 5 * PDT_PAGE - 1, PDT_VRAM,
+			     PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS, &handle));
+	after = pdt_now_ns();
+	assert_ok(pdt_wait_idle(s->fd, handle, 5000));
+	object = object_of(s->fd, handle);
+	assert_u64(object.size, 5 * PDT_PAGE);
+	assert_true(object.birth_ns >= before && object.birth_ns <= after);
+	assert_u64(object.used_ns, 0);
+	assert_u64(object.touched_ns, 0);
+	assert_int_equal(object.pid, getpid());
+	assert_int_equal(object.session, getsid(0));
+	assert_true(object.site > 0);
+	assert_int_equal(object.flags, PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS);
+	assert_int_equal(object.is, 0);
+	assert_int_equal(object.domain, PDT_VRAM);
+	assert_int_equal(object.state, PDDGPU_OBJECT_LIVE);
+	assert_int_equal(object.class, PDDGPU_OBJECT_YOUNG);
+	assert_int_equal(object.pad, 0);
+	assert_string_equal(object.comm, "test_evidence");
+	assert_string_equal(object.label, "");
+	assert_ok(pdt_fdinfo(s->fd, &info));
+	assert_u64(object.client_id, info.client_id);
+}
+
+/* An id is a buffer's for good, and later ones are greater. */
+static void ids_grow(void **state)
+{
+	struct pdt_state *s = *state;
+	uint64_t last = 0, id;
+	uint32_t handle;
+
+	for (int i = 0; i < 100; i++) {
+		assert_ok(pdt_create(s->fd, PDT_PAGE, i % 2 ? PDT_VRAM : PDT_GTT, 0, &handle));
+		id = id_of(s->fd, handle);
+		assert_true(id > last);
+		assert_u64(id_of(s->fd, handle), id);
+		assert_u64(object_by(s->fd, id).id, id);
+		assert_ok(pdt_destroy(s->fd, handle));
+		last = id;
+	}
+}
+
+/* Whoever was compiled before there was an id asks for fewer bytes, and gets no more. */
+static void older_gem_info(void **state)
+{
+	struct pdt_state *s = *state;
+	struct {
+		__u32 handle;
+		__u32 pad;
+		__u64 size;
+		__u64 offset;
+		__u32 domain;
+		__u32 flags;
+		__u64 behind;
+	} old = { .behind = 0x1122334455667788 };
+	uint32_t handle;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	old.handle = handle;
+	assert_ok(pdt_ioctl(s->fd, _IOC(_IOC_READ | _IOC_WRITE, DRM_IOCTL_BASE,
+					DRM_COMMAND_BASE + DRM_PDDGPU_GEM_INFO, 32), &old));
+	assert_u64(old.size, PDT_PAGE);
+	assert_int_equal(old.domain, PDT_GTT);
+	assert_u64(old.behind, 0x1122334455667788);
+}
+
+static void used_by_jobs(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_submit_op op;
+	uint32_t from, to, other;
+	uint64_t before, after;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &from));
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &to));
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &other));
+	for (int i = 0; i < 3; i++) {
+		op = pdt_copy(to, 0, from, 0, PDT_PAGE);
+		before = pdt_now_ns();
+		assert_ok(pdt_submit(s->fd, &op, 1));
+		after = pdt_now_ns();
+		assert_true(object_of(s->fd, from).used_ns >= before);
+		assert_true(object_of(s->fd, from).used_ns <= after);
+		/* One moment for all of a job's */
+		assert_u64(object_of(s->fd, to).used_ns, object_of(s->fd, from).used_ns);
+		assert_u64(object_of(s->fd, other).used_ns, 0);
+		assert_u64(object_of(s->fd, from).touched_ns, 0);
+	}
+	/* A job that is refused uses nothing. */
+	before = object_of(s->fd, from).used_ns;
+	op = pdt_copy(to, 0, from, 0, 2 * PDT_PAGE);
+	assert_err(EINVAL, pdt_submit(s->fd, &op, 1));
+	assert_u64(object_of(s->fd, from).used_ns, before);
+	assert_u64(object_of(s->fd, to).used_ns, before);
+}
+
+static void touched_by_the_cpu(void **state)
+{
+	struct pdt_state *s = *state;
+	static const uint32_t domains[] = { PDT_VRAM, PDT_GTT, PDT_CPU };
+	struct drm_pddgpu_object object;
+	uint64_t before, mapped;
+	uint32_t handle;
+	void *map;
+
+	for (size_t d = 0; d < PDT_ARRAY_SIZE(domains); d++) {
+		assert_ok(pdt_create(s->fd, 4 * PDT_PAGE, domains[d], 0, &handle));
+		before = pdt_now_ns();
+		assert_ok(pdt_mmap(s->fd, handle, 4 * PDT_PAGE, &map));
+		object = object_of(s->fd, handle);
+		mapped = object.touched_ns;
+		assert_true(mapped >= before && mapped <= pdt_now_ns());
+		assert_true(object.is & MAPPED);
+		before = pdt_now_ns();
+		*(volatile uint32_t *)map = 1;
+		object = object_of(s->fd, handle);
+		assert_true(object.touched_ns >= before && object.touched_ns <= pdt_now_ns());
+		assert_u64(object.used_ns, 0);
+		before = object.touched_ns;
+		munmap(map, 4 * PDT_PAGE);
+		object = object_of(s->fd, handle);
+		assert_false(object.is & MAPPED);
+		assert_u64(object.touched_ns, before);
+	}
+}
+
+/* Who asks for a mapping that is refused has none. */
+static void mappings_refused(void **state)
+{
+	struct pdt_state *s = *state;
+	uint64_t offset, size;
+	uint32_t handle;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &handle));
+	assert_ok(pdt_map_offset(s->fd, handle, &offset, &size));
+	assert_ptr_equal(mmap(NULL, 2 * PDT_PAGE, PROT_READ, MAP_SHARED, s->fd, (off_t)offset),
+			 MAP_FAILED);
+	assert_ptr_equal(mmap(NULL, PDT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, s->fd,
+			      (off_t)offset), MAP_FAILED);
+	assert_false(object_of(s->fd, handle).is & MAPPED);
+}
+
+static int hold_a_mapping(void *arg)
+{
+	int *pipes = arg;
+	char c;
+
+	/* The other end is the parent's alone, then */
+	close(pipes[1]);
+	return read(pipes[0], &c, 1) == 1 ? 0 : 1;
+}
+
+/* A mapping counts in every process that has some of it. */
+static void mapped_in_parts_and_by_children(void **state)
+{
+	struct pdt_state *s = *state;
+	uint32_t handle;
+	int pipes[2];
+	char *map;
+	pid_t pid;
+
+	assert_ok(pdt_create(s->fd, 3 * PDT_PAGE, PDT_GTT, 0, &handle));
+	assert_ok(pdt_mmap(s->fd, handle, 3 * PDT_PAGE, (void **)&map));
+	munmap(map + PDT_PAGE, PDT_PAGE);
+	assert_true(object_of(s->fd, handle).is & MAPPED);
+	munmap(map, PDT_PAGE);
+	assert_true(object_of(s->fd, handle).is & MAPPED);
+	assert_int_equal(pipe(pipes), 0);
+	pid = pdt_fork(hold_a_mapping, pipes);
+	munmap(map + 2 * PDT_PAGE, PDT_PAGE);
+	assert_true(object_of(s->fd, handle).is & MAPPED);
+	assert_int_equal(write(pipes[1], "x", 1), 1);
+	assert_int_equal(pdt_wait(pid), 0);
+	assert_false(object_of(s->fd, handle).is & MAPPED);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void mapping_moves_and_stays(void **state)
+{
+	struct pdt_state *s = *state;
+	void *map, *moved;
+	uint32_t handle;
+	uint64_t id;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	id = id_of(s->fd, handle);
+	assert_ok(pdt_mmap(s->fd, handle, PDT_PAGE, &map));
+	moved = mmap(NULL, PDT_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(moved, MAP_FAILED);
+	map = mremap(map, PDT_PAGE, PDT_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, moved);
+	assert_ptr_equal(map, moved);
+	assert_true(object_by(s->fd, id).is & MAPPED);
+	/* A mapping alone keeps it. */
+	assert_ok(pdt_destroy(s->fd, handle));
+	assert_int_equal(object_by(s->fd, id).state, PDDGPU_OBJECT_ORPHAN);
+	assert_true(object_by(s->fd, id).is & MAPPED);
+	assert_false(object_by(s->fd, id).is & EXPORTED);
+	munmap(map, PDT_PAGE);
+	assert_gone(s->fd, id);
+}
+
+static void exported_and_orphaned(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_object object;
+	int other = pdt_open(), dmabuf;
+	uint32_t handle, again;
+	uint64_t id;
+	void *map;
+
+	assert_true(other >= 0);
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	id = id_of(s->fd, handle);
+	assert_false(object_by(s->fd, id).is & EXPORTED);
+	assert_ok(pdt_export(s->fd, handle, &dmabuf));
+	object = object_by(s->fd, id);
+	assert_int_equal(object.is & (EXPORTED | PDDGPU_OBJECT_IMPORTED), EXPORTED);
+	assert_int_equal(object.state, PDDGPU_OBJECT_LIVE);
+	assert_ok(pdt_destroy(s->fd, handle));
+	object = object_by(s->fd, id);
+	assert_int_equal(object.state, PDDGPU_OBJECT_ORPHAN);
+	assert_true(object.is & EXPORTED);
+	assert_int_equal(object.pid, getpid());
+
+	/* It is the same buffer in another file, and whose it was. */
+	assert_ok(pdt_import(other, dmabuf, &again));
+	assert_u64(id_of(other, again), id);
+	object = object_by(s->fd, id);
+	assert_int_equal(object.state, PDDGPU_OBJECT_LIVE);
+	assert_int_equal(object.is & (EXPORTED | PDDGPU_OBJECT_IMPORTED), EXPORTED);
+	assert_ok(pdt_destroy(other, again));
+
+	/* By a mapping of the dma-buf it is mapped; what it keeps is the dma-buf. */
+	map = mmap(NULL, PDT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_true(object_by(s->fd, id).is & MAPPED);
+	assert_true(object_by(s->fd, id).touched_ns > 0);
+	close(dmabuf);
+	assert_true(object_by(s->fd, id).is & MAPPED);
+	munmap(map, PDT_PAGE);
+	assert_gone(s->fd, id);
+	close(other);
+}
+
+/* A dma-buf is gone, what it was of is mapped still. */
+static void no_more_exported(void **state)
+{
+	struct pdt_state *s = *state;
+	uint32_t handle;
+	uint64_t id;
+	int dmabuf;
+	void *map;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	id = id_of(s->fd, handle);
+	assert_ok(pdt_mmap(s->fd, handle, PDT_PAGE, &map));
+	assert_ok(pdt_export(s->fd, handle, &dmabuf));
+	assert_ok(pdt_destroy(s->fd, handle));
+	assert_int_equal(object_by(s->fd, id).is & (MAPPED | EXPORTED), MAPPED | EXPORTED);
+	close(dmabuf);
+	assert_true(pdt_object_wait(s->fd, id, MAPPED | EXPORTED, MAPPED));
+	assert_int_equal(object_by(s->fd, id).state, PDDGPU_OBJECT_ORPHAN);
+	munmap(map, PDT_PAGE);
+	assert_gone(s->fd, id);
+}
+
+/* Of another device: who imported it, and that its maker still writes to it */
+static void imported_and_busy(void **state)
+{
+	struct pdt_state *s = *state;
+	int vgem = pdt_vgem_open(), dmabuf = -1;
+	struct drm_pddgpu_object object;
+	uint32_t theirs, ours, fence;
+	uint64_t id;
+
+	if (vgem < 0)
+		pdt_skip("no vgem in this machine");
+	assert_ok(pdt_vgem_create(vgem, &theirs, &dmabuf));
+	assert_ok(pdt_import(s->fd, dmabuf, &ours));
+	id = id_of(s->fd, ours);
+	object = object_by(s->fd, id);
+	assert_int_equal(object.is, PDDGPU_OBJECT_IMPORTED);
+	assert_int_equal(object.pid, getpid());
+	assert_int_equal(object.domain, PDT_GTT);
+	assert_int_equal(object.state, PDDGPU_OBJECT_LIVE);
+	assert_ok(pdt_vgem_busy(vgem, theirs, &fence));
+	assert_int_equal(object_by(s->fd, id).is, PDDGPU_OBJECT_IMPORTED | BUSY);
+	assert_ok(pdt_destroy(s->fd, ours));
+	object = object_by(s->fd, id);
+	assert_int_equal(object.state, PDDGPU_OBJECT_ZOMBIE);
+	assert_true(object.is & BUSY);
+	assert_int_equal(object.pid, getpid());
+	assert_ok(pdt_vgem_signal(vgem, fence));
+	assert_gone(s->fd, id);
+	close(dmabuf);
+	close(vgem);
+}
+
+/* A job that waits makes what it uses busy, also when nobody has it any more. */
+static void busy_until_the_job_is_done(void **state)
+{
+	struct pdt_state *s = *state;
+	int vgem = pdt_vgem_open(), dmabuf = -1;
+	struct drm_pddgpu_submit_op op;
+	uint32_t theirs, ours, mine, fence;
+	struct drm_pddgpu_object object;
+	uint64_t id;
+
+	if (vgem < 0)
+		pdt_skip("no vgem in this machine");
+	assert_ok(pdt_vgem_create(vgem, &theirs, &dmabuf));
+	assert_ok(pdt_import(s->fd, dmabuf, &ours));
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &mine));
+	assert_ok(pdt_wait_idle(s->fd, mine, 5000));
+	id = id_of(s->fd, mine);
+	for (int i = 0; i < 2; i++) {
+		/* Asked while it is idle, it is asked again when it no longer is. */
+		assert_true(pdt_object_wait(s->fd, id, BUSY, 0));
+		assert_ok(pdt_vgem_busy(vgem, theirs, &fence));
+		op = pdt_copy(mine, 0, ours, 0, PDT_PAGE);
+		assert_ok(pdt_submit(s->fd, &op, 1));
+		assert_true(object_by(s->fd, id).is & BUSY);
+		assert_true(object_by(s->fd, id).is & BUSY);
+		if (i)
+			break;
+		assert_ok(pdt_vgem_signal(vgem, fence));
+		assert_true(pdt_object_wait(s->fd, id, BUSY, 0));
+	}
+	assert_ok(pdt_destroy(s->fd, mine));
+	object = object_by(s->fd, id);
+	assert_int_equal(object.state, PDDGPU_OBJECT_ZOMBIE);
+	assert_true(object.is & BUSY);
+	assert_ok(pdt_vgem_signal(vgem, fence));
+	assert_gone(s->fd, id);
+	assert_ok(pdt_destroy(s->fd, ours));
+	close(dmabuf);
+	close(vgem);
+}
+
+static void unpageable(void **state)
+{
+	struct pdt_state *s = *state;
+	uint32_t handle;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, PDDGPU_GEM_CREATE_UNPAGEABLE, &handle));
+	assert_true(object_of(s->fd, handle).is & PDDGPU_OBJECT_UNPAGEABLE);
+	assert_ok(pdt_set_domain_flags(s->fd, handle, PDT_GTT, PDDGPU_GEM_SET_PAGEABLE, NULL));
+	assert_false(object_of(s->fd, handle).is & PDDGPU_OBJECT_UNPAGEABLE);
+	assert_ok(pdt_set_domain_flags(s->fd, handle, PDT_GTT, PDDGPU_GEM_SET_UNPAGEABLE, NULL));
+	assert_true(object_of(s->fd, handle).is & PDDGPU_OBJECT_UNPAGEABLE);
+}
+
+/* What the figures say is in swap are the buffers that say so. */
+static void swapped(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats stats;
+	struct drm_pddgpu_object *all;
+	struct pdt_buffer bufs[256];
+	size_t count, n = 0, in_swap = 0;
+	uint64_t free_swap = 0, bytes = 0;
+
+	assert_ok(pdt_meminfo("SwapFree", &free_swap));
+	if (free_swap < 256 * PDT_MIB)
+		pdt_skip("there is no swap to speak of");
+	memset(bufs, 0, sizeof(bufs));
+	do {
+		assert_ok(pdt_buffer_create(s->fd, &bufs[n], 4 * PDT_MIB, PDT_CPU, 0));
+		n++;
+		assert_ok(pdt_stats(s->fd, &stats));
+	} while (stats.swapped_bytes < 16 * PDT_MIB && n < PDT_ARRAY_SIZE(bufs));
+	assert_true(stats.swapped_bytes >= 16 * PDT_MIB);
+
+	/* Until the kernel has let them be for as long as it takes to look */
+	for (int i = 0; i < 50; i++) {
+		assert_ok(pdt_stats(s->fd, &stats));
+		all = pdt_objects(s->fd, &count);
+		assert_non_null(all);
+		bytes = in_swap = 0;
+		for (size_t o = 0; o < count; o++) {
+			if (all[o].is & PDDGPU_OBJECT_SWAPPED) {
+				bytes += all[o].size;
+				in_swap++;
+			}
+		}
+		free(all);
+		if (bytes == stats.swapped_bytes)
+			break;
+		pdt_sleep_ms(100);
+	}
+	assert_true(in_swap >= 4);
+	assert_u64(bytes, stats.swapped_bytes);
+	for (size_t i = 0; i < n; i++)
+		pdt_buffer_destroy(s->fd, &bufs[i]);
+}
+
+static void follows_its_domain(void **state)
+{
+	struct pdt_state *s = *state;
+	static const uint32_t domains[] = { PDT_GTT, PDT_CPU, PDT_VRAM };
+	uint32_t handle;
+	uint64_t id;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &handle));
+	id = id_of(s->fd, handle);
+	for (size_t d = 0; d < PDT_ARRAY_SIZE(domains); d++) {
+		assert_ok(pdt_set_domain(s->fd, handle, domains[d], NULL));
+		assert_int_equal(object_of(s->fd, handle).domain, domains[d]);
+		assert_u64(id_of(s->fd, handle), id);
+		/* To be moved is not to be used. */
+		assert_u64(object_of(s->fd, handle).used_ns, 0);
+		assert_u64(object_of(s->fd, handle).touched_ns, 0);
+	}
+}
+
+static void names_may_hold_anything(void **state)
+{
+	struct pdt_state *s = *state;
+	static const char label[] = "\x1b[31m<script>\xff\xfe\n \\ \"'|";
+	static const char comm[] = "\x1b]0;\xc3(\n";
+	char longest[PDDGPU_LABEL_MAX];
+	struct drm_pddgpu_object object;
+	uint32_t handle;
+
+	assert_int_equal(prctl(PR_SET_NAME, comm), 0);
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	assert_int_equal(prctl(PR_SET_NAME, "test_evidence"), 0);
+	assert_ok(pdt_set_label(s->fd, handle, label));
+	object = object_of(s->fd, handle);
+	assert_string_equal(object.comm, comm);
+	assert_string_equal(object.label, label);
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_ok(pdt_set_label(s->fd, handle, longest));
+	assert_string_equal(object_of(s->fd, handle).label, longest);
+	assert_ok(pdt_set_label(s->fd, handle, NULL));
+	object = object_of(s->fd, handle);
+	for (size_t i = 0; i < sizeof(object.label); i++)
+		assert_int_equal(object.label[i], 0);
+}
+
+static void class_and_baseline(void **state)
+{
+	struct pdt_state *s = *state;
+	uint32_t old, young;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &old));
+	assert_int_equal(object_of(s->fd, old).class, PDDGPU_OBJECT_YOUNG);
+	pdt_sleep_ms(20);
+	assert_ok(pdt_debugfs_write("leak_suspicious_age", "10"));
+	assert_int_equal(object_of(s->fd, old).class, PDDGPU_OBJECT_SUSPICIOUS);
+	assert_ok(pdt_debugfs_write("leak_confirmed_age", "15"));
+	assert_int_equal(object_of(s->fd, old).class, PDDGPU_OBJECT_CONFIRMED);
+	assert_ok(pdt_debugfs_write("leak_suspicious_age", "3600000"));
+	assert_int_equal(object_of(s->fd, old).class, PDDGPU_OBJECT_YOUNG);
+	assert_ok(pdt_debugfs_write("leak_objects", "clear"));
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &young));
+	assert_true(object_of(s->fd, old).is & PDDGPU_OBJECT_BASELINE);
+	assert_false(object_of(s->fd, young).is & PDDGPU_OBJECT_BASELINE);
+	assert_ok(pdt_settings_restore());
+}
+
+/* The same in the text, behind what was there before */
+static void in_leak_objects(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_object object;
+	char *text, wanted[128], *at;
+	uint32_t handle;
+	void *map;
+
+	assert_ok(pdt_debugfs_write("leak_suspicious_age", "1"));
+	assert_ok(pdt_create(s->fd, 33 * PDT_PAGE, PDT_GTT, 0, &handle));
+	assert_ok(pdt_mmap(s->fd, handle, 33 * PDT_PAGE, &map));
+	pdt_sleep_ms(5);
+	object = object_of(s->fd, handle);
+	text = pdt_debugfs_read("leak_objects");
+	assert_non_null(text);
+	snprintf(wanted, sizeof(wanted), " | id=%llu used_ms=- touched_ms=",
+		 (unsigned long long)object.id);
+	at = strstr(text, wanted);
+	assert_non_null(at);
+	*strchrnul(at, '\n') = '\0';
+	snprintf(wanted, sizeof(wanted), " session=%u client=%llu site=%u is=mapped",
+		 object.session, (unsigned long long)object.client_id, object.site);
+	assert_string_equal(at + strlen(at) - strlen(wanted), wanted);
+	free(text);
+	munmap(map, 33 * PDT_PAGE);
+	assert_ok(pdt_settings_restore());
+}
+
+/* A process that changes its session or its user is another owner from then on. */
+static int changes_itself(void *arg)
+{
+	struct pdt_state *s = arg;
+	struct drm_pddgpu_object object;
+	uint32_t handle;
+	int fd;
+
+	child_check(!pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	child_check(!pdt_object(s->fd, handle, &object));
+	child_check(object.session == (uint32_t)getsid(0) && object.pid == (uint32_t)getpid());
+	child_check(setsid() == getpid());
+	child_check(!pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	child_check(!pdt_object(s->fd, handle, &object));
+	child_check(object.session == (uint32_t)getpid());
+
+	/* What root has allocated is not the user's to see, what he does is. */
+	fd = pdt_open();
+	child_check(fd >= 0);
+	child_check(!pdt_create(fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	child_check(!pdt_become_user(USER));
+	child_check(pdt_object(fd, handle, &object) == -ENOENT);
+	child_check(!pdt_create(fd, PDT_PAGE, PDT_GTT, 0, &handle));
+	child_check(!pdt_object(fd, handle, &object));
+	return 0;
+}
+
+static void sessions_and_users(void **state)
+{
+	assert_int_equal(pdt_run(changes_itself, *state), 0);
+}
+
+static int sees_only_his(void *arg)
+{
+	struct pdt_state *s = arg;
+	struct drm_pddgpu_objects header = { .stride = 8 };
+	struct drm_pddgpu_object *all, mine;
+	uint64_t room[100];
+	uint32_t handle;
+	size_t count;
+	int fd;
+
+	child_check(!pdt_become_user(USER));
+	fd = pdt_open();
+	child_check(fd >= 0);
+	all = pdt_objects(fd, &count);
+	child_check(all && !count);
+	free(all);
+	/* Nor where others' end */
+	child_check(!pdt_objects_ask(fd, &header, room, sizeof(room)));
+	child_check(!header.after && !header.count);
+
+	child_check(!pdt_create(fd, 3 * PDT_PAGE, PDT_VRAM, 0, &handle));
+	all = pdt_objects(fd, &count);
+	child_check(all && count == 1);
+	child_check(!pdt_object(fd, handle, &mine) && all->id == mine.id);
+	child_check(all->pid == (uint32_t)getpid());
+	free(all);
+	/* Through a file that root has opened too */
+	all = pdt_objects(s->fd, &count);
+	child_check(all && count == 1);
+	free(all);
+	return 0;
+}
+
+static void others_are_not_told(void **state)
+{
+	struct pdt_state *s = *state;
+	uint32_t handle;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &handle));
+	assert_int_equal(pdt_run(sees_only_his, s), 0);
+}
+
+static int ask(int fd, uint64_t after, uint32_t stride, uint64_t flags, void *room,
+	       uint32_t size)
+{
+	struct drm_pddgpu_objects header = { .after = after, .stride = stride, .flags = flags };
+
+	return pdt_objects_ask(fd, &header, room, size);
+}
+
+static void hostile_arguments(void **state)
+{
+	struct pdt_state *s = *state;
+	static const uint32_t strides[] = { 0, 1, 7, 12, 151, 153, 1025, 1032, 1 << 30, UINT32_MAX };
+	struct drm_pddgpu_query args = { .type = PDDGPU_QUERY_OBJECTS, .size = 4096 };
+	char *pages = mmap(NULL, 2 * PDT_PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct drm_pddgpu_objects *header = (void *)pages;
+	uint32_t handle, size = 0;
+
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_VRAM, 0, &handle));
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(strides); i++)
+		assert_err(EINVAL, ask(s->fd, 0, strides[i], 0, pages, PDT_PAGE));
+	for (uint32_t short_of = 1; short_of < sizeof(*header); short_of++)
+		assert_err(EINVAL, ask(s->fd, 0, 152, 0, pages, short_of));
+	for (int bit = 0; bit < 64; bit++)
+		assert_err(EINVAL, ask(s->fd, 0, 152, 1ULL << bit, pages, PDT_PAGE));
+	assert_err(EINVAL, ask(s->fd, 0, 152, 0, pages, 65537));
+
+	/* The size that one answer has; the header alone; after all there is */
+	assert_ok(pdt_query(s->fd, PDDGPU_QUERY_OBJECTS, NULL, &size));
+	assert_int_equal(size, sizeof(*header) + sizeof(struct drm_pddgpu_object));
+	assert_ok(ask(s->fd, 7, 152, 0, pages, sizeof(*header)));
+	assert_int_equal(header->count, 0);
+	assert_u64(header->after, 7);
+	assert_ok(ask(s->fd, UINT64_MAX, 152, 0, pages, PDT_PAGE));
+	assert_int_equal(header->count, 0);
+	assert_ok(ask(s->fd, UINT64_MAX - 1, 152, 0, pages, PDT_PAGE));
+	assert_int_equal(header->count, 0);
+
+	/* Bad pointers: none, the kernel's, one that ends in the middle, read-only */
+	assert_err(EFAULT, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_QUERY, &args));
+	args.data = 0xffff888000000000;
+	assert_err(EFAULT, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_QUERY, &args));
+	memset(pages, 0, 2 * PDT_PAGE);
+	header = (void *)(pages + PDT_PAGE - sizeof(*header));
+	header->stride = 152;
+	munmap(pages + PDT_PAGE, PDT_PAGE);
+	args.data = (uintptr_t)header;
+	assert_err(EFAULT, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_QUERY, &args));
+	header = (void *)pages;
+	header->stride = 152;
+	mprotect(pages, PDT_PAGE, PROT_READ);
+	args.data = (uintptr_t)pages;
+	assert_err(EFAULT, pdt_ioctl(s->fd, DRM_IOCTL_PDDGPU_QUERY, &args));
+	munmap(pages, PDT_PAGE);
+}
+
+/* Those who know less or more of a buffer than the driver does */
+static void strides(void **state)
+{
+	struct pdt_state *s = *state;
+	uint64_t room[512], id[3];
+	struct drm_pddgpu_objects header;
+	uint32_t handle;
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_ok(pdt_create(s->fd, (i + 1) * PDT_PAGE, PDT_GTT, 0, &handle));
+		id[i] = id_of(s->fd, handle);
+	}
+	for (uint32_t stride = 8; stride <= 1024; stride += 8) {
+		memset(room, 0xa5, sizeof(room));
+		header = (struct drm_pddgpu_objects) { .after = id[0] - 1, .stride = stride };
+		assert_ok(pdt_objects_ask(s->fd, &header, room, sizeof(header) + 3 * stride));
+		assert_int_equal(header.count, 3);
+		assert_int_equal(header.stride, sizeof(struct drm_pddgpu_object));
+		assert_u64(header.after, id[2]);
+		for (size_t i = 0; i < 3; i++) {
+			const uint64_t *one = room + (sizeof(header) + i * stride) / 8;
+
+			assert_u64(one[0], id[i]);
+			if (stride > 8)
+				assert_u64(one[1], (i + 1) * PDT_PAGE);
+			for (size_t w = sizeof(struct drm_pddgpu_object) / 8; w < stride / 8; w++)
+				assert_u64(one[w], 0);
+		}
+		assert_u64(room[(sizeof(header) + 3 * stride) / 8], 0xa5a5a5a5a5a5a5a5);
+	}
+}
+
+struct churn {
+	int fd;
+	volatile int stop;
+	unsigned long made;
+};
+
+static void *churn(void *arg)
+{
+	struct churn *c = arg;
+	uint32_t handles[64] = { 0 };
+
+	for (unsigned int i = 0; !c->stop; i++) {
+		uint32_t *handle = &handles[i * 7 % 64];
+
+		if (*handle)
+			pdt_destroy(c->fd, *handle);
+		if (!pdt_create(c->fd, PDT_PAGE, PDT_GTT, 0, handle))
+			c->made++;
+		else
+			*handle = 0;
+	}
+	for (size_t i = 0; i < 64; i++)
+		if (handles[i])
+			pdt_destroy(c->fd, handles[i]);
+	return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* As many as there is room for, up to 100,000: each once, in order, whatever goes on */
+static void each_once(void **state)
+{
+	struct pdt_state *s = *state;
+	struct churn c = { .fd = s->fd };
+	struct drm_pddgpu_memory_stats stats;
+	struct drm_pddgpu_object *all;
+	size_t most = pdt_count("PDT_OBJECTS", 100000) / pdt_slow(), n = 0, count, found;
+	size_t vram, gtt;
+	struct drm_pddgpu_gem_info info;
+	uint64_t *ids, last, began;
+	pthread_t thread;
+	uint32_t handle;
+
+	assert_ok(pdt_stats(s->fd, &stats));
+	/* There is to be room for what comes and goes */
+	vram = (size_t)(stats.vram_free / PDT_PAGE / 4 * 3);
+	gtt = (size_t)(stats.gtt_free / PDT_PAGE / 2);
+	if (most > vram + gtt)
+		most = vram + gtt;
+	ids = calloc(most, sizeof(*ids));
+	assert_non_null(ids);
+	for (; n < most; n++) {
+		assert_ok(pdt_create(s->fd, PDT_PAGE, n < vram ? PDT_VRAM : PDT_GTT, 0, &handle));
+		assert_ok(pdt_info(s->fd, handle, &info));
+		ids[n] = info.id;
+	}
+	qsort(ids, n, sizeof(*ids), by_value);
+	for (int alone = 1; alone >= 0; alone--) {
+		if (!alone)
+			assert_int_equal(pthread_create(&thread, NULL, churn, &c), 0);
+		for (int round = 0; round < 3; round++) {
+			began = pdt_now_ns();
+			all = pdt_objects(s->fd, &count);
+			began = pdt_now_ns() - began;
+			assert_non_null(all);
+			printf("# %zu objects in %llu ms%s\n", count,
+			       (unsigned long long)began / 1000000, alone ? "" : " in a crowd");
+			last = 0;
+			found = 0;
+			for (size_t i = 0; i < count; i++) {
+				assert_true(all[i].id > last);
+				last = all[i].id;
+				found += !!bsearch(&last, ids, n, sizeof(*ids), by_value);
+			}
+			assert_int_equal(found, n);
+			if (alone)
+				assert_int_equal(count, n);
+			free(all);
+		}
+	}
+	c.stop = 1;
+	pthread_join(thread, NULL);
+	assert_true(c.made > 0);
+	free(ids);
+}
+
+struct race {
+	int fd;
+	volatile int stop;
+	int failed;
+};
+
+static void *reads(void *arg)
+{
+	struct race *race = arg;
+	struct drm_pddgpu_object *all;
+	size_t count;
+
+	while (!race->stop) {
+		all = pdt_objects(race->fd, &count);
+		for (size_t i = 0; all && i < count; i++)
+			if (!all[i].size || all[i].size % PDT_PAGE || all[i].state > 2 ||
+			    all[i].pid != (uint32_t)getpid() || all[i].is & ~0xffU)
+				race->failed = 1;
+		if (!all)
+			race->failed = 1;
+		free(all);
+	}
+	return NULL;
+}
+
+/* Readers look at buffers that are used, mapped, shared and freed at that moment. */
+static void read_while_all_changes(void **state)
+{
+	struct pdt_state *s = *state;
+	struct race race = { .fd = s->fd };
+	struct drm_pddgpu_submit_op op;
+	pthread_t threads[2];
+	uint32_t handle, to;
+	int dmabuf;
+	void *map;
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, reads, &race), 0);
+	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &to));
+	for (unsigned int i = 0; i < 300 / pdt_slow(); i++) {
+		assert_ok(pdt_create(s->fd, 2 * PDT_PAGE, i % 2 ? PDT_BOTH : PDT_GTT, 0,
+				     &handle));
+		op = pdt_copy(to, 0, handle, 0, PDT_PAGE);
+		assert_ok(pdt_submit(s->fd, &op, 1));
+		assert_ok(pdt_mmap(s->fd, handle, 2 * PDT_PAGE, &map));
+		*(volatile uint32_t *)map = i;
+		assert_ok(pdt_export(s->fd, handle, &dmabuf));
+		if (i % 3)
+			assert_ok(pdt_destroy(s->fd, handle));
+		munmap(map, 2 * PDT_PAGE);
+		if (!(i % 3))
+			assert_ok(pdt_destroy(s->fd, handle));
+		close(dmabuf);
+	}
+	race.stop = 1;
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(race.failed, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		pdt_test(birth_and_owner),
+		pdt_test(ids_grow),
+		pdt_test(older_gem_info),
+		pdt_test(used_by_jobs),
+		pdt_test(touched_by_the_cpu),
+		pdt_test(mappings_refused),
+		pdt_test(mapped_in_parts_and_by_children),
+		pdt_test(mapping_moves_and_stays),
+		pdt_test(exported_and_orphaned),
+		pdt_test(no_more_exported),
+		pdt_test(imported_and_busy),
+		pdt_test(busy_until_the_job_is_done),
+		pdt_test(unpageable),
+		pdt_test(swapped),
+		pdt_test(follows_its_domain),
+		pdt_test(names_may_hold_anything),
+		pdt_test(class_and_baseline),
+		pdt_test(in_leak_objects),
+		pdt_test(sessions_and_users),
+		pdt_test(others_are_not_told),
+		pdt_test(hostile_arguments),
+		pdt_test(strides),
+		pdt_test(each_once),
+		pdt_test(read_while_all_changes),
+	};
+
+	return pdt_run_tests("evidence", tests);
+}
