@@ -23,7 +23,7 @@
 #define GRACE_MS	10000
 
 static const char *device, *fail_on;
-static bool as_json, scan, clear_all, help_query, interval_given;
+static bool as_json, scan, clear_all, help_query, interval_given, max_given;
 static unsigned int unit, by, sort;
 static uint64_t max_groups, pid;
 static struct leaks_wish wish = { .interval_ms = 1000 };
@@ -38,7 +38,8 @@ static const struct args_option options[] = {
 	  "what to group by; stack: process, label and place in the\n"
 	  "driver alike; none: each by itself" },
 	{ "sort", 's', ARGS_WORD, &sort, "bytes|objects|age", "most first" },
-	{ "max", 'n', ARGS_NUMBER, &max_groups, "N", "the first N groups; 0: all" },
+	{ "max", 'n', ARGS_NUMBER, &max_groups, "N", "the first N groups; 0: all",
+	  .given = &max_given },
 	{ "min-age", 0, ARGS_TIME, &filter.min_age_ms, "TIME", "only older ones: 90, 5m, 2h" },
 	{ "min-size", 0, ARGS_SIZE, &filter.min_size, "SIZE", "only larger ones: 64K, 1M" },
 	{ "state", 0, ARGS_WORD, &filter.state, "any|live|orphan|zombie", "only such" },
@@ -417,7 +418,7 @@ static int other_modes(const struct limit *limit, char **operands)
 	wish.as_json = as_json;
 	wish.limited = limit->leaks;
 	wish.limit = limit->bytes;
-	wish.max = max_groups;
+	wish.max = max_given || as_json || *operands ? max_groups : VERDICT_MAX_PRESET;
 	wish.pid = (int32_t)pid;
 	wish.min_size = filter.min_size;
 	if (!*operands)

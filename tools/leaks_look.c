@@ -16,6 +16,7 @@
 #include "leaks_modes.h"
 #include "looks.h"
 #include "out.h"
+#include "text.h"
 #include "told.h"
 #include "verdict_print.h"
 
@@ -75,26 +76,46 @@ static void show_all(FILE *to, const struct looking *looking)
 	}
 }
 
-/* As many lines as there is room for; the terminal cuts those that are too long */
+/* As much of a line as fits, with all of its colours */
+static void draw_line(char *line, unsigned int columns)
+{
+	while (*line) {
+		size_t colour = *line == '\033' ? strcspn(line, "m") + 1 : 0;
+		size_t length = strcspn(line + colour, "\033"), fit;
+		char *end = line + colour + length, kept = *end;
+
+		*end = '\0';
+		fit = text_fit(line + colour, columns);
+		columns -= text_width(line + colour) < columns ? text_width(line + colour) : columns;
+		printf("%.*s", (int)(colour + fit), line);
+		*end = kept;
+		line = end;
+	}
+	fputs("\033[K\n", stdout);
+}
+
+/* As many lines as there is room for */
 static void draw(const struct looking *looking)
 {
-	struct winsize size;
+	unsigned int rows = screen.rows, columns = screen.columns, i;
 	char *text = NULL, *line, *rest;
-	unsigned int rows = screen.rows, i;
+	struct winsize size;
 	size_t length;
 	FILE *to;
 
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row)
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col) {
 		rows = size.ws_row;
+		columns = size.ws_col;
+	}
 	to = out_need(open_memstream(&text, &length));
 	show_all(to, looking);
 	if (fclose(to))
 		out_need(NULL);
 	rest = text;
-	fputs("\033[?7l\033[H", stdout);
+	fputs("\033[H", stdout);
 	for (i = 0; i + 1 < rows && (line = strsep(&rest, "\n")); i++)
-		printf("%s%s\033[K\n", line, out_off());
-	fputs("\033[J\033[?7h", stdout);
+		draw_line(line, columns);
+	fputs("\033[J", stdout);
 	free(text);
 }
 

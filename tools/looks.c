@@ -33,33 +33,18 @@ static bool wanted(const struct looked *looked, const struct looks *looks,
 		   const struct drm_pddgpu_object *object)
 {
 	return object->birth_ns >= looked->since_ns &&
-	       !(object->is & PDDGPU_OBJECT_BASELINE) &&
 	       (!looks->pid || object->pid == looks->pid) && object->size >= looks->min_size;
 }
 
-/*
- * A look takes time: what has happened since it began is for the next one. 1 where the
- * driver gives out ids anew, since the card has been bound anew.
- */
+/* 1 where the driver gives out ids anew, since the card has been bound anew */
 static int add(struct looked *looked, const struct looks *looks,
-	       const struct drm_pddgpu_object *object, uint64_t now_ns, uint64_t *last)
+	       const struct drm_pddgpu_object *object, uint64_t *last)
 {
-	struct drm_pddgpu_object copy;
-
 	if (object->id <= looked->last_id && object->birth_ns > looked->now_ns)
 		return 1;
 	if (object->id > *last)
 		*last = object->id;
-	if (object->birth_ns > now_ns || !wanted(looked, looks, object))
-		return 0;
-	if (object->used_ns <= now_ns && object->touched_ns <= now_ns)
-		return verdict_add(looked->verdict, object);
-	copy = *object;
-	if (copy.used_ns > now_ns)
-		copy.used_ns = now_ns;
-	if (copy.touched_ns > now_ns)
-		copy.touched_ns = now_ns;
-	return verdict_add(looked->verdict, &copy);
+	return wanted(looked, looks, object) ? verdict_add(looked->verdict, object) : 0;
 }
 
 /* 0, 1 as add() has it, or a negative errno */
@@ -76,7 +61,7 @@ static int feed(struct looked *looked, const struct looks *looks, struct pddgpu_
 		looked->since_ns = since(looks, now_ns);
 	error = verdict_begin(looked->verdict, now_ns);
 	for (; ret > 0 && !error; ret = pddgpu_objects_next(reader, &object))
-		error = add(looked, looks, object, now_ns, &last);
+		error = add(looked, looks, object, &last);
 	if (!error)
 		error = ret;
 	if (!error)

@@ -287,7 +287,7 @@ void elves_find(struct elves *elves, const char *path, uint64_t offset, char *te
 {
 	struct elf *elf = elf_of(elves, path);
 	const struct function *function;
-	char *plain = NULL;
+	char *plain = NULL, *version;
 	uint64_t address;
 	size_t length;
 	int status;
@@ -301,9 +301,13 @@ void elves_find(struct elves *elves, const char *path, uint64_t offset, char *te
 	if (elves->demangle && !strncmp(function->name, "_Z", 2) &&
 	    strlen(function->name) < 4096)
 		plain = elves->demangle(function->name, NULL, NULL, &status);
-	length = (size_t)snprintf(text, SYMBOLS_TEXT_MAX, "%.250s+0x%llx",
-				  plain ? plain : function->name,
-				  (unsigned long long)(address + 1 - function->from));
+	length = (size_t)snprintf(text, SYMBOLS_TEXT_MAX, "%.250s", plain ? plain : function->name);
+	/* "malloc@@GLIBC_2.2.5" */
+	version = strchr(text, '@');
+	if (version && version != text)
+		length = (size_t)(version - text);
+	length += (size_t)snprintf(text + length, SYMBOLS_TEXT_MAX - length, "+0x%llx",
+				   (unsigned long long)(address + 1 - function->from));
 	free(plain);
 	put_line(elf, address, text + length, SYMBOLS_TEXT_MAX - length);
 }

@@ -2,6 +2,8 @@
 /* What is thought of buffers, for people and for programs */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "facts.h"
 #include "json.h"
@@ -10,6 +12,8 @@
 #include "verdict_print.h"
 
 #define NS_PER_MS	1000000
+/* Groups that are no leaks, where nobody has said how many */
+#define OTHERS		10
 
 static const char *const rating_words[RATINGS] = {
 	[RATING_NEW] = "new",
@@ -39,9 +43,30 @@ static void print_text(FILE *to, const char *raw)
 	free(text);
 }
 
+/* Groups of one owner are many, and it takes a while to find out */
+static enum alive is_alive(const struct verdict_group *group)
+{
+	static struct known {
+		uint32_t pid;
+		time_t when;
+		enum alive alive;
+		char comm[16];
+	} known[64];
+	struct known *one = &known[group->pid % 64];
+	time_t now = time(NULL);
+
+	if (one->pid != group->pid || one->when != now || strcmp(one->comm, group->comm) != 0) {
+		one->pid = group->pid;
+		one->when = now;
+		memcpy(one->comm, group->comm, sizeof(one->comm));
+		one->alive = process_alive((int32_t)group->pid, group->comm);
+	}
+	return one->alive;
+}
+
 void verdict_print_owner(FILE *to, const struct verdict_group *group)
 {
-	enum alive alive = process_alive((int32_t)group->pid, group->comm);
+	enum alive alive = is_alive(group);
 
 	if (!group->pid && !*group->comm) {
 		fputs("nobody", to);
@@ -122,18 +147,21 @@ void verdict_print(FILE *to, const struct looked *looked, struct sites *sites, u
 {
 	static const struct site nowhere;
 	const struct verdict_group *const *groups;
-	size_t count, i;
+	size_t count, others = 0, i;
 
 	print_head(to, looked);
 	groups = verdict_groups(looked->verdict, &count);
 	for (i = 0; i < count && (!max || i < max); i++) {
 		bool leak = rating_is_leak(groups[i]->rating);
 
+		/* Leaks are in front */
+		if (!leak && max == VERDICT_MAX_PRESET && others++ == OTHERS)
+			break;
 		print_group(to, groups[i], leak ? sites_get(sites, looked->card.dev,
 							    groups[i]->site) : &nowhere);
 	}
 	if (i < count)
-		fprintf(to, "\n  and %zu more groups\n", count - i);
+		fprintf(to, "\n  and %zu more group%s\n", count - i, count - i == 1 ? "" : "s");
 }
 
 /* ---- JSON ---- */
@@ -155,7 +183,7 @@ static json_t *ratings_json(const struct verdict_group *group)
 
 static json_t *group_json(const struct verdict_group *group, const struct site *site)
 {
-	enum alive alive = process_alive((int32_t)group->pid, group->comm);
+	enum alive alive = is_alive(group);
 	const char *place = site_name(site);
 	json_t *object = out_need(json_object());
 

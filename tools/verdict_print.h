@@ -7,6 +7,9 @@
 
 #include "looks.h"
 
+/* Without a number of groups: all leaks, and the largest of the others */
+#define VERDICT_MAX_PRESET	UINT64_MAX
+
 /* What is thought of a card's buffers: its leaks, then the rest; max groups, 0 all */
 void verdict_print(FILE *to, const struct looked *looked, struct sites *sites, uint64_t max);
 /* "comm (pid 12, exited), label x" */

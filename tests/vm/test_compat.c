@@ -13,7 +13,7 @@
 /* What a 32-bit compiler would make of them: no member is a pointer or long. */
 _Static_assert(sizeof(struct drm_pddgpu_gem_create) == 32, "gem_create");
 _Static_assert(sizeof(struct drm_pddgpu_gem_map) == 32, "gem_map");
-_Static_assert(sizeof(struct drm_pddgpu_gem_info) == 32, "gem_info");
+_Static_assert(sizeof(struct drm_pddgpu_gem_info) == 40, "gem_info");
 _Static_assert(sizeof(struct drm_pddgpu_gem_destroy) == 8, "gem_destroy");
 _Static_assert(sizeof(struct drm_pddgpu_gem_set_domain) == 16, "gem_set_domain");
 _Static_assert(sizeof(struct drm_pddgpu_query) == 24, "query");
