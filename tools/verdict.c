@@ -67,10 +67,8 @@ int verdict_begin(struct verdict *verdict, uint64_t now_ns)
 	if (!verdict->looks)
 		verdict->first_ns = now_ns;
 	verdict->looks++;
-	for (owner = verdict->owners; owner; owner = owner->next) {
+	for (owner = verdict->owners; owner; owner = owner->next)
 		owner->objects = 0;
-		owner->active = false;
-	}
 	return 0;
 }
 

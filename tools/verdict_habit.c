@@ -4,14 +4,16 @@
  * or freed. A leak is what is unused for much longer than that; so no number of seconds is
  * right for all programs, and none need be given.
  *
- * Time runs on a clock of each owner, which stands while he does nothing at all: the
- * buffers of a program that is stopped, or whose user is away, do not grow old by that. It
- * does not stand for a kind of which there are far more than usual, as after a burst.
+ * Time runs on a clock of each group, which stands when none of it is made, used or freed for
+ * much longer than usual: the buffers of a program that is stopped, whose user is away or
+ * does something else, do not grow old by that. It does not stand for a kind of which there
+ * are far more than usual, as after a burst.
  */
 #include "verdict_internal.h"
 
-/* An owner that did nothing for that long is taken to rest */
+/* A group of which nothing happens for that long, and for so many times what is usual, rests */
 #define REST_NS (8 * SECOND)
+#define REST_TIMES 3
 /* Looks that the usual number is an average of; and the fewest that make it known */
 #define USUAL_LOOKS 64
 #define USUAL_KNOWN 16
@@ -69,47 +71,52 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 		kind->since_ns = group->since_ns = 0;
 }
 
-static void tick(struct verdict *verdict)
-{
-	uint64_t step = verdict->now_ns - verdict->last_ns;
-	struct owner *owner;
-
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		owner->rest_ns = owner->active ? 0 : owner->rest_ns + step;
-		owner->resting = owner->rest_ns > REST_NS;
-	}
-}
-
 static bool far_more_than_usual(const struct kind *kind)
 {
 	return kind->looks >= USUAL_KNOWN && kind->objects > 2 * kind->usual + 4;
 }
 
-/* What has gone by for a buffer since the last look */
-static uint64_t step_of(const struct verdict *verdict, const struct seen *seen)
+static void tick_group(struct group *group, uint64_t step)
 {
-	const struct kind *kind = seen->kind;
+	struct kind *kind;
+	uint64_t limit;
 
-	if (kind->group->owner->resting && !far_more_than_usual(kind))
-		return 0;
-	return verdict->now_ns - verdict->last_ns;
+	group->quiet_ns += step;
+	if (group->active) {
+		/* An average of the last eight times or so */
+		group->every_ns = group->every_ns - group->every_ns / 8 + group->quiet_ns / 8;
+		group->quiet_ns = 0;
+		for (kind = group->kinds; kind; kind = kind->next) {
+			if (kind->looks < USUAL_LOOKS)
+				kind->looks++;
+			kind->usual += (kind->objects - kind->usual) / kind->looks;
+		}
+	}
+	if (group->active || !group->resting) {
+		group->looks++;
+		group->mean += (group->objects - group->mean) / group->looks;
+	}
+	limit = REST_TIMES * group->every_ns;
+	group->resting = group->quiet_ns > (limit > REST_NS ? limit : REST_NS);
+	group->active = false;
 }
 
-static void learn_usual(struct verdict *verdict)
+static void tick(struct verdict *verdict)
 {
 	struct owner *owner;
 	struct group *group;
-	struct kind *kind;
 
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		for (group = owner->groups; group && owner->active; group = group->next) {
-			for (kind = group->kinds; kind; kind = kind->next) {
-				if (kind->looks < USUAL_LOOKS)
-					kind->looks++;
-				kind->usual += (kind->objects - kind->usual) / kind->looks;
-			}
-		}
-	}
+	for (owner = verdict->owners; owner; owner = owner->next)
+		for (group = owner->groups; group; group = group->next)
+			tick_group(group, verdict->now_ns - verdict->last_ns);
+}
+
+/* What has gone by for a buffer since the last look */
+static uint64_t step_of(const struct verdict *verdict, const struct seen *seen)
+{
+	if (seen->kind->group->resting && !far_more_than_usual(seen->kind))
+		return 0;
+	return verdict->now_ns - verdict->last_ns;
 }
 
 static bool waits(const struct seen *seen)
@@ -143,12 +150,35 @@ static void learn_waits(const struct verdict *verdict, struct seen *seen)
 	}
 }
 
+static void learn_birth(const struct seen *seen)
+{
+	struct kind *kind = seen->kind;
+	struct births *births;
+	unsigned int i;
+
+	for (i = 0; i < KIND_SIZES; i++)
+		if (kind->births[i].size == seen->size)
+			break;
+	if (i == KIND_SIZES) {
+		kind->last_birth = (kind->last_birth + 1) % KIND_SIZES;
+		i = kind->last_birth;
+		kind->births[i] = (struct births) { .size = seen->size };
+	}
+	births = &kind->births[i];
+	/* Those of one moment are one */
+	if (births->at_ns[0] && seen->birth_ns - births->at_ns[0] < SECOND / 2)
+		return;
+	births->at_ns[1] = births->at_ns[0];
+	births->at_ns[0] = seen->birth_ns;
+}
+
 static void learn_one(const struct verdict *verdict, struct seen *seen)
 {
 	uint64_t unused = verdict->now_ns - seen->active_ns;
 	uint64_t step = step_of(verdict, seen);
 
 	if (seen->fresh) {
+		learn_birth(seen);
 		seen->idle_ns = seen->first_idle_ns = unused;
 	} else if (seen->active_ns > seen->was_ns) {
 		uint64_t more = seen->active_ns > verdict->last_ns ?
@@ -175,15 +205,14 @@ void verdict_learn(struct verdict *verdict)
 	size_t i;
 
 	for (i = 0; i < verdict->dead.count; i++)
-		verdict->dead.at[i].kind->group->owner->active = true;
+		verdict->dead.at[i].kind->group->active = true;
 	for (i = 0; i < verdict->now.count; i++) {
 		const struct seen *seen = &verdict->now.at[i];
 
 		if (!first && (seen->fresh || seen->active_ns > seen->was_ns))
-			seen->kind->group->owner->active = true;
+			seen->kind->group->active = true;
 	}
 	tick(verdict);
-	learn_usual(verdict);
 	for (i = 0; i < verdict->dead.count; i++) {
 		const struct seen *dead = &verdict->dead.at[i];
 

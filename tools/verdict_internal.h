@@ -17,7 +17,7 @@
  * are all freed at once say no more than one of them would.
  */
 struct habit {
-	/** @longest_ns: on the owner's clock */
+	/** @longest_ns: on the group's clock */
 	uint64_t longest_ns;
 	/** @freed: buffers */
 	uint64_t freed;
@@ -33,7 +33,8 @@ struct habit {
  */
 struct size_habit {
 	struct size_habit *next;
-	uint32_t bucket;
+	/** @bucket: bytes, of the smallest */
+	uint64_t bucket;
 	struct habit habit;
 };
 
@@ -72,11 +73,6 @@ struct owner {
 	uint32_t objects;
 	/** @absent: looks in a row that it had none in */
 	uint32_t absent;
-	/** @active: it did something between the last look and this one */
-	bool active;
-	/** @resting: it has not done anything for so long that its clock stands */
-	bool resting;
-	uint64_t rest_ns;
 	/** @busy_ns: the longest that a buffer of it was busy and then was not */
 	uint64_t busy_ns;
 	struct group *groups;
@@ -103,6 +99,13 @@ struct group {
 	struct kind *kinds;
 	/** @absent: looks in a row that it had no buffers in */
 	uint32_t absent;
+	/** @objects: of the last look, and how many there were on the average of all looks */
+	uint32_t objects, looks;
+	double mean;
+	/** @quiet_ns: since when nothing of it was made, used or freed; and how often that is */
+	uint64_t quiet_ns, every_ns;
+	/** @resting: its clock stands */
+	bool active, resting;
 	/** @evidence: of all its kinds */
 	double evidence;
 	struct growth growth;
@@ -112,6 +115,16 @@ struct group {
 	uint64_t first_leak_ns, last_leak_ns, recent_leak_bytes;
 	uint32_t leak_births;
 	uint64_t longest_wait_ns, outlier_ns, growth_ns;
+};
+
+/* Sizes of a kind of which it is known when the last ones were made */
+#define KIND_SIZES 8
+
+/**
+ * struct births - when the last two buffers of a size were made, the later first
+ */
+struct births {
+	uint64_t size, at_ns[2];
 };
 
 /**
@@ -127,14 +140,17 @@ struct kind {
 	double usual;
 	/** @looks: of how many looks that is, up to a number */
 	uint32_t looks;
+	/** @births: by exact size, which one last */
+	struct births births[KIND_SIZES];
+	unsigned int last_birth;
 	/** @slope: how quickly the habit's gaps become rare as they grow longer */
 	double slope;
 	/** @habit_ns: what is longer than that is unusual; 0: nobody can say */
 	uint64_t habit_ns;
 	/** @growth_ns: from when on one counts for growth */
 	uint64_t growth_ns;
-	/** @evidence: of this look, that there are leaks among what is unusual */
-	double evidence;
+	/** @evidence: of this look, that there are leaks among what is unusual; the best of it */
+	double evidence, best;
 	/** @cluster_ns: when the last one that it comes from was used last */
 	uint64_t cluster_ns;
 	/** @outliers: buffers that it is of */
@@ -152,7 +168,7 @@ struct seen {
 	uint64_t active_ns;
 	/** @was_ns: the same at the look before */
 	uint64_t was_ns;
-	/** @idle_ns: since then, on its owner's clock; and when it was first seen so */
+	/** @idle_ns: since then, on its group's clock; and when it was first seen so */
 	uint64_t idle_ns, first_idle_ns;
 	/** @wait_ns: since when it is seen to wait for a fence; 0 it does not */
 	uint64_t wait_ns;

@@ -172,14 +172,14 @@ static struct group *group_of(struct verdict *verdict, const struct drm_pddgpu_o
 }
 
 /* Four to each power of two */
-static uint32_t bucket_of(uint64_t size)
+static uint64_t bucket_of(uint64_t size)
 {
 	unsigned int bits = size > 4 ? 63 - (unsigned int)__builtin_clzll(size) : 2;
 
-	return bits * 4 + (uint32_t)((size >> (bits - 2)) & 3);
+	return (uint64_t)(4 + ((size >> (bits - 2)) & 3)) << (bits - 2);
 }
 
-static struct size_habit *size_of(struct place *place, uint32_t bucket)
+static struct size_habit *size_of(struct place *place, uint64_t bucket)
 {
 	struct size_habit *size;
 
@@ -198,7 +198,7 @@ static struct size_habit *size_of(struct place *place, uint32_t bucket)
 struct kind *verdict_kind(struct verdict *verdict, const struct drm_pddgpu_object *object)
 {
 	struct group *group = group_of(verdict, object);
-	uint32_t bucket = bucket_of(object->size);
+	uint64_t bucket = bucket_of(object->size);
 	struct kind *kind;
 
 	if (!group)

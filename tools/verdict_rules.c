@@ -18,10 +18,10 @@
 
 #include "verdict_internal.h"
 
-/* Nothing is stale before, on its owner's clock */
+/* Nothing is stale before, on its group's clock */
 #define STALE_NS (20 * SECOND)
 /* Where nothing is known */
-#define UNKNOWN_NS (60 * SECOND)
+#define UNKNOWN_NS (120 * SECOND)
 /* Shorter habits are not told apart: looks are no closer */
 #define HABIT_NS (3 * SECOND)
 /* An orphan without a habit, and one that waits for a fence */
@@ -35,6 +35,11 @@
 /* The logarithm of how improbable it must be that outliers are none: one in 160,000 */
 #define PROOF 12.0
 #define OUTLIER_TIMES 1.2
+/* The share of what more outliers say */
+#define DEPENDENT 0.3
+/* Below that slope, gaps are so different that their number must grow as well */
+#define NARROW 3.0
+#define MORE 1.3
 /* What a program makes as it begins is seldom lost, and often kept and not used */
 #define BEGIN_NS (5 * SECOND)
 /* How often something must have grown, for how long, and how much of it while we looked */
@@ -45,6 +50,7 @@
 /* A stretch of growth ends where nothing came for so many times the usual time */
 #define GROWTH_BREAK 8
 /* The same where others of the kind are used again very soon */
+#define POOL_LOOKS 16
 #define BRISK_LOOKS 20
 #define BRISK_NS (5 * SECOND)
 #define BRISK_GROWTH_NS (60 * SECOND)
@@ -90,7 +96,7 @@ static void prepare(struct kind *kind)
 	const struct habit *own = &kind->size->habit, *all = &kind->group->place->habit;
 
 	kind->objects = kind->outliers = 0;
-	kind->evidence = 0;
+	kind->evidence = kind->best = 0;
 	kind->cluster_ns = 0;
 	kind->growth = (struct growth) { 0 };
 	kind->habit_ns = 0;
@@ -146,6 +152,7 @@ static void weigh(struct seen *seen)
 {
 	struct kind *kind = seen->kind;
 	uint64_t apart;
+	double evidence;
 
 	kind->outliers++;
 	apart = seen->active_ns > kind->cluster_ns ? seen->active_ns - kind->cluster_ns :
@@ -154,7 +161,13 @@ static void weigh(struct seen *seen)
 	if (kind->cluster_ns && apart < 2 * SECOND)
 		return;
 	kind->cluster_ns = seen->active_ns;
-	kind->evidence += improbable(seen);
+	evidence = improbable(seen);
+	/* They have not come about independently of each other: a program has its phases */
+	if (evidence > kind->best) {
+		kind->evidence += (1 - DEPENDENT) * (evidence - kind->best);
+		kind->best = evidence;
+	}
+	kind->evidence += DEPENDENT * evidence;
 }
 
 static void grow(const struct verdict *verdict, struct growth *growth, uint64_t birth_ns)
@@ -228,12 +241,15 @@ static void judge_groups(struct verdict *verdict)
 	for (owner = verdict->owners; owner; owner = owner->next) {
 		for (group = owner->groups; group; group = group->next) {
 			group->growth = (struct growth) { 0 };
+			group->objects = 0;
 			for (kind = group->kinds; kind; kind = kind->next)
 				prepare(kind);
 		}
 	}
-	for (i = 0; i < verdict->now.count; i++)
+	for (i = 0; i < verdict->now.count; i++) {
 		verdict->now.at[i].kind->objects++;
+		verdict->now.at[i].kind->group->objects++;
+	}
 	for (i = 0; i < verdict->now.count; i++) {
 		struct seen *seen = &verdict->now.at[i];
 
@@ -257,15 +273,36 @@ static bool is_orphaned(const struct verdict *verdict, const struct seen *seen)
 	const struct habit *habit = &seen->kind->group->place->orphans;
 	uint64_t unused = verdict->now_ns - at_least(seen->active_ns, seen->orphan_ns);
 
-	if (!seen->orphan_ns || habit->reused_looks >= HABIT_LOOKS || seen->together)
+	if (!seen->orphan_ns || habit->reused_looks >= HABIT_LOOKS)
 		return false;
 	return unused > at_least(3 * habit->longest_ns, ORPHAN_NS);
+}
+
+/*
+ * A pool that has one to give does not make another: so it has not got it any more. That is
+ * of pools only, whose buffers are used again and not freed.
+ */
+static bool is_passed_over(const struct seen *seen)
+{
+	const struct kind *kind = seen->kind;
+	const struct habit *habit = &kind->size->habit;
+	unsigned int i;
+
+	if (habit->freed_looks >= HABIT_LOOKS || habit->reused_looks < POOL_LOOKS ||
+	    seen->idle_ns < at_least(3 * habit->longest_ns / 2, STALE_NS))
+		return false;
+	for (i = 0; i < KIND_SIZES; i++)
+		if (kind->births[i].size == seen->size)
+			return kind->births[i].at_ns[1] > seen->active_ns + SECOND;
+	return false;
 }
 
 static bool is_growth(const struct seen *seen)
 {
 	const struct kind *kind = seen->kind;
 
+	if (is_passed_over(seen))
+		return true;
 	if (seen->idle_ns <= kind->growth_ns || seen->together)
 		return false;
 	return (kind->since_ns && seen->birth_ns >= kind->since_ns) ||
@@ -280,6 +317,9 @@ static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 		return false;
 	if (kind->outliers > kind->group->place->habit.freed)
 		return false;
+	/* A cache of so many, such as for undoing, has old ones; but no more than ever */
+	if (kind->slope < NARROW && kind->group->objects < MORE * kind->group->mean + 2)
+		return false;
 	return kind->evidence + 0.5 * (kind->group->evidence - kind->evidence) >= PROOF;
 }
 
@@ -287,6 +327,7 @@ static enum rating rate(const struct verdict *verdict, const struct seen *seen)
 {
 	const struct kind *kind = seen->kind;
 	const struct group *group = kind->group;
+	uint64_t unused = verdict->now_ns - seen->active_ns;
 
 	if (seen->is & PDDGPU_OBJECT_KERNEL)
 		return RATING_IN_USE;
@@ -297,14 +338,14 @@ static enum rating rate(const struct verdict *verdict, const struct seen *seen)
 		return verdict->now_ns - seen->wait_ns > limit ? RATING_STUCK : RATING_IN_USE;
 	}
 	if (seen->is & PDDGPU_OBJECT_BASELINE)
-		return seen->idle_ns > STALE_NS ? RATING_CACHED : RATING_IN_USE;
+		return unused > STALE_NS ? RATING_CACHED : RATING_IN_USE;
 	if (is_orphaned(verdict, seen))
 		return RATING_ORPHANED;
 	if (is_growth(seen))
 		return RATING_GROWING;
 	if (is_outlier(verdict, seen))
 		return RATING_IDLE;
-	if (seen->idle_ns > STALE_NS && seen->idle_ns > kind->size->habit.longest_ns)
+	if (unused > STALE_NS && unused > kind->size->habit.longest_ns)
 		return RATING_CACHED;
 	if (verdict->now_ns - seen->birth_ns < NEW_NS || verdict_span(verdict) < NEW_NS)
 		return RATING_NEW;

@@ -38,7 +38,7 @@ static size_t list_idle(struct verdict *verdict)
 		struct seen *seen = &verdict->now.at[i];
 
 		seen->together = false;
-		if (!seen->wait_ns && seen->idle_ns > IDLE_NS)
+		if (!seen->wait_ns && verdict->now_ns - seen->active_ns > IDLE_NS)
 			verdict->idle[count++] = seen;
 	}
 	return count;
