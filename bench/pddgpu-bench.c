@@ -22,8 +22,8 @@ static const char help[] =
 "  --about TEXT        the kind of machine, for the record\n"
 "  --help              print this and exit\n"
 "\n"
-"Parts: engine create cost move over leak fdinfo library tools; all by default. What a part\n"
-"needs of another that is not run is not measured.\n"
+"Parts: engine create cost evidence move over leak fdinfo library tools; all by default.\n"
+"What a part needs of another that is not run is not measured.\n"
 "Exit status: 0 done, whatever the figures; 1 something failed, 2 bad usage.\n";
 
 static const struct part {
@@ -33,6 +33,7 @@ static const struct part {
 	{ "engine", bench_engine },
 	{ "create", bench_create },
 	{ "cost", bench_cost },
+	{ "evidence", bench_evidence },
 	{ "move", bench_moves },
 	{ "over", bench_oversubscription },
 	{ "leak", bench_leaks },

@@ -95,6 +95,8 @@ struct pddgpu_bo {
 	atomic_t maps;
 	/** @idle: a hint: it has no fence that is not signalled, see pddgpu_bo_evidence.c */
 	bool idle;
+	/** @unfreed: a file of who allocated it was closed before its handle; without a lock */
+	bool unfreed;
 };
 
 /**

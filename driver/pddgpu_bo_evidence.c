@@ -62,6 +62,8 @@ void pddgpu_bo_look(const struct pddgpu_leak_node *node, enum pddgpu_leak_state 
 		is |= PDDGPU_OBJECT_IMPORTED;
 	else if (node->is.foreign)
 		is |= PDDGPU_OBJECT_KERNEL;
+	if (READ_ONCE(bo->unfreed))
+		is |= PDDGPU_OBJECT_UNFREED;
 	if (READ_ONCE(bo->account.swapped))
 		is |= PDDGPU_OBJECT_SWAPPED;
 	evidence->is = is;

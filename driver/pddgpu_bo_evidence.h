@@ -6,6 +6,7 @@
 #define PDDGPU_BO_EVIDENCE_H
 
 #include <linux/compiler.h>
+#include <linux/jump_label.h>
 #include <linux/timekeeping.h>
 
 #include <asm/barrier.h>
@@ -25,12 +26,24 @@ static inline void pddgpu_bo_fenced(struct pddgpu_bo *bo)
 /**
  * pddgpu_bo_used() - a job that uses a buffer has been submitted
  * @bo: the buffer, reserved; with the job's fence
- * @now_ns: what ktime_get_ns() says
+ * @now_ns: what pddgpu_bo_now() says
  */
 static inline void pddgpu_bo_used(struct pddgpu_bo *bo, u64 now_ns)
 {
+	if (!static_branch_likely(&pddgpu_leak_evidence_key))
+		return;
 	WRITE_ONCE(bo->used_ns, now_ns);
 	pddgpu_bo_fenced(bo);
+}
+
+/**
+ * pddgpu_bo_now() - what time it is, for pddgpu_bo_used()
+ *
+ * Return: nanoseconds.
+ */
+static inline u64 pddgpu_bo_now(void)
+{
+	return static_branch_likely(&pddgpu_leak_evidence_key) ? ktime_get_ns() : 0;
 }
 
 /**
@@ -39,7 +52,8 @@ static inline void pddgpu_bo_used(struct pddgpu_bo *bo, u64 now_ns)
  */
 static inline void pddgpu_bo_touched(struct pddgpu_bo *bo)
 {
-	WRITE_ONCE(bo->touched_ns, ktime_get_ns());
+	if (static_branch_likely(&pddgpu_leak_evidence_key))
+		WRITE_ONCE(bo->touched_ns, ktime_get_ns());
 }
 
 void pddgpu_bo_look(const struct pddgpu_leak_node *node, enum pddgpu_leak_state state,

@@ -25,6 +25,7 @@
 #include "pddgpu_debugfs_gem.h"
 #include "pddgpu_debugfs_health.h"
 #include "pddgpu_debugfs_leak.h"
+#include "pddgpu_debugfs_site.h"
 #include "pddgpu_debugfs_owners.h"
 #include "pddgpu_debugfs_pm.h"
 #include "pddgpu_debugfs_residency.h"
@@ -227,6 +228,7 @@ void pddgpu_debugfs_init(struct pddgpu_device *pdev, struct dentry *root)
 		return;
 
 	pddgpu_debugfs_leak_init(pdev, root);
+	pddgpu_debugfs_site_init(pdev, root);
 	pddgpu_debugfs_gem_init(pdev, root);
 	pddgpu_debugfs_owners_init(pdev, root);
 	pddgpu_debugfs_evict_init(pdev, root);

@@ -98,7 +98,7 @@ static void leak_objects_since(struct seq_file *m, const char *name, u64 now_ns,
 
 /* Words for PDDGPU_OBJECT_*, by bit; what only QUERY tells of has none */
 static const char *const is_names[] = {
-	"mapped", "unpageable", "exported", "imported", NULL, "swapped",
+	"mapped", "unpageable", "exported", "imported", NULL, "swapped", NULL, NULL, "unfreed",
 };
 
 /* Behind the stack, of which nobody knows how many words it has */

@@ -339,8 +339,10 @@ static void pddgpu_gem_unfreed(struct pddgpu_leak_tracker *leaks, struct pddgpu_
 	struct pddgpu_leak_record record;
 
 	pddgpu_leak_read_named(leaks, &bo->named, &record);
-	if (record.id && (record.client_id == pfile->client.client_id || bo->dma_buf))
-		pddgpu_unfreed_add(&pfile->unfreed, &record);
+	if (!record.id || (record.client_id != pfile->client.client_id && !bo->dma_buf))
+		return;
+	pddgpu_unfreed_add(&pfile->unfreed, &record);
+	WRITE_ONCE(bo->unfreed, true);
 }
 
 static void pddgpu_gem_close(struct drm_gem_object *obj, struct drm_file *file)

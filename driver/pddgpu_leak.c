@@ -83,6 +83,29 @@ static const struct kernel_param_ops tracking_ops = {
 module_param_cb(tracking, &tracking_ops, &tracking, 0444);
 MODULE_PARM_DESC(tracking, "Track every buffer, for the leak monitor (default: true)");
 
+DEFINE_STATIC_KEY_TRUE(pddgpu_leak_evidence_key);
+static bool evidence = true;
+
+static int evidence_set(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_bool(val, kp);
+
+	if (ret)
+		return ret;
+	if (evidence)
+		static_branch_enable(&pddgpu_leak_evidence_key);
+	else
+		static_branch_disable(&pddgpu_leak_evidence_key);
+	return 0;
+}
+
+static const struct kernel_param_ops evidence_ops = {
+	.set = evidence_set,
+	.get = param_get_bool,
+};
+module_param_cb(evidence, &evidence_ops, &evidence, 0644);
+MODULE_PARM_DESC(evidence, "Note when each buffer was used last, for who looks for leaks (default: true)");
+
 static void leak_tracker_release(struct drm_device *drm, void *data)
 {
 	struct pddgpu_leak_tracker *tracker = data;
@@ -179,7 +202,10 @@ static struct pddgpu_leak_owner *owner_create(u64 client_id)
 static __always_inline bool owner_is_current(const struct pddgpu_leak_owner *owner)
 {
 	return owner && owner->pid == task_tgid_nr(current) &&
-	       uid_eq(owner->uid, current_euid()) && owner->session == current_session() &&
+	       /* Who may be told of it, always; the session is evidence */
+	       uid_eq(owner->uid, current_euid()) &&
+	       (!static_branch_likely(&pddgpu_leak_evidence_key) ||
+		owner->session == current_session()) &&
 	       /* as said above */
 	       !data_race(memcmp(owner->comm, current->group_leader->comm, TASK_COMM_LEN));
 }

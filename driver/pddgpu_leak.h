@@ -4,6 +4,7 @@
 
 #include <linux/atomic.h>
 #include <linux/build_bug.h>
+#include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/types.h>
@@ -318,6 +319,9 @@ struct pddgpu_leak_birth {
 	 */
 	bool has_handle;
 };
+
+/* What only somebody who looks for leaks wants is noted: to see what that costs */
+DECLARE_STATIC_KEY_TRUE(pddgpu_leak_evidence_key);
 
 struct pddgpu_leak_tracker *pddgpu_leak_tracker_init(struct drm_device *drm);
 struct pddgpu_leak_client *pddgpu_leak_importer(struct pddgpu_leak_tracker *tracker);

@@ -77,6 +77,11 @@ void pddgpu_site_frame_name(unsigned long frame, char *name);
 u32 pddgpu_site_user_walk(unsigned long *addrs, u32 max);
 struct pddgpu_site_place *pddgpu_site_user_resolve(const unsigned long *addrs, u32 *nr);
 
+/* pddgpu_site_call.c */
+bool pddgpu_site_call_possible(unsigned long word, unsigned long stack);
+bool pddgpu_site_call_before(unsigned long address);
+bool pddgpu_site_call_leads(unsigned long address, unsigned long place, bool first);
+
 DECLARE_STATIC_KEY_FALSE(pddgpu_site_stacks_key);
 
 /**

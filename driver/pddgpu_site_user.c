@@ -6,7 +6,8 @@
  * caller's pair is, and the address to return to. Whoever asks may have none, or
  * something else in that register, or a chain of its own making: each pair has to
  * be farther up than the one before, is read where reading it takes no fault, and
- * addresses at which there is no code end the walk.
+ * addresses at which there is no code end the walk. Between the pairs, callers that
+ * have none are found by their calls, see pddgpu_site_call.c.
  *
  * An address means nothing once the process has ended, or to another that runs the
  * same program. So it is told as a file and an offset.
@@ -48,6 +49,56 @@ static bool site_user_pair(unsigned long at, unsigned long *next, unsigned long 
 	return true;
 }
 
+/* Words above one that was found in which the next one is looked for */
+#define SITE_USER_WORDS	64
+
+/**
+ * struct site_walk - a walk along a stack
+ */
+struct site_walk {
+	/** @addrs: what was found */
+	unsigned long *addrs;
+	/** @nr: how many */
+	u32 nr;
+	/** @max: how many have room */
+	u32 max;
+	/** @at: where on the stack the walk is: all below is done */
+	unsigned long at;
+};
+
+#if SITE_USER_WALKS
+/* Those who kept no frame pointer, below an address, and their callers */
+static void site_user_scan(struct site_walk *walk, unsigned long end)
+{
+	unsigned long words[16], stop = walk->at + SITE_USER_WORDS * sizeof(long);
+	unsigned int i = ARRAY_SIZE(words);
+
+	if (!IS_ENABLED(CONFIG_X86_64) || in_compat_syscall())
+		return;
+	for (; walk->nr < walk->max && walk->at < min(stop, end); walk->at += sizeof(long)) {
+		if (i == ARRAY_SIZE(words)) {
+			if (copy_from_user_nofault(words, (void __user *)walk->at, sizeof(words)))
+				return;
+			i = 0;
+		}
+		if (!pddgpu_site_call_possible(words[i++], walk->at) ||
+		    !pddgpu_site_call_leads(words[i - 1], walk->addrs[walk->nr - 1], walk->nr == 1))
+			continue;
+		walk->addrs[walk->nr++] = words[i - 1];
+		stop = walk->at + SITE_USER_WORDS * sizeof(long);
+	}
+}
+
+/* What the register holds may be no frame pointer: then it is told by what it leads to */
+static bool site_user_frame(unsigned long at, unsigned long *next, unsigned long *address)
+{
+	const unsigned long align = in_compat_syscall() ? sizeof(u32) : sizeof(long);
+
+	return at && IS_ALIGNED(at, align) && site_user_pair(at, next, address) && *address &&
+	       (!IS_ENABLED(CONFIG_X86_64) || pddgpu_site_call_before(*address));
+}
+#endif
+
 /**
  * pddgpu_site_user_walk() - the current process's call stack
  * @addrs: out: addresses behind calls, innermost first; anything may stand there
@@ -57,26 +108,27 @@ static bool site_user_pair(unsigned long at, unsigned long *next, unsigned long 
  */
 u32 pddgpu_site_user_walk(unsigned long *addrs, u32 max)
 {
-	u32 nr = 0;
+	struct site_walk walk = { .addrs = addrs, .max = max };
 #if SITE_USER_WALKS
-	const unsigned long align = in_compat_syscall() ? sizeof(u32) : sizeof(long);
 	struct pt_regs *regs = current_pt_regs();
-	unsigned long at, next, address;
+	unsigned long frame, next, address;
 
 	if (current->flags & (PF_KTHREAD | PF_USER_WORKER) || !current->mm || !user_mode(regs))
 		return 0;
-	addrs[nr++] = instruction_pointer(regs);
-	at = frame_pointer(regs);
-	while (nr < max && at && IS_ALIGNED(at, align) && site_user_pair(at, &next, &address)) {
-		if (!address)
+	addrs[walk.nr++] = instruction_pointer(regs);
+	walk.at = round_up(user_stack_pointer(regs), sizeof(long));
+	frame = frame_pointer(regs);
+	while (walk.nr < max && frame >= walk.at && site_user_frame(frame, &next, &address)) {
+		site_user_scan(&walk, frame);
+		if (walk.nr == max)
 			break;
-		addrs[nr++] = address;
-		if (next <= at)
-			break;
-		at = next;
+		addrs[walk.nr++] = address;
+		walk.at = frame + 2 * (in_compat_syscall() ? sizeof(u32) : sizeof(long));
+		frame = next;
 	}
+	site_user_scan(&walk, ULONG_MAX);
 #endif
-	return nr;
+	return walk.nr;
 }
 
 /**

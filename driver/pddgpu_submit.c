@@ -462,7 +462,7 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last)
 		pddgpu_batch_use(&batch, submit->pdev->account, &gem_to_pddgpu_bo(obj)->account);
 	fence = pddgpu_batch_end(&batch);
-	now = ktime_get_ns();
+	now = pddgpu_bo_now();
 	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 		dma_resv_add_fence(obj->resv, fence,
 				   xa_get_mark(&submit->buffers, handle,

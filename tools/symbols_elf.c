@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Functions and lines of ELF files, by libelf and libdw. Frames are return addresses,
- * so that what is looked for is the instruction before.
+ * Functions and lines of ELF files, by libelf and libdw.
  */
 #include <dlfcn.h>
 #include <dwarf.h>
@@ -293,7 +292,7 @@ void elves_find(struct elves *elves, const char *path, uint64_t offset, char *te
 	int status;
 
 	*text = '\0';
-	if (!offset || !address_of(elf, offset - 1, &address))
+	if (!address_of(elf, offset, &address))
 		return;
 	function = function_at(elf, address);
 	if (!function)
@@ -307,7 +306,7 @@ void elves_find(struct elves *elves, const char *path, uint64_t offset, char *te
 	if (version && version != text)
 		length = (size_t)(version - text);
 	length += (size_t)snprintf(text + length, SYMBOLS_TEXT_MAX - length, "+0x%llx",
-				   (unsigned long long)(address + 1 - function->from));
+				   (unsigned long long)(address - function->from));
 	free(plain);
 	put_line(elf, address, text + length, SYMBOLS_TEXT_MAX - length);
 }

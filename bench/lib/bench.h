@@ -125,6 +125,7 @@ extern const uint64_t create_sizes[CREATE_SIZES];
 void bench_engine(struct bench *b);
 void bench_create(struct bench *b);
 void bench_cost(struct bench *b);
+void bench_evidence(struct bench *b);
 void bench_moves(struct bench *b);
 void bench_oversubscription(struct bench *b);
 void bench_leaks(struct bench *b);

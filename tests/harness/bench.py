@@ -18,6 +18,10 @@ ROWS = {
                 "vgem dumb", "virtio-gpu dumb"), CREATED),
     "cost": (("all on", "with call stacks", "no tracking",
               "no statistics, no tracking"), CREATED),
+    "evidence": (("create and destroy, evidence=0",
+                  "create and destroy, evidence=1", "a submit, evidence=0",
+                  "a submit, evidence=1", "a creation, leak_stacks=0",
+                  "a creation, leak_stacks=1"), [0]),
     "engine": (("memcpy on the host", "copy VRAM to VRAM"), MOVED),
     "move": (("engine, VRAM to GTT", "engine, GTT to VRAM",
               "CPU, VRAM to GTT", "CPU, GTT to VRAM"), MOVED),
@@ -46,6 +50,8 @@ FIGURES = (
     "memory for each tracked object",
     "fdinfo of a client with 10,000 buffers",
     "libpddgpu, the most that it adds to a call",
+    "evidence, of create and destroy", "evidence, of a submit",
+    "call stacks, a creation",
     "pddgpu map", "pddgpu leaks", "pddgpu top", "a scrape",
 )
 

@@ -827,7 +827,7 @@ static void *reads(void *arg)
 		all = pdt_objects(race->fd, &count);
 		for (size_t i = 0; all && i < count; i++)
 			if (!all[i].size || all[i].size % PDT_PAGE || all[i].state > 2 ||
-			    all[i].pid != (uint32_t)getpid() || all[i].is & ~0xffU)
+			    all[i].pid != (uint32_t)getpid() || all[i].is & ~0x1ffU)
 				race->failed = 1;
 		if (!all)
 			race->failed = 1;

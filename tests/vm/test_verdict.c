@@ -107,6 +107,8 @@ static int free_while_busy(void)
 	return pdt_submit(fd, ops, 16) || pdt_destroy(fd, handle) ? 98 : 9;
 }
 
+static int drip(void) __attribute__((noinline));
+
 /* Pictures that come and go, of which one in so many is forgotten; until it is killed */
 static int drip(void)
 {
@@ -366,6 +368,8 @@ static void for_programs(void **state)
 {
 	struct said said = { 0 };
 	json_t *json, *groups, *frame;
+	bool found = false;
+	size_t i;
 
 	(void)state;
 	assert_ok(pdt_parameter("leak_stacks", "1"));
@@ -381,8 +385,10 @@ static void for_programs(void **state)
 	assert_int_equal(json_array_size(groups), 2);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(groups, 0), "label")),
 			    "\033[31mred\n\xef\xbf\xbd");
-	frame = json_object_get(json_array_get(groups, 0), "place");
-	assert_non_null(strstr(json_string_value(frame), "leak_here"));
+	json_array_foreach(json_object_get(json_array_get(groups, 0), "frames"), i, frame)
+		found |= strstr(json_string_value(json_object_get(frame, "text")), "leak_here+") &&
+			 !strcmp(json_string_value(json_object_get(frame, "kind")), "user");
+	assert_true(found);
 	json_decref(json);
 	assert_ok(pdt_parameter("leak_stacks", "0"));
 	unlink(REPORT);
@@ -470,7 +476,6 @@ static void a_leak_is_found(void **state)
 		fail_msg("%d: %s%s", said.rc, said.out, said.err);
 	assert_non_null(strstr(said.out, "label picture"));
 	assert_non_null(strstr(said.out, "drip+0x"));
-	assert_non_null(strstr(said.out, "more each minute"));
 	free(said.out);
 }
 

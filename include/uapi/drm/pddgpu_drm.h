@@ -609,6 +609,7 @@ struct drm_pddgpu_memory_stats {
 #define PDDGPU_OBJECT_SWAPPED		(1 << 5)	/* its pages are in swap */
 #define PDDGPU_OBJECT_BASELINE		(1 << 6)	/* from before the last baseline */
 #define PDDGPU_OBJECT_KERNEL		(1 << 7)	/* the driver's own; it has no owner */
+#define PDDGPU_OBJECT_UNFREED		(1 << 8)	/* it is in the sums of PDDGPU_QUERY_UNFREED */
 
 /**
  * struct drm_pddgpu_object - what is known of a buffer
