@@ -37,7 +37,8 @@ static const struct args_option options[] = {
 	  .max = 3600000 },
 	{ "from", 0, ARGS_TEXT, &from, "FILE", "memory through time from a recording of\n"
 	  "`pddgpu record` instead; - is stdin" },
-	{ "json", 'j', ARGS_FLAG, &as_json, NULL, "what is in the page, on stdout; sizes in bytes" },
+	{ "json", 'j', ARGS_FLAG, &as_json, NULL,
+	  "what is in the page, on stdout; sizes in bytes" },
 	ARGS_END
 };
 
@@ -122,7 +123,7 @@ static bool look(struct report *report, uint64_t ms)
 
 static void loop(struct report *report, struct pddgpu_events *events)
 {
-	uint64_t begun = live_now_ms(), due = begun, now = begun;
+	uint64_t begun = live_now_ms(), due, now = begun;
 
 	while (look(report, now - begun)) {
 		uint64_t took = live_now_ms() - now;
@@ -164,8 +165,8 @@ static void begin(struct report *report, const struct cards *cards, struct sites
 		card->resolver = sites;
 	}
 	if (!report_sees_all())
-		report_note(report, "This is what an ordinary user may know: buffers of other users' "
-			    "processes, and what lies where, are root's to see.");
+		report_note(report, "This is what an ordinary user may know: buffers of other "
+			    "users' processes, and what lies where, are root's to see.");
 }
 
 static int finish(struct report *report)
@@ -179,7 +180,7 @@ static int finish(struct report *report)
 		error = card->error;
 		if (error && !card->card->error)
 			rc = out_worse(rc, card_say(card->card, card->time.count ?
-						    "no more looks at it" : "cannot ask it", error));
+						    "no more looks" : "cannot ask it", error));
 		if (card->time.count)
 			report_finish(report, card);
 	}
@@ -203,11 +204,10 @@ static int write_out(const struct report *report)
 /* What is missing is said here as well as in the page */
 static void done(struct report *report)
 {
-	const json_t *note;
 	size_t i;
 
-	json_array_foreach(report->notes, i, note)
-		out_say("%s", json_string_value(note));
+	for (i = 0; i < json_array_size(report->notes); i++)
+		out_say("%s", json_string_value(json_array_get(report->notes, i)));
 	report_free(report);
 }
 

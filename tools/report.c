@@ -31,8 +31,8 @@ static void read_map(struct report *report, struct report_card *card)
 	}
 	card->map_known = true;
 	if (card->map.region[0].error == -ENOENT)
-		report_note(report, "Without debugfs there is no map of the memory: mount -t debugfs "
-			    "none /sys/kernel/debug.");
+		report_note(report, "Without debugfs there is no map of the memory: "
+			    "mount -t debugfs none /sys/kernel/debug.");
 	else if (card->map.region[0].error && report_sees_all())
 		report_note(report, "What lies where in the memory could not be read.");
 }

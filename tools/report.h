@@ -155,10 +155,15 @@ struct report_sum {
 	uint64_t objects, bytes;
 };
 
+/** enum report_node_kind - what a box of the flame graph is of */
+enum report_node_kind {
+	NODE_ROOT, NODE_PROCESS, NODE_OTHERS, NODE_USER, NODE_KERNEL, NODE_LABEL, NODE_UNKNOWN
+};
+
 /** struct report_node - a box of the flame graph */
 struct report_node {
 	char *name;
-	enum { NODE_ROOT, NODE_PROCESS, NODE_OTHERS, NODE_USER, NODE_KERNEL, NODE_LABEL, NODE_UNKNOWN } kind;
+	enum report_node_kind kind;
 	uint32_t parent;
 	uint64_t bytes, leaked, objects;
 };
@@ -245,6 +250,9 @@ void report_flame(struct report_card *card, const struct report_group *group);
 
 /* All of a recording; only of this card, or NULL. RC_OK, or says what is wrong. */
 int report_recording(struct report *report, FILE *file, const char *device);
+
+/* report_template.S */
+extern const char report_template[], report_template_end[];
 
 json_t *report_json(const struct report *report);
 /* Its part on what is rated how */

@@ -75,7 +75,8 @@ static bool is_named(struct report_card *card, const char *comm)
 static uint32_t count(struct report_card *card, const struct report_group *group, uint32_t parent,
 		      int kind, const char *name)
 {
-	uint32_t at = parent == NOT_THERE ? NOT_THERE : child(card, parent, kind, name);
+	bool none = parent == NOT_THERE && kind != NODE_ROOT;
+	uint32_t at = none ? NOT_THERE : child(card, parent, kind, name);
 	struct report_node *node;
 
 	if (at == NOT_THERE)
@@ -93,11 +94,7 @@ void report_flame(struct report_card *card, const struct report_group *group)
 	uint32_t at;
 	unsigned int i;
 
-	if (!card->nodes)
-		new_node(card, NOT_THERE, NODE_ROOT, "");
-	card->nodes[0].bytes += group->bytes;
-	card->nodes[0].leaked += group->leaked_bytes;
-	card->nodes[0].objects += group->objects;
+	count(card, group, NOT_THERE, NODE_ROOT, "");
 	if (is_named(card, group->comm))
 		at = count(card, group, 0, NODE_PROCESS, group->comm);
 	else

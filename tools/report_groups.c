@@ -97,7 +97,7 @@ static void judge_by_verdict(struct report_card *card)
 {
 	const struct verdict_group *const *groups;
 	const struct verdict_group **sorted;
-	struct report_group other;
+	struct report_group other = { 0 };
 	size_t count, i, j;
 
 	groups = verdict_groups(card->verdict, &count);
@@ -177,7 +177,7 @@ static void take_aged(struct report_card *card, const struct leak_group *from,
 static int judge_by_age(struct report_card *card)
 {
 	static const struct leaks_filter all;
-	struct report_group other;
+	struct report_group other = { 0 };
 	struct leaks leaks;
 	size_t i;
 	int ret = leaks_read(card->card, &all, LEAKS_BY_STACK, LEAKS_SORT_BYTES, &leaks);
@@ -220,8 +220,8 @@ void report_judge(struct report *report, struct report_card *card)
 	}
 	ret = card->gone ? -ENODEV : judge_by_age(card);
 	if (!ret)
-		report_note(report, "The driver is an older one: what is listed as a leak is so by its "
-			    "age alone.");
+		report_note(report, "The driver is an older one: what is listed as a leak is so "
+			    "by its age alone.");
 	else if (ret == -EACCES || ret == -EPERM)
 		report_note(report, "The driver is an older one, of which only root learns which "
 			    "buffers are old.");

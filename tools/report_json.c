@@ -77,10 +77,13 @@ static json_t *series_json(const struct report_time *time, const struct places *
 	json_t *object = out_need(json_object());
 	unsigned int region;
 
-	for (i = from; i < to; i++)
+	for (i = from; i < to; i++) {
+		const struct report_owner *owner = &time->owners[places->ranked[i]];
+
 		for (j = 0; j < time->count; j++)
 			for (region = 0; region < PDDGPU_REGIONS; region++)
-				sums[j][region] += time->owners[places->ranked[i]].points[j][region];
+				sums[j][region] += owner->points[j][region];
+	}
 	for (j = 0; from >= PAGE_SERIES && time->rest.points && j < time->count; j++)
 		for (region = 0; region < PDDGPU_REGIONS; region++)
 			sums[j][region] += time->rest.points[j][region];
@@ -122,7 +125,8 @@ static json_t *time_json(const struct report_card *card, const struct places *pl
  * What a cell shows as a number: an owner's place; or -1 for the state live, -2 orphan
  * and so on; -8 an owner without a place.
  */
-static json_int_t cell_key(const struct report_card *card, const struct places *places, uint32_t key)
+static json_int_t cell_key(const struct report_card *card, const struct places *places,
+			   uint32_t key)
 {
 	const struct map_owner *owner;
 	uint32_t at;

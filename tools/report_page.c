@@ -14,9 +14,6 @@
 
 #define SUMMARY_ROWS 25
 
-/* report_template.S */
-extern const char report_template[], report_template_end[];
-
 static void put_text(FILE *to, const char *raw)
 {
 	char *text = text_xml(raw);
@@ -116,7 +113,8 @@ static void put_owners(FILE *to, const struct report_card *card)
 	size_t i;
 
 	fputs("<h3>Who has memory</h3>\n<table><tr><th>Owner</th><th class=\"n\">VRAM</th>"
-	      "<th class=\"n\">GTT</th><th class=\"n\">System</th><th class=\"n\">Most at once</th></tr>\n", to);
+	      "<th class=\"n\">GTT</th><th class=\"n\">System</th>"
+	      "<th class=\"n\">Most at once</th></tr>\n", to);
 	for (i = 0; i < card->time.owner_count && i < SUMMARY_ROWS; i++) {
 		const struct report_owner *owner = &card->time.owners[ranked[i]];
 

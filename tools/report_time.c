@@ -2,6 +2,7 @@
 /*
  * Who had how much memory through time: a bounded number of points and of owners.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,7 +179,7 @@ static struct report_owner *owner_of(struct report_time *time, int32_t pid, cons
 		owner = &time->owners[at];
 		memset(owner, 0, sizeof(*owner));
 		owner->pid = pid;
-		strncpy(owner->comm, comm, sizeof(owner->comm) - 1);
+		snprintf(owner->comm, sizeof(owner->comm), "%s", comm);
 		owner->points = new_points();
 		index_add(&time->by_name, key, at);
 	}

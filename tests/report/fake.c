@@ -468,7 +468,8 @@ int pddgpu_blocks_next(struct pddgpu_blocks *blocks, struct pddgpu_block *out)
 			free_block(r, out, whole - r->offset);
 		} else {
 			out->size = thing->size;
-			out->state = (enum pddgpu_state)(now_ms >= thing->used_until ? thing->state : 0);
+			out->state = now_ms < thing->used_until ? PDDGPU_STATE_LIVE :
+				     (enum pddgpu_state)thing->state;
 			out->pid = (int32_t)thing->pid;
 			snprintf(out->comm, sizeof(out->comm), "%s", thing->comm);
 		}
@@ -497,10 +498,11 @@ int pddgpu_events_fd(const struct pddgpu_events *events)
 int pddgpu_events_next(struct pddgpu_events *events, struct pddgpu_event *out, int timeout_ms)
 {
 	const uint64_t at[] = { 120000, 200000 };
+	const char *worlds_there = getenv("PDDGPU_WORLDS");
 
 	(void)timeout_ms;
-	if (events->told >= 2 || now_ms < at[events->told] || !getenv("PDDGPU_WORLDS") ||
-	    strncmp(getenv("PDDGPU_WORLDS"), "leaky", 5) != 0)
+	if (events->told >= 2 || now_ms < at[events->told] || !worlds_there ||
+	    strncmp(worlds_there, "leaky", 5) != 0)
 		return 0;
 	memset(out, 0, sizeof(*out));
 	out->type = events->told ? PDDGPU_EVENT_LEAK_CLEAR : PDDGPU_EVENT_LEAK_ALERT;

@@ -176,7 +176,7 @@ def test_one_that_may_not_be_opened():
 def test_one_that_goes():
     done = run("--for", "5m", "--json", worlds="gone")
     equal(done.returncode, 3)
-    assert "no more looks at it: No such device" in done.err, done.err
+    assert "no more looks: No such device" in done.err, done.err
     card = json.loads(done.stdout)["cards"][0]
     assert card["gone"]
     # What was seen until then is there

@@ -23,31 +23,37 @@ static const struct frame game[] = {
 	IOCTL, U("/opt/game/bin/game", 0x4120), U("/opt/game/bin/game", 0x8f00),
 	U("/opt/game/bin/game", 0x1180),
 };
+
 static const struct frame frames[] = {
 	IOCTL, U("/opt/game/bin/game", 0x4120), U("/opt/game/bin/game", 0xa230),
 	U("/opt/game/bin/game", 0x1180),
 };
+
 static const struct frame surfaces[] = {
 	IOCTL, U("/usr/bin/compositor", 0x7710), U("/usr/bin/compositor", 0x9a00),
 };
+
 static const struct frame pool[] = {
 	IOCTL, U("/usr/lib/libtrain.so.3", 0x221f0), U("/usr/lib/libtrain.so.3", 0x1c040),
 	U("/usr/bin/python3.11", 0x14d2b0), U("/usr/bin/python3.11", 0x139a00),
 };
+
 static const struct frame activations[] = {
 	IOCTL, U("/usr/lib/libtrain.so.3", 0x22510), U("/usr/bin/python3.11", 0x14d2b0),
 	U("/usr/bin/python3.11", 0x139a00),
 };
+
 static const struct frame video[] = {
 	IOCTL, U("/usr/bin/player", 0x3f10),
 };
+
 static const struct frame hostile[] = {
 	K("</script><script>document.title='owned'</script>", 16),
 	U("/tmp/<img src=x onerror=alert(1)>", 0x10), U("/tmp/\xff\xfe\x80\x1b[31m", 0x20),
 	U("\xe2\x80\xae/tmp/gpj.exe", 0x30),
 };
 
-#define SITE(array) { array, sizeof(array) / sizeof(array[0]) }
+#define SITE(array) { array, sizeof(array) / sizeof((array)[0]) }
 static const struct { const struct frame *frames; unsigned int count; } sites[] = {
 	SITE(game), SITE(frames), SITE(surfaces), SITE(pool), SITE(activations), SITE(video),
 	SITE(hostile),
@@ -221,9 +227,11 @@ static void add_hostile(struct world *world)
 		{ "<!--<script>", "<!--<script>--><img src=x onerror=\"document.title='owned'\">" },
 		{ "\xff\xfe\x80\xc0", "\xed\xa0\x80\xf5\x80 broken \xe2\x82" },
 		{ "\x1b[31mred\x07\x7f", "\x01\x02\x1b]0;title\x07 control\n\t\r" },
-		{ "\xe2\x80\xaelive\xe2\x80\xac", "\xe2\x80\xae\xd7\x90\xd7\x91 rtl \xe2\x80\xa8 line" },
+		{ "\xe2\x80\xaelive\xe2\x80\xac",
+		  "\xe2\x80\xae\xd7\x90\xd7\x91 rtl \xe2\x80\xa8 line" },
 		{ "&lt;&amp;\"'`", "&quot;'\"`${1+1}\\u003c\\" },
-		{ "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xf0\x9f\x98\x80 emoji \xc2\xad\xe2\x80\x8b" },
+		{ "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d",
+		  "\xf0\x9f\x98\x80 emoji \xc2\xad\xe2\x80\x8b" },
 		{ "constructor", "__proto__" },
 	};
 	struct thing *thing;

@@ -265,7 +265,7 @@ static void a_page(void **state)
 	assert_true(is_page(text));
 	assert_null(strstr(text, "<img"));
 	assert_null(strchr(text, '\x1b'));
-	assert_null(strchr(text, '\xff'));
+	assert_null(strstr(text, "\xff"));
 	assert_non_null(strstr(text, "\\u003c/script\\u003e\\u003cimg src=x\\u003e\\u001B[m"));
 	free(text);
 	unlink(PAGE);
