@@ -101,7 +101,7 @@ static void judge_by_verdict(struct report_card *card)
 	size_t count, i, j;
 
 	groups = verdict_groups(card->verdict, &count);
-	sorted = out_need(calloc(count + 1, sizeof(*sorted)));
+	sorted = out_need(calloc(count + 1, sizeof(void *)));
 	card->sums = out_need(calloc(RATINGS, sizeof(*card->sums)));
 	card->sum_count = RATINGS;
 	for (j = 0; j < RATINGS; j++) {
@@ -116,7 +116,7 @@ static void judge_by_verdict(struct report_card *card)
 			card->sums[j].bytes += groups[i]->rated_bytes[j];
 		}
 	}
-	qsort(sorted, count, sizeof(*sorted), by_bytes);
+	qsort(sorted, count, sizeof(void *), by_bytes);
 	card->groups = out_need(calloc(PAGE_GROUPS, sizeof(*card->groups)));
 	for (i = 0; i < count; i++) {
 		struct report_group *group = i < PAGE_GROUPS ? &card->groups[i] : &other;
