@@ -61,6 +61,8 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 
 	note(&kind->size->habit, verdict, gap, freed);
 	note(&group->place->habit, verdict, gap, freed);
+	if (group->alike)
+		note(&group->alike->habit, verdict, gap, freed);
 	if (seen->orphan_ns) {
 		uint64_t since = verdict->now_ns - seen->orphan_ns;
 
@@ -90,11 +92,9 @@ static void tick_group(struct group *group, uint64_t step)
 			if (kind->looks < USUAL_LOOKS)
 				kind->looks++;
 			kind->usual += (kind->objects - kind->usual) / kind->looks;
+			kind->all_looks++;
+			kind->mean += (kind->objects - kind->mean) / kind->all_looks;
 		}
-	}
-	if (group->active || !group->resting) {
-		group->looks++;
-		group->mean += (group->objects - group->mean) / group->looks;
 	}
 	limit = REST_TIMES * group->every_ns;
 	group->resting = group->quiet_ns > (limit > REST_NS ? limit : REST_NS);
@@ -187,6 +187,8 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
 		seen->idle_ns = unused;
 		seen->first_idle_ns = 0;
+		if (seen->uses < USES_MAX)
+			seen->uses++;
 	} else {
 		seen->idle_ns += step;
 	}

@@ -96,12 +96,12 @@ struct group {
 	struct group *next;
 	struct owner *owner;
 	struct place *place;
+	/** @alike: all that has the same label, wherever it is made; NULL: it has none */
+	struct place *alike;
 	struct kind *kinds;
+	uint32_t kind_count;
 	/** @absent: looks in a row that it had no buffers in */
 	uint32_t absent;
-	/** @objects: of the last look, and how many there were on the average of all looks */
-	uint32_t objects, looks;
-	double mean;
 	/** @quiet_ns: since when nothing of it was made, used or freed; and how often that is */
 	uint64_t quiet_ns, every_ns;
 	/** @resting: its clock stands */
@@ -119,6 +119,8 @@ struct group {
 
 /* Sizes of a kind of which it is known when the last ones were made */
 #define KIND_SIZES 8
+/* More uses of a buffer are not counted */
+#define USES_MAX 1000
 
 /**
  * struct births - when the last two buffers of a size were made, the later first
@@ -138,13 +140,18 @@ struct kind {
 	uint32_t objects;
 	/** @usual: how many there were on the average while the owner did something */
 	double usual;
-	/** @looks: of how many looks that is, up to a number */
-	uint32_t looks;
+	/** @looks: of how many looks that is, up to a number; and of all of them */
+	uint32_t looks, all_looks;
+	double mean;
 	/** @births: by exact size, which one last */
 	struct births births[KIND_SIZES];
 	unsigned int last_birth;
 	/** @slope: how quickly the habit's gaps become rare as they grow longer */
 	double slope;
+	/** @wide: they are very different */
+	bool wide;
+	/** @pool: its buffers are used again and again, and not freed */
+	bool pool;
 	/** @habit_ns: what is longer than that is unusual; 0: nobody can say */
 	uint64_t habit_ns;
 	/** @growth_ns: from when on one counts for growth */
@@ -178,6 +185,8 @@ struct seen {
 	/** @name: hash of its label, to see that it changes */
 	uint32_t name;
 	uint32_t is;
+	/** @uses: looks since which it was used, at most */
+	uint16_t uses;
 	uint8_t state;
 	uint8_t rating;
 	/** @fresh: it was not there at the look before */

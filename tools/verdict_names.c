@@ -16,6 +16,8 @@
 /* Places that are kept when no process uses them; and for how many looks, if there are more */
 #define PLACES_KEPT 1024
 #define PLACE_LOOKS 600
+/* The site of a place that is all sites */
+#define ANYWHERE UINT32_MAX
 
 static int compare_groups(const void *a, const void *b)
 {
@@ -139,7 +141,7 @@ static struct group *group_of(struct verdict *verdict, const struct drm_pddgpu_o
 		.client_id = object->client_id, .pid = object->pid, .site = object->site,
 	};
 	struct verdict_group **found;
-	struct place *place;
+	struct place *place, *alike = NULL;
 	struct group *group;
 	struct owner *owner;
 
@@ -152,8 +154,13 @@ static struct group *group_of(struct verdict *verdict, const struct drm_pddgpu_o
 	name.key = key_of(&name);
 	owner = owner_of(verdict, &name);
 	place = place_of(verdict, &name);
+	if (name.label[0]) {
+		name.site = ANYWHERE;
+		alike = place_of(verdict, &name);
+		name.site = object->site;
+	}
 	group = calloc(1, sizeof(*group));
-	if (!owner || !place || !group) {
+	if (!owner || !place || !group || (name.label[0] && !alike)) {
 		free(group);
 		return NULL;
 	}
@@ -165,6 +172,9 @@ static struct group *group_of(struct verdict *verdict, const struct drm_pddgpu_o
 		return NULL;
 	}
 	place->users++;
+	if (alike)
+		alike->users++;
+	group->alike = alike;
 	group->next = owner->groups;
 	owner->groups = group;
 	verdict->group_count++;
@@ -217,6 +227,7 @@ struct kind *verdict_kind(struct verdict *verdict, const struct drm_pddgpu_objec
 	kind->group = group;
 	kind->next = group->kinds;
 	group->kinds = kind;
+	group->kind_count++;
 	return kind;
 }
 
@@ -231,6 +242,8 @@ static void group_free(struct verdict *verdict, struct group *group)
 	tdelete(&group->shown, &verdict->by_name, compare_groups);
 	if (!--group->place->users)
 		group->place->unused_since = verdict->looks;
+	if (group->alike && !--group->alike->users)
+		group->alike->unused_since = verdict->looks;
 	verdict->group_count--;
 	free(group);
 }

@@ -37,9 +37,20 @@
 #define OUTLIER_TIMES 1.2
 /* The share of what more outliers say */
 #define DEPENDENT 0.3
-/* Below that slope, gaps are so different that their number must grow as well */
-#define NARROW 3.0
+/* Below that slope gaps are so different that there must be more of them than there were */
+#define WIDE 3.0
 #define MORE 1.3
+#define WIDE_SPAN_NS (180 * SECOND)
+/* Unless that is how much it is beyond proof */
+#define BEYOND 3
+/* A place with so many sizes may well be several places, and proves less */
+#define MIXED 12
+#define MIXED_TIMES 1.6
+/* What makes a pool: how often some of it are used again, and how many there are */
+#define POOL_LOOKS 32
+#define POOL_OBJECTS 3
+/* How often one of a pool must have been used, so that it is strange that it no longer is */
+#define POOL_USES 16
 /* What a program makes as it begins is seldom lost, and often kept and not used */
 #define BEGIN_NS (5 * SECOND)
 /* How often something must have grown, for how long, and how much of it while we looked */
@@ -50,7 +61,6 @@
 /* A stretch of growth ends where nothing came for so many times the usual time */
 #define GROWTH_BREAK 8
 /* The same where others of the kind are used again very soon */
-#define POOL_LOOKS 16
 #define BRISK_LOOKS 20
 #define BRISK_NS (5 * SECOND)
 #define BRISK_GROWTH_NS (60 * SECOND)
@@ -91,22 +101,37 @@ static double slope_of(const struct habit *habit)
 				     (exp2(bin / 2.0) * SECOND / 4))));
 }
 
+/* What holds for others is worth a share of what holds for itself */
+static void learn_from(struct kind *kind, const struct habit *habit, double share)
+{
+	double slope = slope_of(habit);
+
+	kind->habit_ns = at_least(habit->longest_ns, HABIT_NS);
+	kind->slope = share * slope;
+	kind->wide = slope < WIDE;
+}
+
 static void prepare(struct kind *kind)
 {
 	const struct habit *own = &kind->size->habit, *all = &kind->group->place->habit;
+	const struct place *alike = kind->group->alike;
 
 	kind->objects = kind->outliers = 0;
 	kind->evidence = kind->best = 0;
 	kind->cluster_ns = 0;
 	kind->growth = (struct growth) { 0 };
-	kind->habit_ns = 0;
-	if (own->freed_looks >= HABIT_LOOKS) {
-		kind->habit_ns = at_least(own->longest_ns, HABIT_NS);
-		kind->slope = slope_of(own);
-	} else if (all->freed_looks >= 2 * HABIT_LOOKS) {
-		kind->habit_ns = at_least(all->longest_ns, HABIT_NS);
-		kind->slope = slope_of(all) / 2;
-	}
+	uint32_t looks = kind->group->kind_count > MIXED ? 3 * HABIT_LOOKS : HABIT_LOOKS;
+
+	kind->pool = own->freed_looks < HABIT_LOOKS && own->reused_looks >= POOL_LOOKS &&
+		     4 * own->reused_looks >= kind->all_looks && kind->mean >= POOL_OBJECTS;
+	if (kind->pool || own->freed_looks >= looks)
+		learn_from(kind, own, 1);
+	else if (all->freed_looks >= 2 * looks)
+		learn_from(kind, all, 0.5);
+	else if (alike && alike->habit.freed_looks >= 4 * HABIT_LOOKS)
+		learn_from(kind, &alike->habit, 0.5);
+	else
+		kind->habit_ns = 0;
 	if (events(own) >= HABIT_LOOKS)
 		kind->growth_ns = at_least(GROWTH_TIMES * own->longest_ns, STALE_NS);
 	else if (events(all) >= HABIT_LOOKS)
@@ -126,6 +151,8 @@ static bool unusual(const struct seen *seen)
 	const struct kind *kind = seen->kind;
 
 	if (seen->birth_ns - kind->group->owner->born_ns < BEGIN_NS)
+		return false;
+	if (kind->pool && seen->uses < POOL_USES)
 		return false;
 	return kind->habit_ns && seen->idle_ns > STALE_NS && !seen->together &&
 	       (double)seen->idle_ns > OUTLIER_TIMES * (double)kind->habit_ns;
@@ -241,15 +268,12 @@ static void judge_groups(struct verdict *verdict)
 	for (owner = verdict->owners; owner; owner = owner->next) {
 		for (group = owner->groups; group; group = group->next) {
 			group->growth = (struct growth) { 0 };
-			group->objects = 0;
 			for (kind = group->kinds; kind; kind = kind->next)
 				prepare(kind);
 		}
 	}
-	for (i = 0; i < verdict->now.count; i++) {
+	for (i = 0; i < verdict->now.count; i++)
 		verdict->now.at[i].kind->objects++;
-		verdict->now.at[i].kind->group->objects++;
-	}
 	for (i = 0; i < verdict->now.count; i++) {
 		struct seen *seen = &verdict->now.at[i];
 
@@ -288,7 +312,7 @@ static bool is_passed_over(const struct seen *seen)
 	const struct habit *habit = &kind->size->habit;
 	unsigned int i;
 
-	if (habit->freed_looks >= HABIT_LOOKS || habit->reused_looks < POOL_LOOKS ||
+	if (!kind->pool || seen->together ||
 	    seen->idle_ns < at_least(3 * habit->longest_ns / 2, STALE_NS))
 		return false;
 	for (i = 0; i < KIND_SIZES; i++)
@@ -312,15 +336,21 @@ static bool is_growth(const struct seen *seen)
 static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 {
 	const struct kind *kind = seen->kind;
+	double evidence;
 
 	if (verdict_span(verdict) < SPAN_NS || !unusual(seen))
 		return false;
-	if (kind->outliers > kind->group->place->habit.freed)
+	if (!kind->pool && kind->outliers > kind->group->place->habit.freed &&
+	    (!kind->group->alike || kind->outliers > kind->group->alike->habit.freed))
 		return false;
+	evidence = kind->evidence + 0.5 * (kind->group->evidence - kind->evidence);
+	if (kind->group->kind_count > MIXED)
+		evidence /= MIXED_TIMES;
+	if (!kind->wide || evidence > BEYOND * PROOF)
+		return evidence >= PROOF;
 	/* A cache of so many, such as for undoing, has old ones; but no more than ever */
-	if (kind->slope < NARROW && kind->group->objects < MORE * kind->group->mean + 2)
-		return false;
-	return kind->evidence + 0.5 * (kind->group->evidence - kind->evidence) >= PROOF;
+	return evidence >= PROOF && verdict_span(verdict) > WIDE_SPAN_NS &&
+	       kind->objects > MORE * kind->mean + 1;
 }
 
 static enum rating rate(const struct verdict *verdict, const struct seen *seen)
