@@ -83,29 +83,6 @@ static const struct kernel_param_ops tracking_ops = {
 module_param_cb(tracking, &tracking_ops, &tracking, 0444);
 MODULE_PARM_DESC(tracking, "Track every buffer, for the leak monitor (default: true)");
 
-DEFINE_STATIC_KEY_TRUE(pddgpu_leak_evidence_key);
-static bool evidence = true;
-
-static int evidence_set(const char *val, const struct kernel_param *kp)
-{
-	int ret = param_set_bool(val, kp);
-
-	if (ret)
-		return ret;
-	if (evidence)
-		static_branch_enable(&pddgpu_leak_evidence_key);
-	else
-		static_branch_disable(&pddgpu_leak_evidence_key);
-	return 0;
-}
-
-static const struct kernel_param_ops evidence_ops = {
-	.set = evidence_set,
-	.get = param_get_bool,
-};
-module_param_cb(evidence, &evidence_ops, &evidence, 0644);
-MODULE_PARM_DESC(evidence, "Note when each buffer was used last, for who looks for leaks (default: true)");
-
 static void leak_tracker_release(struct drm_device *drm, void *data)
 {
 	struct pddgpu_leak_tracker *tracker = data;

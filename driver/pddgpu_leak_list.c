@@ -7,7 +7,9 @@
  * Whole cohorts of what is too old are passed by.
  */
 #include <linux/list.h>
+#include <linux/jump_label.h>
 #include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
@@ -18,6 +20,29 @@
 #include <drm/pddgpu_drm.h>
 
 #include "pddgpu_leak_internal.h"
+
+DEFINE_STATIC_KEY_TRUE(pddgpu_leak_evidence_key);
+static bool evidence = true;
+
+static int evidence_set(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_bool(val, kp);
+
+	if (ret)
+		return ret;
+	if (evidence)
+		static_branch_enable(&pddgpu_leak_evidence_key);
+	else
+		static_branch_disable(&pddgpu_leak_evidence_key);
+	return 0;
+}
+
+static const struct kernel_param_ops evidence_ops = {
+	.set = evidence_set,
+	.get = param_get_bool,
+};
+module_param_cb(evidence, &evidence_ops, &evidence, 0644);
+MODULE_PARM_DESC(evidence, "Note when each buffer was used last, for who looks for leaks (default: true)");
 
 static_assert((int)PDDGPU_LEAK_LIVE == PDDGPU_OBJECT_LIVE);
 static_assert((int)PDDGPU_LEAK_ORPHAN == PDDGPU_OBJECT_ORPHAN);

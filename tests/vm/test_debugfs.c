@@ -39,6 +39,7 @@ static const struct {
 } files[] = {
 	{ "memory_stats", 0400 },
 	{ "leak_objects", 0600 },
+	{ "leak_sites", 0400 },
 	{ "gem_info", 0400 },
 	{ "owners", 0400 },
 	{ "vram_blocks", 0400 },
@@ -308,6 +309,7 @@ static void parameters(void **state)
 		{ "chip_resets", { "", "x", "-1", "4294967296", "1 2", "1.5" } },
 		{ "clear_freed", { "", "x", "2", "-1", "maybe", " " } },
 		{ "cpu_moves", { "", "x", "2", "-1", "maybe", " " } },
+		{ "evidence", { "", "x", "2", "-1", "maybe", " " } },
 		{ "leak_stacks", { "", "x", "2", "-1", "maybe", " " } },
 	};
 	static const char *const constant[] = { "stats", "tracking", "job_timeout_ms" };

@@ -276,12 +276,16 @@ static int act_ask(struct scene *s)
 	struct drm_pddgpu_ownership own[3];
 	struct drm_pddgpu_gem_info info;
 	struct drm_pddgpu_device_info device;
+	struct drm_pddgpu_object object;
+	struct drm_pddgpu_site site;
 	int rc = pdt_stats(s->fd, &stats);
 
 	if (!rc)
 		rc = pdt_device_info(s->fd, &device);
 	if (!rc)
 		rc = pdt_ownership(s->fd, own);
+	rc = rc ? rc : pdt_object(s->fd, s->buf.handle, &object);
+	rc = rc ? rc : pdt_site(s->fd, object.site, &site);
 	return rc ? rc : pdt_info(s->fd, s->buf.handle, &info);
 }
 
@@ -474,6 +478,7 @@ static const struct step steps[] = {
 	{ .name = "destroy", .prepare = prepare_create, .act = act_destroy, .domains = PDT_VRAM },
 	{ .name = "close a file", .prepare = prepare_file, .act = act_close,
 	  .domains = VRAM_GTT_CPU, .no_copy = true },
+	{ .name = "read sites", .where = PDT_VRAM, .act = act_read_debugfs, .text = "leak_sites" },
 	{ .name = "read leak_objects", .where = PDT_VRAM, .act = act_read_debugfs,
 	  .text = "leak_objects" },
 	{ .name = "read owners", .where = PDT_VRAM, .act = act_read_debugfs, .text = "owners" },

@@ -48,7 +48,7 @@ static int read_debugfs(void *arg)
 		"gtt_retry_count", "gtt_retry_delay", "vram_mm", "gtt_mm", "reset_stats",
 		"residency", "page_out", "unpageable_limits", "health", "check",
 		"recover", "inject_error", "recover_count", "recover_delay", "owners",
-		"gem_info", "vram_blocks", "gtt_blocks",
+		"gem_info", "vram_blocks", "gtt_blocks", "leak_sites",
 	};
 	char path[PATH_MAX];
 

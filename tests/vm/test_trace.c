@@ -13,6 +13,7 @@ static const struct {
 } events[] = {
 	{ "bo_create", { "dev", "bo", "size_bytes", "domain", "domains", "flags", "client" } },
 	{ "bo_destroy", { "dev", "bo", "size_bytes" } },
+	{ "bo_state", { "dev", "bo", "size_bytes", "from", "to" } },
 	{ "bo_move", { "dev", "bo", "size_bytes", "from", "to", "evict", "duration_ns",
 		       "error" } },
 	{ "bo_evict", { "dev", "bo", "size_bytes", "from", "to" } },
@@ -136,6 +137,43 @@ static void buffers_come_and_go(void **state)
 	assert_u64(field(line, "bo"), number + 1);
 	find(trace, "bo_destroy", word("bo", number + 1), NULL, NULL);
 	assert_null(strstr(trace, "bo_move"));
+	free(trace);
+}
+
+/* From who has a handle to who has a dma-buf, back, and to its end */
+static void states(void **state)
+{
+	struct pdt_state *s = *state;
+	uint32_t handle;
+	uint64_t number;
+	int dmabuf;
+	char *trace;
+
+	assert_ok(pdt_trace_on("pddgpu"));
+	assert_ok(pdt_create(s->fd, 3 * PDT_PAGE, PDT_GTT, 0, &handle));
+	assert_ok(pdt_export(s->fd, handle, &dmabuf));
+	assert_ok(pdt_destroy(s->fd, handle));
+	assert_ok(pdt_import(s->fd, dmabuf, &handle));
+	assert_ok(pdt_destroy(s->fd, handle));
+	close(dmabuf);
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	trace = traced();
+	number = field(find(trace, "bo_create", word("size_bytes", 3 * PDT_PAGE), NULL, NULL),
+		       "bo");
+	find(trace, "bo_state", word("bo", number), "from=LIVE", "to=ORPHAN");
+	find(trace, "bo_state", word("bo", number), "from=ORPHAN", "to=LIVE");
+	find(trace, "bo_state", word("bo", number), "from=ORPHAN", "to=ZOMBIE");
+	assert_null(strstr(trace, "from=LIVE to=ZOMBIE"));
+	free(trace);
+
+	/* What goes with its handle has not been an orphan. */
+	assert_ok(pdt_trace_on("pddgpu"));
+	assert_ok(pdt_create(s->fd, 3 * PDT_PAGE, PDT_GTT, 0, &handle));
+	assert_ok(pdt_destroy(s->fd, handle));
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	trace = traced();
+	find(trace, "bo_state", word("size_bytes", 3 * PDT_PAGE), "from=LIVE", "to=ZOMBIE");
+	assert_null(strstr(trace, "ORPHAN"));
 	free(trace);
 }
 
@@ -395,6 +433,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		trace_test(fields_are_there),
 		trace_test(buffers_come_and_go),
+		trace_test(states),
 		trace_test(nothing_while_off),
 		trace_test(moves_and_places),
 		trace_test(evictions),

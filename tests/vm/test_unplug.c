@@ -352,7 +352,7 @@ static void with_debugfs_open(void **state)
 	struct unplug *unplug = *state;
 	static const char *const names[] = {
 		"memory_stats", "leak_objects", "vram_mm", "gtt_mm", "leak_threshold",
-		"residency", "page_out", "unpageable_limits",
+		"residency", "page_out", "unpageable_limits", "leak_sites",
 	};
 	int fds[PDT_ARRAY_SIZE(names)], threshold, fd = pdt_open();
 	uint32_t handle;

@@ -199,6 +199,30 @@ FZ_RUN(query)
 	return fz_file_ioctl(lane, arg[0], DRM_IOCTL_PDDGPU_QUERY, &args);
 }
 
+/*
+ * file, type, size, pointer, after or site, stride, flags: a query that reads what is
+ * there before it answers
+ */
+FZ_RUN(ask)
+{
+	struct drm_pddgpu_query args = {
+		.type = (uint32_t)arg[1],
+		.size = (uint32_t)arg[2],
+	};
+	unsigned char data[4096] = { 0 };
+	struct drm_pddgpu_objects header = {
+		.after = arg[4],
+		.stride = (uint32_t)arg[5],
+		.flags = arg[6],
+	};
+	size_t room = args.size < sizeof(data) ? args.size : sizeof(data);
+
+	/* The headers of both lists are alike; a site's is its number */
+	memcpy(data, &header, sizeof(header));
+	args.data = (uintptr_t)fz_pointer(lane, arg[3], data, room);
+	return fz_file_ioctl(lane, arg[0], DRM_IOCTL_PDDGPU_QUERY, &args);
+}
+
 /* file, number, size, direction, pointer, seed: anything at all */
 FZ_RUN(raw)
 {

@@ -50,7 +50,7 @@ static const char *const files[] = {
 	"gtt_retry_delay", "vram_mm", "gtt_mm", "residency", "page_out", "unpageable_limits",
 	"reset_stats", "clients", "name", "gem_names", "health", "check", "recover",
 	"recover_count", "recover_delay", "pm_state", "evict_vram", "evict_gtt", "owners",
-	"vram_blocks", "gtt_blocks", "gem_info",
+	"vram_blocks", "gtt_blocks", "gem_info", "leak_sites",
 };
 
 /* A number as somebody may write it */

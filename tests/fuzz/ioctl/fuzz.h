@@ -276,7 +276,7 @@ uint64_t fz_now_ns(void);
 #define FZ_RUN(name) int fz_##name(struct fz_lane *lane, const uint64_t *arg)
 FZ_RUN(create); FZ_RUN(gem_map); FZ_RUN(info); FZ_RUN(destroy); FZ_RUN(wait);
 FZ_RUN(set_domain); FZ_RUN(add_op); FZ_RUN(add_sync); FZ_RUN(submit); FZ_RUN(query);
-FZ_RUN(label);
+FZ_RUN(label); FZ_RUN(ask);
 FZ_RUN(raw); FZ_RUN(get_cap); FZ_RUN(set_client_cap); FZ_RUN(version); FZ_RUN(gem_close);
 FZ_RUN(flink); FZ_RUN(gem_open); FZ_RUN(export); FZ_RUN(import); FZ_RUN(master);
 FZ_RUN(sync_create); FZ_RUN(sync_destroy); FZ_RUN(sync_export); FZ_RUN(sync_import);

@@ -200,6 +200,14 @@ static uint64_t simple(char type, uint64_t *random)
 		return below(random, 2);
 	case '2':
 		return below(random, 256);
+	case 'Q':
+		return PDDGPU_QUERY_OBJECTS + below(random, 3);
+	case 'A':
+		return one_in(random, 4) ? any(random) :
+		       PICK(random, 0, 0, 0, 1, 2, 17, 18, 30, 4112, UINT64_MAX, UINT64_MAX - 1);
+	case 'T':
+		return one_in(random, 30) ? any(random) :
+		       PICK(random, 152, 152, 152, 144, 144, 8, 16, 0, 7, 1024, 1032);
 	case 'r':
 		return PICK(random, 3, 3, 3, 3, 1, 1, 2, 0, 7);
 	case 'e':
@@ -257,7 +265,7 @@ static uint64_t argument(char type, uint64_t *random)
 		return one_in(random, 2) ? 0 : one_in(random, 20) ? any(random) :
 		       1 + below(random, 8);
 	case 'q':
-		return one_in(random, 20) ? any(random) : below(random, 6);
+		return one_in(random, 20) ? any(random) : below(random, 9);
 	case 'x':
 		return query_size(random);
 	case 'u':

@@ -11,7 +11,8 @@ ERRNOS(e_handle, EINVAL, ENOENT);
 ERRNOS(e_wait, EINVAL, ENOENT, ETIME);
 ERRNOS(e_set_domain, EINVAL, ENOENT, E2BIG, EBUSY, EDQUOT, ENOMEM);
 ERRNOS(e_submit, EINVAL, E2BIG, ENOENT, EFAULT, EBUSY, ENOMEM, EAGAIN);
-ERRNOS(e_query, EINVAL, EFAULT, ENOMEM);
+/* ENOENT: there is no such site */
+ERRNOS(e_query, EINVAL, EFAULT, ENOMEM, ENOENT);
 ERRNOS(e_label, EINVAL, EFAULT, ENOENT, ENOMEM);
 /* What DRM says where the driver has no word in it */
 ERRNOS(e_export, EINVAL, ENOENT, ENOMEM, EMFILE);
@@ -36,6 +37,7 @@ const struct fz_kind fz_kinds[] = {
 	KIND(add_sync, "1spi", 0, NULL),
 	KIND(submit, "fuupNNN", 280, e_submit),
 	KIND(query, "fqxup", 48, e_query),
+	KIND(ask, "fQxuATp", 48, e_query),
 	KIND(label, "fhuvp", 40, e_label),
 	KIND(raw, "fk2ruv", 48, NULL),
 	KIND(get_cap, "f2", 4, e_cap),

@@ -362,6 +362,18 @@ int pdt_unfreed_ask(int fd, struct drm_pddgpu_unfreed_list *header,
 		    struct drm_pddgpu_unfreed *out, uint32_t room);
 uint64_t pdt_unfreed_last(int fd);
 uint64_t pdt_now_ns(void);
+
+/* sites.c */
+int pdt_create_deepest(int fd, uint32_t *handle);
+int pdt_create_one(int fd, uint32_t *handle);
+int pdt_create_two(int fd, uint32_t *handle);
+int pdt_create_by_number(int fd, unsigned int bits, unsigned int levels, uint32_t *handle);
+bool pdt_lies_in(const struct drm_pddgpu_frame *frame, const void *function);
+bool pdt_ends_with(const char *text, const char *end);
+uint32_t pdt_first_user(const struct drm_pddgpu_site *site);
+uint32_t pdt_site_of(int fd, uint32_t handle);
+int pdt_stacks(const char *value);
+
 /* uevent.c */
 int pdt_uevents_open(void);
 bool pdt_uevent_wait(int fd, const char *line, unsigned int ms, char *event, size_t room);
