@@ -275,25 +275,27 @@ static bool unit_of(struct elf *elf, uint64_t address, Dwarf_Die *unit)
 /* Functions that the compiler has put into others: "inner < outer < " */
 static size_t put_inlined(struct elf *elf, uint64_t address, char *text, size_t room)
 {
-	Dwarf_Die unit, *scopes = NULL;
+	Dwarf_Die unit, *scopes = NULL, *around = NULL;
 	size_t length = 0;
 	int count, i;
 
-	if (!unit_of(elf, address, &unit))
+	if (!unit_of(elf, address, &unit) || dwarf_getscopes(&unit, address, &scopes) <= 0)
 		return 0;
-	count = dwarf_getscopes(&unit, address, &scopes);
+	/* Behind the first, those are where it is written, not where it has been put */
+	count = dwarf_getscopes_die(&scopes[0], &around);
 	for (i = 0; i < count && length < room; i++) {
 		const char *name;
 
-		if (dwarf_tag(&scopes[i]) == DW_TAG_subprogram)
+		if (dwarf_tag(&around[i]) == DW_TAG_subprogram)
 			break;
-		name = dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine ?
-		       dwarf_diename(&scopes[i]) : NULL;
+		name = dwarf_tag(&around[i]) == DW_TAG_inlined_subroutine ?
+		       dwarf_diename(&around[i]) : NULL;
 		if (name)
 			length += (size_t)snprintf(text + length, room - length, "%.60s < ", name);
 	}
 	if (count > 0)
-		free(scopes);
+		free(around);
+	free(scopes);
 	return length < room ? length : 0;
 }
 

@@ -38,8 +38,8 @@ def test_install():
             "lib/pkgconfig/libpddgpu.pc", "lib/systemd/system/pddgpu-exporter.service",
             "share/bash-completion/completions/pddgpu", "share/man/man1/pddgpu.1",
             "share/pddgpu/grafana/pddgpu.json", "share/pddgpu/prometheus/pddgpu.rules.yml",
-            "share/zsh/site-functions/_pddgpu", "src/pddgpu-0.1.0/dkms.conf",
-            "src/pddgpu-0.1.0/Kbuild", "src/pddgpu-0.1.0/include/uapi/drm/pddgpu_drm.h"]
+            "share/zsh/site-functions/_pddgpu", "src/pddgpu-0.2.0/dkms.conf",
+            "src/pddgpu-0.2.0/Kbuild", "src/pddgpu-0.2.0/include/uapi/drm/pddgpu_drm.h"]
     for number, (root, prefix) in enumerate((("", "/opt/card"), ("/staged", "/usr"))):
         place = os.path.join(SCRATCH, f"install{number}")
         prefix = prefix if root else place + prefix
@@ -69,8 +69,8 @@ def test_packages_are_built_where_one_says():
                           check=True, stdout=subprocess.PIPE,
                           env={"PATH": place + ":" + os.environ["PATH"]})
     # The packages' own makes must not take it for theirs.
-    equal(done.stdout.decode(), f"{place}/pddgpu-0.1.0|-us -uc -b|||\n")
-    assert os.path.isfile(f"{place}/pddgpu-0.1.0/debian/rules")
+    equal(done.stdout.decode(), f"{place}/pddgpu-0.2.0|-us -uc -b|||\n")
+    assert os.path.isfile(f"{place}/pddgpu-0.2.0/debian/rules")
 
 
 def test_usage():
