@@ -2,7 +2,7 @@
 """How a browser shows the page: that it is drawn, fits, can be read, and asks for nothing."""
 import os
 
-from common import SCRATCH, chromium, equal, many, page_of, recording, run, scratch, shot
+from common import QUICK, SCRATCH, chromium, equal, many, page_of, recording, run, scratch, shot
 
 WIDTHS = (1200, 400)
 READY = "document.documentElement.dataset.ready"
@@ -111,9 +111,29 @@ def test_a_hundred_thousand():
 
 def test_clean():
     with chromium().open(page_of("clean")) as page:
-        assert "No leak is seen" in page.eval("document.body.innerText")
+        assert "No leak is seen" in page.eval("document.querySelector('.headline').innerText")
         shot(page, "clean")
         quiet(page)
+
+
+def headline(path):
+    with chromium().open(path) as page:
+        quiet(page)
+        return page.eval("document.querySelector('.headline').innerText").replace("\u00a0", " ")
+
+
+def test_it_does_not_say_more_than_it_knows():
+    path = scratch("short.html")
+    run("--for", "10s", "-o", path, worlds="clean")
+    said = headline(path)
+    assert "No leak is seen yet" in said and "10 s is a short time" in said, said
+    assert "grown by" in said, said
+    run("--for", "0", "-o", path, worlds="many", program=QUICK)
+    assert "a single look is a short time" in headline(path)
+    run("--for", "0", "-o", path, worlds="old")
+    equal(headline(path), "No buffer is older than buffers usually get.")
+    said = headline(page_of("leaky"))
+    assert "45 buffers of 60 MiB are leaks" in said and "VRAM is full in" in said, said
 
 
 def test_several_cards():

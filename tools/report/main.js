@@ -46,13 +46,29 @@ function tiles(card) {
     counterTiles(card));
 }
 
-function headline(card) {
+// Not before two minutes is it likely that a leak would have been seen
+const SHORT_MS = 120000;
+
+function noLeak(card, data) {
+  const sums = card.time.ms.map((_, i) => card.time.series.reduce((sum, one) =>
+    sum + one.vram[i] + one.gtt[i] + one.cpu[i], 0));
+  const more = sums.length ? sums[sums.length - 1] - sums[0] : 0;
+  const grown = more > 0 && more >= sums[0] / 20 ? " All buffers together have grown by " + size(more) + " meanwhile." : "";
+  if (card.by_age)
+    return el("p", { class: "headline plain" }, "No buffer is older than buffers usually get." + grown);
+  if (data.duration_ms < SHORT_MS)
+    return el("p", { class: "headline plain" }, "No leak is seen yet, but " + (data.duration_ms ? time(data.duration_ms) +
+      " is" : "a single look is") + " a short time to look." + grown);
+  return el("p", { class: "headline " + (grown ? "plain" : "good") }, (grown ? "" : "\u2713 ") + "No leak is seen." + grown);
+}
+
+function headline(card, data) {
   if (card.error && !card.time.ms.length)
     return el("p", { class: "headline bad" }, "It could not be looked at: " + visible(card.error) + ".");
   if (!card.judged)
     return null;
   if (!card.leaked_objects)
-    return el("p", { class: "headline good" }, "\u2713 No leak is seen" + (card.by_age ? ", by age alone." : "."));
+    return noLeak(card, data);
   const most = card.groups[0];
   const parts = ["\u25b2 " + count(card.leaked_objects, "buffer") + " of " + size(card.leaked_bytes) +
     (card.by_age ? (card.leaked_objects === 1 ? " is" : " are") + " older than buffers usually get." :
@@ -90,7 +106,7 @@ function cardSection(data, card, place) {
     el("h2", null, theirs(card.name || card.device), el("small", null,
       card.name ? [theirs(card.device), " "] : null, card.driver && card.driver !== "pddgpu" ? theirs(card.driver) : null,
       card.gone ? " has gone" : null)),
-    headline(card));
+    headline(card, data));
   if (!card.time.ms.length)
     return { node, start: () => undefined };
   node.append(tiles(card));
