@@ -75,7 +75,13 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 
 static bool far_more_than_usual(const struct kind *kind)
 {
-	return kind->looks >= USUAL_KNOWN && kind->objects > 2 * kind->usual + 4;
+	return kind->looks >= USUAL_KNOWN && kind->tally.objects > 2 * kind->usual + 4;
+}
+
+static void average(struct tally *tally)
+{
+	tally->looks++;
+	tally->mean += (tally->objects - tally->mean) / tally->looks;
 }
 
 static void tick_group(struct group *group, uint64_t step)
@@ -88,12 +94,12 @@ static void tick_group(struct group *group, uint64_t step)
 		/* An average of the last eight times or so */
 		group->every_ns = group->every_ns - group->every_ns / 8 + group->quiet_ns / 8;
 		group->quiet_ns = 0;
+		average(&group->tally);
 		for (kind = group->kinds; kind; kind = kind->next) {
 			if (kind->looks < USUAL_LOOKS)
 				kind->looks++;
-			kind->usual += (kind->objects - kind->usual) / kind->looks;
-			kind->all_looks++;
-			kind->mean += (kind->objects - kind->mean) / kind->all_looks;
+			kind->usual += (kind->tally.objects - kind->usual) / kind->looks;
+			average(&kind->tally);
 		}
 	}
 	limit = REST_TIMES * group->every_ns;

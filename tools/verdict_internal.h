@@ -75,6 +75,8 @@ struct owner {
 	uint32_t absent;
 	/** @busy_ns: the longest that a buffer of it was busy and then was not */
 	uint64_t busy_ns;
+	/** @sites: how many it has, up to two; and one of them */
+	uint32_t sites, site;
 	struct group *groups;
 };
 
@@ -85,6 +87,21 @@ struct growth {
 	uint64_t first_ns, last_ns, spacing_ns;
 	/** @births: moments at which some were born; and of them those that we saw */
 	uint32_t births, seen;
+};
+
+/**
+ * struct tally - what is unusual in a look, of a kind or of a whole group
+ */
+struct tally {
+	/** @objects: how many there are; and were on the average of so many looks */
+	uint32_t objects, looks;
+	double mean;
+	/** @outliers: how many of them are unusual */
+	uint32_t outliers;
+	/** @evidence: that there are leaks among those; and the most that comes from one of them */
+	double evidence, best;
+	/** @cluster_ns: when the last one that it comes from was used last */
+	uint64_t cluster_ns;
 };
 
 /**
@@ -99,15 +116,17 @@ struct group {
 	/** @alike: all that has the same label, wherever it is made; NULL: it has none */
 	struct place *alike;
 	struct kind *kinds;
-	uint32_t kind_count;
 	/** @absent: looks in a row that it had no buffers in */
 	uint32_t absent;
 	/** @quiet_ns: since when nothing of it was made, used or freed; and how often that is */
 	uint64_t quiet_ns, every_ns;
 	/** @resting: its clock stands */
 	bool active, resting;
-	/** @evidence: of all its kinds */
-	double evidence;
+	/** @pure: it is one place in the program, and not just any */
+	bool pure;
+	/** @pooled: its kinds are judged together */
+	bool pooled;
+	struct tally tally;
 	struct growth growth;
 	/** @since_ns: those born since then have been found to grow; 0: none */
 	uint64_t since_ns;
@@ -136,13 +155,11 @@ struct kind {
 	struct kind *next;
 	struct group *group;
 	struct size_habit *size;
-	/** @objects: of the last look that was judged */
-	uint32_t objects;
+	struct tally tally;
 	/** @usual: how many there were on the average while the owner did something */
 	double usual;
-	/** @looks: of how many looks that is, up to a number; and of all of them */
-	uint32_t looks, all_looks;
-	double mean;
+	/** @looks: of how many looks that is, up to a number */
+	uint32_t looks;
 	/** @births: by exact size, which one last */
 	struct births births[KIND_SIZES];
 	unsigned int last_birth;
@@ -156,12 +173,6 @@ struct kind {
 	uint64_t habit_ns;
 	/** @growth_ns: from when on one counts for growth */
 	uint64_t growth_ns;
-	/** @evidence: of this look, that there are leaks among what is unusual; the best of it */
-	double evidence, best;
-	/** @cluster_ns: when the last one that it comes from was used last */
-	uint64_t cluster_ns;
-	/** @outliers: buffers that it is of */
-	uint32_t outliers;
 	struct growth growth;
 	uint64_t since_ns;
 };

@@ -175,6 +175,9 @@ static struct group *group_of(struct verdict *verdict, const struct drm_pddgpu_o
 	if (alike)
 		alike->users++;
 	group->alike = alike;
+	if (!owner->sites || (owner->sites == 1 && owner->site != name.site))
+		owner->sites++;
+	owner->site = name.site;
 	group->next = owner->groups;
 	owner->groups = group;
 	verdict->group_count++;
@@ -227,7 +230,6 @@ struct kind *verdict_kind(struct verdict *verdict, const struct drm_pddgpu_objec
 	kind->group = group;
 	kind->next = group->kinds;
 	group->kinds = kind;
-	group->kind_count++;
 	return kind;
 }
 

@@ -43,14 +43,16 @@
 #define WIDE_SPAN_NS (180 * SECOND)
 /* Unless that is how much it is beyond proof */
 #define BEYOND 3
-/* A place with so many sizes may well be several places, and proves less */
-#define MIXED 12
-#define MIXED_TIMES 1.6
+/* How far beyond it must be that excuses do not hold */
+#define EXCUSED 2
+/* What may well be several places proves less */
+#define MIXED_TIMES 1.3
 /* What makes a pool: how often some of it are used again, and how many there are */
 #define POOL_LOOKS 32
 #define POOL_OBJECTS 3
 /* How often one of a pool must have been used, so that it is strange that it no longer is */
 #define POOL_USES 16
+#define PASSED_NS (30 * SECOND)
 /* What a program makes as it begins is seldom lost, and often kept and not used */
 #define BEGIN_NS (5 * SECOND)
 /* How often something must have grown, for how long, and how much of it while we looked */
@@ -111,23 +113,41 @@ static void learn_from(struct kind *kind, const struct habit *habit, double shar
 	kind->wide = slope < WIDE;
 }
 
+static void clear(struct tally *tally)
+{
+	tally->objects = tally->outliers = 0;
+	tally->evidence = tally->best = 0;
+	tally->cluster_ns = 0;
+}
+
+static void prepare_group(struct group *group)
+{
+	const struct habit *habit = &group->place->habit;
+
+	/* A label says what it is for; and where there are several sites, each is one */
+	group->pure = group->owner->sites > 1 || group->shown.label[0];
+	group->pooled = group->pure && habit->freed_looks >= HABIT_LOOKS;
+	/* Whatever it may be, all of it lives shortly */
+	if (!group->pure && habit->freed_looks >= 3 * HABIT_LOOKS)
+		group->pooled = slope_of(habit) >= WIDE;
+	group->growth = (struct growth) { 0 };
+	clear(&group->tally);
+}
+
 static void prepare(struct kind *kind)
 {
 	const struct habit *own = &kind->size->habit, *all = &kind->group->place->habit;
 	const struct place *alike = kind->group->alike;
 
-	kind->objects = kind->outliers = 0;
-	kind->evidence = kind->best = 0;
-	kind->cluster_ns = 0;
-	kind->growth = (struct growth) { 0 };
-	uint32_t looks = kind->group->kind_count > MIXED ? 3 * HABIT_LOOKS : HABIT_LOOKS;
-
 	kind->pool = own->freed_looks < HABIT_LOOKS && own->reused_looks >= POOL_LOOKS &&
-		     4 * own->reused_looks >= kind->all_looks && kind->mean >= POOL_OBJECTS;
-	if (kind->pool || own->freed_looks >= looks)
+		     4 * own->reused_looks >= kind->tally.looks &&
+		     kind->tally.mean >= POOL_OBJECTS;
+	clear(&kind->tally);
+	kind->growth = (struct growth) { 0 };
+	if (kind->group->pooled)
+		learn_from(kind, all, 1);
+	else if (kind->pool || own->freed_looks >= (kind->group->pure ? 1 : 3) * HABIT_LOOKS)
 		learn_from(kind, own, 1);
-	else if (all->freed_looks >= 2 * looks)
-		learn_from(kind, all, 0.5);
 	else if (alike && alike->habit.freed_looks >= 4 * HABIT_LOOKS)
 		learn_from(kind, &alike->habit, 0.5);
 	else
@@ -146,23 +166,29 @@ static bool forgiven(const struct seen *seen)
 	       seen->wait_ns || seen->state == PDDGPU_OBJECT_ZOMBIE;
 }
 
+/* Unused for longer than is usual */
 static bool unusual(const struct seen *seen)
 {
 	const struct kind *kind = seen->kind;
 
-	if (seen->birth_ns - kind->group->owner->born_ns < BEGIN_NS)
+	if (kind->pool && !kind->group->pooled && seen->uses < POOL_USES)
 		return false;
-	if (kind->pool && seen->uses < POOL_USES)
-		return false;
-	return kind->habit_ns && seen->idle_ns > STALE_NS && !seen->together &&
+	return kind->habit_ns && seen->idle_ns > STALE_NS &&
 	       (double)seen->idle_ns > OUTLIER_TIMES * (double)kind->habit_ns;
+}
+
+/* There may be a reason for it */
+static bool excused(const struct seen *seen)
+{
+	return seen->together ||
+	       seen->birth_ns - seen->kind->group->owner->born_ns < BEGIN_NS;
 }
 
 /*
  * How improbable it is that one more is left for that long, as a logarithm. What was left
  * when we came is known to last: half of that counts.
  */
-static double improbable(const struct seen *seen)
+static double improbable(const struct seen *seen, const struct tally *tally)
 {
 	const struct kind *kind = seen->kind;
 	double from = (double)kind->habit_ns, seen_from = (double)seen->first_idle_ns;
@@ -172,29 +198,34 @@ static double improbable(const struct seen *seen)
 	if ((double)seen->idle_ns <= from)
 		return 0;
 	return kind->slope * log((double)seen->idle_ns / from) +
-	       0.5 * log1p(kind->group->place->habit.freed_looks / (1.0 + kind->objects));
+	       0.5 * log1p(kind->group->place->habit.freed_looks / (1.0 + tally->objects));
 }
 
-static void weigh(struct seen *seen)
+static struct tally *tally_of(const struct seen *seen)
 {
-	struct kind *kind = seen->kind;
-	uint64_t apart;
-	double evidence;
+	return seen->kind->group->pooled ? &seen->kind->group->tally : &seen->kind->tally;
+}
 
-	kind->outliers++;
-	apart = seen->active_ns > kind->cluster_ns ? seen->active_ns - kind->cluster_ns :
-		kind->cluster_ns - seen->active_ns;
+static void weigh(const struct seen *seen)
+{
+	struct tally *tally = tally_of(seen);
+	double evidence;
+	uint64_t apart;
+
+	tally->outliers++;
+	apart = seen->active_ns > tally->cluster_ns ? seen->active_ns - tally->cluster_ns :
+		tally->cluster_ns - seen->active_ns;
 	/* Those that were left at the same time are one */
-	if (kind->cluster_ns && apart < 2 * SECOND)
+	if (tally->cluster_ns && apart < 2 * SECOND)
 		return;
-	kind->cluster_ns = seen->active_ns;
-	evidence = improbable(seen);
+	tally->cluster_ns = seen->active_ns;
+	evidence = improbable(seen, tally);
 	/* They have not come about independently of each other: a program has its phases */
-	if (evidence > kind->best) {
-		kind->evidence += (1 - DEPENDENT) * (evidence - kind->best);
-		kind->best = evidence;
+	if (evidence > tally->best) {
+		tally->evidence += (1 - DEPENDENT) * (evidence - tally->best);
+		tally->best = evidence;
 	}
-	kind->evidence += DEPENDENT * evidence;
+	tally->evidence += DEPENDENT * evidence;
 }
 
 static void grow(const struct verdict *verdict, struct growth *growth, uint64_t birth_ns)
@@ -221,12 +252,14 @@ static void grow(const struct verdict *verdict, struct growth *growth, uint64_t 
 static bool grows(const struct verdict *verdict, const struct growth *growth, uint64_t stale_ns,
 		  bool brisk)
 {
-	uint64_t span = growth->last_ns - growth->first_ns, mean;
+	uint64_t span = growth->last_ns - growth->first_ns, least = GROWTH_NS, mean;
 
 	brisk = brisk && growth->births >= BRISK_LOOKS;
 	if (growth->births < GROWTH_BIRTHS || growth->seen < GROWTH_SEEN)
 		return false;
-	if (span < (brisk ? BRISK_GROWTH_NS : GROWTH_NS) || growth->spacing_ns > span / 2)
+	if (stale_ns >= UNKNOWN_NS)
+		least *= 2;
+	if (span < (brisk ? BRISK_GROWTH_NS : least) || growth->spacing_ns > span / 2)
 		return false;
 	mean = span / (growth->births - 1);
 	/* The last ones are not stale yet, so it seems to have stopped that long ago */
@@ -244,16 +277,14 @@ static void judge_group(const struct verdict *verdict, struct group *group)
 	uint64_t stale_ns = 0;
 	struct kind *kind;
 
-	group->evidence = 0;
 	for (kind = group->kinds; kind; kind = kind->next) {
-		group->evidence += kind->evidence;
 		stale_ns = at_least(stale_ns, kind->growth_ns);
 		if (kind->since_ns || kind->size->habit.freed_looks >= HABIT_LOOKS)
 			continue;
 		if (grows(verdict, &kind->growth, kind->growth_ns, is_brisk(&kind->size->habit)))
 			kind->since_ns = kind->growth.first_ns;
 	}
-	if (!group->since_ns && all->freed_looks < HABIT_LOOKS &&
+	if (!group->since_ns && group->pure && all->freed_looks < HABIT_LOOKS &&
 	    grows(verdict, &group->growth, stale_ns, is_brisk(all)))
 		group->since_ns = group->growth.first_ns;
 }
@@ -267,19 +298,21 @@ static void judge_groups(struct verdict *verdict)
 
 	for (owner = verdict->owners; owner; owner = owner->next) {
 		for (group = owner->groups; group; group = group->next) {
-			group->growth = (struct growth) { 0 };
+			prepare_group(group);
 			for (kind = group->kinds; kind; kind = kind->next)
 				prepare(kind);
 		}
 	}
-	for (i = 0; i < verdict->now.count; i++)
-		verdict->now.at[i].kind->objects++;
+	for (i = 0; i < verdict->now.count; i++) {
+		verdict->now.at[i].kind->tally.objects++;
+		verdict->now.at[i].kind->group->tally.objects++;
+	}
 	for (i = 0; i < verdict->now.count; i++) {
 		struct seen *seen = &verdict->now.at[i];
 
 		if (forgiven(seen))
 			continue;
-		if (unusual(seen))
+		if (unusual(seen) && !excused(seen))
 			weigh(seen);
 		if (seen->idle_ns > seen->kind->growth_ns && !seen->together) {
 			grow(verdict, &seen->kind->growth, seen->birth_ns);
@@ -312,12 +345,12 @@ static bool is_passed_over(const struct seen *seen)
 	const struct habit *habit = &kind->size->habit;
 	unsigned int i;
 
-	if (!kind->pool || seen->together ||
+	if (!kind->pool || !kind->group->pure || seen->together ||
 	    seen->idle_ns < at_least(3 * habit->longest_ns / 2, STALE_NS))
 		return false;
 	for (i = 0; i < KIND_SIZES; i++)
 		if (kind->births[i].size == seen->size)
-			return kind->births[i].at_ns[1] > seen->active_ns + SECOND;
+			return kind->births[i].at_ns[1] > seen->active_ns + PASSED_NS;
 	return false;
 }
 
@@ -335,22 +368,24 @@ static bool is_growth(const struct seen *seen)
 
 static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 {
+	const struct tally *tally = tally_of(seen);
 	const struct kind *kind = seen->kind;
 	double evidence;
 
 	if (verdict_span(verdict) < SPAN_NS || !unusual(seen))
 		return false;
-	if (!kind->pool && kind->outliers > kind->group->place->habit.freed &&
-	    (!kind->group->alike || kind->outliers > kind->group->alike->habit.freed))
+	if (!kind->pool && tally->outliers > kind->group->place->habit.freed &&
+	    (!kind->group->alike || tally->outliers > kind->group->alike->habit.freed))
 		return false;
-	evidence = kind->evidence + 0.5 * (kind->group->evidence - kind->evidence);
-	if (kind->group->kind_count > MIXED)
-		evidence /= MIXED_TIMES;
-	if (!kind->wide || evidence > BEYOND * PROOF)
+	evidence = kind->group->pure ? tally->evidence : tally->evidence / MIXED_TIMES;
+	/* Where others of it are leaks, there is another reason for it */
+	if (excused(seen) && (!kind->group->pooled || evidence < EXCUSED * PROOF))
+		return false;
+	if (!kind->wide || kind->pool || evidence > BEYOND * PROOF)
 		return evidence >= PROOF;
 	/* A cache of so many, such as for undoing, has old ones; but no more than ever */
 	return evidence >= PROOF && verdict_span(verdict) > WIDE_SPAN_NS &&
-	       kind->objects > MORE * kind->mean + 1;
+	       tally->objects > MORE * tally->mean + 1;
 }
 
 static enum rating rate(const struct verdict *verdict, const struct seen *seen)
