@@ -22,6 +22,8 @@ help:
 #: make soak     hours of hangs, resets, sleeps, removals and fuzzing
 #: make coverage as test-debug, and say which lines of the driver ran
 #: make bench    measure the driver in a VM, beside others: see docs/bench.md
+#: make leak-bench  measure how often leaks are told from what is in use: see
+#:               docs/leak-bench.md; DEVICE=1: on a card in a VM
 #: make fuzz-ioctl  fuzz the driver in a VM: see tests/fuzz/ioctl/README.md
 #: make shell    a shell in a VM with the driver loaded
 #: make pictures run the commands of the docs, and draw their pictures anew
@@ -44,7 +46,7 @@ help:
 #: KDIR=DIR        a kernel tree built by yourself instead
 #: PDDGPU_CACHE=DIR  where kernels are kept (~/.cache/pddgpu)
 #: KERNELS= TESTS=  for make kernels: names as for KERNEL, programs of tests/vm
-#: BENCH=OPTIONS   for make bench, such as --quick
+#: BENCH=OPTIONS   for make bench, such as --quick; for make leak-bench: --seed 7 --explain
 #: TIME= COUNT= SEED=  for make fuzz-ioctl: seconds, ioctls, random numbers
 #: TIMEOUT=SECONDS   time limit of one VM (demo 120, test 600, else 300)
 
@@ -96,6 +98,10 @@ bench: device module tools
 	@$(MAKE) --no-print-directory -s -C bench
 	@exec scripts/bench $(BENCH)
 
+leak-bench: lib $(if $(DEVICE),device module)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C bench/leak
+	@exec scripts/leak-bench $(if $(DEVICE),--vm) $(BENCH)
+
 fuzz-device: setup
 	@scripts/fuzz-device $(if $(TIME),--time $(TIME)) $(if $(COUNT),--count $(COUNT))
 
@@ -125,4 +131,4 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: help setup fuzz-device device module example lib tools install deb test-packages build demo test soak test-debug coverage check kernels bench fuzz-ioctl shell pictures clean
+.PHONY: help setup fuzz-device device module example lib tools install deb test-packages build demo test soak test-debug coverage check kernels bench leak-bench fuzz-ioctl shell pictures clean

@@ -20,6 +20,7 @@ int cmd_top(int argc, char **argv) __attribute__((weak));
 int cmd_watch(int argc, char **argv) __attribute__((weak));
 int cmd_record(int argc, char **argv) __attribute__((weak));
 int cmd_replay(int argc, char **argv) __attribute__((weak));
+int cmd_report(int argc, char **argv) __attribute__((weak));
 int cmd_export(int argc, char **argv) __attribute__((weak));
 
 #endif

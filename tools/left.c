@@ -2,8 +2,7 @@
 /*
  * What a session of processes has left: buffers that nobody has freed before the card was
  * closed, of which the driver keeps sums, and buffers that are there still. One whose
- * handle was not closed and which somebody else keeps is both, and the driver does not
- * say which these are: of either, the larger counts.
+ * handle was not closed and which somebody else keeps is both, and counts once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -123,6 +122,10 @@ static void keep_piece(struct left_card *card, unsigned int place,
 	piece->client_id = object->client_id;
 	piece->kept_bytes = object->size;
 	piece->kept_objects = 1;
+	if (object->is & PDDGPU_OBJECT_UNFREED) {
+		piece->both_bytes = object->size;
+		piece->both_objects = 1;
+	}
 	piece->kept_states[object->state < PDDGPU_STATES_OWNED ? object->state : 0] = 1;
 	copy_text(piece->comm, object->comm, sizeof(piece->comm));
 	copy_text(piece->label, object->label, sizeof(piece->label));
@@ -181,13 +184,16 @@ static void add_up(struct left_group *to, const struct left_group *from)
 	to->unfreed_objects += from->unfreed_objects;
 	to->kept_bytes += from->kept_bytes;
 	to->kept_objects += from->kept_objects;
+	to->both_bytes += from->both_bytes;
+	to->both_objects += from->both_objects;
 	for (i = 0; i < PDDGPU_STATES_OWNED; i++)
 		to->kept_states[i] += from->kept_states[i];
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
+/* Where the sums have been lost, it is what can be seen */
+static uint64_t together(uint64_t unfreed, uint64_t kept, uint64_t both)
 {
-	return a > b ? a : b;
+	return unfreed < both ? kept : unfreed + kept - both;
 }
 
 /* Those of a client together, then those of a place; returns how many that leaves */
@@ -205,8 +211,10 @@ static size_t merge(struct left_group *groups, size_t count)
 			add_up(&groups[left], &groups[i]);
 	count = left + 1;
 	for (i = 0; i < count; i++) {
-		groups[i].bytes = larger(groups[i].unfreed_bytes, groups[i].kept_bytes);
-		groups[i].objects = larger(groups[i].unfreed_objects, groups[i].kept_objects);
+		groups[i].bytes = together(groups[i].unfreed_bytes, groups[i].kept_bytes,
+					   groups[i].both_bytes);
+		groups[i].objects = together(groups[i].unfreed_objects, groups[i].kept_objects,
+					     groups[i].both_objects);
 		groups[i].processes = 1;
 	}
 	for (i = 1, left = 0; i < count; i++) {

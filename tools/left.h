@@ -27,6 +27,8 @@ struct left_group {
 	uint64_t unfreed_bytes, unfreed_objects;
 	/** @kept_bytes: and objects, that are there still; by enum pddgpu_state */
 	uint64_t kept_bytes, kept_objects, kept_states[PDDGPU_STATES_OWNED];
+	/** @both_bytes: and objects, that are in both */
+	uint64_t both_bytes, both_objects;
 	/** @client_id: of one of the files */
 	uint64_t client_id;
 	char comm[16];

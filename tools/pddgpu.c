@@ -22,12 +22,13 @@ static const struct {
 	{ "list", cmd_list, "the cards there are" },
 	{ "status", cmd_status, "who has how much memory, and how the card is" },
 	{ "stats", cmd_stats, "counters, times and rates" },
-	{ "leaks", cmd_leaks, "buffers that are older than they should be" },
+	{ "leaks", cmd_leaks, "buffers that leak, and what a program leaves behind" },
 	{ "map", cmd_map, "a picture of video memory" },
 	{ "top", cmd_top, "processes and their memory, live" },
 	{ "watch", cmd_watch, "events as they come: alerts, growth" },
 	{ "record", cmd_record, "keep what top shows in a file" },
 	{ "replay", cmd_replay, "show such a file again" },
+	{ "report", cmd_report, "all of it as a page for a browser" },
 	{ "export", cmd_export, "metrics for Prometheus" },
 };
 

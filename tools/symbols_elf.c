@@ -18,6 +18,8 @@
 
 /* Open at one time; more than a stack goes through */
 #define ELVES_MAX	32
+/* Bytes of a text that are for functions that were put into others, with a NUL */
+#define INLINED_MAX	128
 
 struct function {
 	uint64_t from, size;
@@ -143,8 +145,8 @@ static void add_symbols(struct elf *elf, Elf *from, Elf_Scn *section, const GElf
 /* Of all symbols where there are some, else of those that a linker needs */
 static void read_functions(struct elf *elf)
 {
-	Elf *const places[] = { elf->elf, elf->debug_elf, elf->elf };
 	static const GElf_Word kinds[] = { SHT_SYMTAB, SHT_SYMTAB, SHT_DYNSYM };
+	Elf *places[] = { elf->elf, elf->debug_elf, elf->elf };
 	unsigned int i;
 
 	for (i = 0; i < 3 && !elf->count; i++) {
@@ -265,6 +267,38 @@ static const struct function *function_at(const struct elf *elf, uint64_t addres
 	return NULL;
 }
 
+static bool unit_of(struct elf *elf, uint64_t address, Dwarf_Die *unit)
+{
+	return elf->dwarf && dwarf_addrdie(elf->dwarf, address, unit);
+}
+
+/* Functions that the compiler has put into others: "inner < outer < " */
+static size_t put_inlined(struct elf *elf, uint64_t address, char *text, size_t room)
+{
+	Dwarf_Die unit, *scopes = NULL, *around = NULL;
+	size_t length = 0;
+	int count, i;
+
+	if (!unit_of(elf, address, &unit) || dwarf_getscopes(&unit, address, &scopes) <= 0)
+		return 0;
+	/* Behind the first, those are where it is written, not where it has been put */
+	count = dwarf_getscopes_die(&scopes[0], &around);
+	for (i = 0; i < count && length < room; i++) {
+		const char *name;
+
+		if (dwarf_tag(&around[i]) == DW_TAG_subprogram)
+			break;
+		name = dwarf_tag(&around[i]) == DW_TAG_inlined_subroutine ?
+		       dwarf_diename(&around[i]) : NULL;
+		if (name)
+			length += (size_t)snprintf(text + length, room - length, "%.60s < ", name);
+	}
+	if (count > 0)
+		free(around);
+	free(scopes);
+	return length < room ? length : 0;
+}
+
 static size_t put_line(struct elf *elf, uint64_t address, char *text, size_t room)
 {
 	Dwarf_Line *line;
@@ -272,24 +306,40 @@ static size_t put_line(struct elf *elf, uint64_t address, char *text, size_t roo
 	const char *file, *name;
 	int number;
 
-	if (!elf->dwarf || !dwarf_addrdie(elf->dwarf, address, &unit))
+	if (!unit_of(elf, address, &unit))
 		return 0;
 	line = dwarf_getsrc_die(&unit, address);
 	file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
 	if (!file || dwarf_lineno(line, &number) || number <= 0)
 		return 0;
 	name = strrchr(file, '/');
-	return (size_t)snprintf(text, room, " (%.200s:%d)", name ? name + 1 : file, number);
+	return (size_t)snprintf(text, room, " (%.150s:%d)", name ? name + 1 : file, number);
+}
+
+/* The function's name in front of what is there: it may have been put into that */
+static size_t put_function(const struct elves *elves, const struct function *function,
+			   char *text, size_t room)
+{
+	char *plain = NULL;
+	size_t length;
+	int status;
+
+	if (elves->demangle && !strncmp(function->name, "_Z", 2) &&
+	    strlen(function->name) < 4096)
+		plain = elves->demangle(function->name, NULL, NULL, &status);
+	snprintf(text, room, "%.200s", plain ? plain : function->name);
+	free(plain);
+	/* "malloc@@GLIBC_2.2.5" */
+	length = strcspn(text, "@");
+	return length ? length : strlen(text);
 }
 
 void elves_find(struct elves *elves, const char *path, uint64_t offset, char *text)
 {
 	struct elf *elf = elf_of(elves, path);
 	const struct function *function;
-	char *plain = NULL, *version;
-	uint64_t address;
 	size_t length;
-	int status;
+	uint64_t address;
 
 	*text = '\0';
 	if (!address_of(elf, offset, &address))
@@ -297,16 +347,9 @@ void elves_find(struct elves *elves, const char *path, uint64_t offset, char *te
 	function = function_at(elf, address);
 	if (!function)
 		return;
-	if (elves->demangle && !strncmp(function->name, "_Z", 2) &&
-	    strlen(function->name) < 4096)
-		plain = elves->demangle(function->name, NULL, NULL, &status);
-	length = (size_t)snprintf(text, SYMBOLS_TEXT_MAX, "%.250s", plain ? plain : function->name);
-	/* "malloc@@GLIBC_2.2.5" */
-	version = strchr(text, '@');
-	if (version && version != text)
-		length = (size_t)(version - text);
+	length = put_inlined(elf, address, text, INLINED_MAX);
+	length += put_function(elves, function, text + length, SYMBOLS_TEXT_MAX - length);
 	length += (size_t)snprintf(text + length, SYMBOLS_TEXT_MAX - length, "+0x%llx",
 				   (unsigned long long)(address - function->from));
-	free(plain);
 	put_line(elf, address, text + length, SYMBOLS_TEXT_MAX - length);
 }

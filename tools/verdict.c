@@ -4,14 +4,10 @@
  * ids, so that two looks are merged in one pass, and one that is missing has been freed.
  */
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "verdict_internal.h"
-
-/* Looks that a process's habits are remembered for when it has no buffers */
-#define ABSENT_LOOKS 60
 
 static struct seen *seen_add(struct seen_list *list)
 {
@@ -32,52 +28,9 @@ struct verdict *verdict_new(void)
 	return calloc(1, sizeof(struct verdict));
 }
 
-static int compare_groups(const void *a, const void *b)
+static void begin_anew(struct verdict *verdict)
 {
-	const struct verdict_group *x = a, *y = b;
-
-	if (x->client_id != y->client_id)
-		return x->client_id < y->client_id ? -1 : 1;
-	if (x->pid != y->pid)
-		return x->pid < y->pid ? -1 : 1;
-	if (x->site != y->site)
-		return x->site < y->site ? -1 : 1;
-	return strcmp(x->label, y->label);
-}
-
-static void group_free(struct verdict *verdict, struct group *group)
-{
-	struct kind *kind, *next;
-
-	for (kind = group->kinds; kind; kind = next) {
-		next = kind->next;
-		free(kind);
-	}
-	tdelete(&group->shown, &verdict->by_name, compare_groups);
-	verdict->group_count--;
-	free(group);
-}
-
-static void owner_free(struct verdict *verdict, struct owner *owner)
-{
-	struct group *group, *next;
-
-	for (group = owner->groups; group; group = next) {
-		next = group->next;
-		group_free(verdict, group);
-	}
-	free(owner);
-}
-
-static void forget(struct verdict *verdict)
-{
-	struct owner *owner, *next;
-
-	for (owner = verdict->owners; owner; owner = next) {
-		next = owner->next;
-		owner_free(verdict, owner);
-	}
-	verdict->owners = NULL;
+	verdict_forget(verdict, true);
 	verdict->now.count = verdict->before.count = verdict->dead.count = 0;
 	verdict->shown_count = 0;
 	verdict->looks = 0;
@@ -88,21 +41,23 @@ void verdict_free(struct verdict *verdict)
 {
 	if (!verdict)
 		return;
-	forget(verdict);
+	verdict_forget(verdict, true);
 	free(verdict->now.at);
 	free(verdict->before.at);
 	free(verdict->dead.at);
 	free(verdict->shown);
+	free(verdict->idle);
 	free(verdict);
 }
 
 int verdict_begin(struct verdict *verdict, uint64_t now_ns)
 {
-	struct seen_list list = verdict->before;
+	struct seen_list list;
 	struct owner *owner;
 
 	if (verdict->failed || (verdict->looks && now_ns < verdict->now_ns))
-		forget(verdict);
+		begin_anew(verdict);
+	list = verdict->before;
 	verdict->before = verdict->now;
 	verdict->now = list;
 	verdict->now.count = verdict->dead.count = 0;
@@ -112,117 +67,25 @@ int verdict_begin(struct verdict *verdict, uint64_t now_ns)
 	if (!verdict->looks)
 		verdict->first_ns = now_ns;
 	verdict->looks++;
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		owner->objects = 0;
-		owner->active = false;
-	}
-	return 0;
-}
-
-static struct owner *owner_of(struct verdict *verdict, const struct verdict_group *name)
-{
-	struct owner *owner;
-
 	for (owner = verdict->owners; owner; owner = owner->next)
-		if (owner->client_id == name->client_id && owner->pid == name->pid)
-			return owner;
-	owner = calloc(1, sizeof(*owner));
-	if (!owner)
-		return NULL;
-	owner->client_id = name->client_id;
-	owner->pid = name->pid;
-	owner->next = verdict->owners;
-	verdict->owners = owner;
-	return owner;
-}
-
-/* FNV-1a; a collision puts two of an owner's places together at worst */
-static uint64_t mix(uint64_t hash, const void *data, size_t bytes)
-{
-	const unsigned char *at = data;
-
-	while (bytes--)
-		hash = (hash ^ *at++) * 0x100000001b3ull;
-	return hash;
-}
-
-static uint64_t key_of(const struct verdict_group *name)
-{
-	uint64_t hash = 0xcbf29ce484222325ull;
-
-	hash = mix(hash, &name->client_id, sizeof(name->client_id));
-	hash = mix(hash, &name->pid, sizeof(name->pid));
-	hash = mix(hash, &name->site, sizeof(name->site));
-	return mix(hash, name->label, strlen(name->label));
-}
-
-static struct group *group_of(struct verdict *verdict, const struct drm_pddgpu_object *object)
-{
-	struct verdict_group name = {
-		.client_id = object->client_id, .pid = object->pid, .site = object->site,
-	};
-	struct verdict_group **found;
-	struct group *group;
-	struct owner *owner;
-
-	memcpy(name.label, object->label, sizeof(name.label));
-	name.label[sizeof(name.label) - 1] = 0;
-	found = tfind(&name, &verdict->by_name, compare_groups);
-	if (found)
-		return (struct group *)*found;
-	owner = owner_of(verdict, &name);
-	group = calloc(1, sizeof(*group));
-	if (!owner || !group) {
-		free(group);
-		return NULL;
-	}
-	memcpy(name.comm, object->comm, sizeof(name.comm));
-	name.comm[sizeof(name.comm) - 1] = 0;
-	name.key = key_of(&name);
-	group->shown = name;
-	group->owner = owner;
-	if (!tsearch(&group->shown, &verdict->by_name, compare_groups)) {
-		free(group);
-		return NULL;
-	}
-	group->next = owner->groups;
-	owner->groups = group;
-	verdict->group_count++;
-	return group;
-}
-
-/* Four to each power of two */
-static uint32_t bucket_of(uint64_t size)
-{
-	unsigned int bits = size > 4 ? 63 - (unsigned int)__builtin_clzll(size) : 2;
-
-	return bits * 4 + (uint32_t)((size >> (bits - 2)) & 3);
-}
-
-static struct kind *kind_of(struct verdict *verdict, const struct drm_pddgpu_object *object)
-{
-	struct group *group = group_of(verdict, object);
-	uint32_t bucket = bucket_of(object->size);
-	struct kind *kind;
-
-	if (!group)
-		return NULL;
-	for (kind = group->kinds; kind; kind = kind->next)
-		if (kind->bucket == bucket)
-			return kind;
-	kind = calloc(1, sizeof(*kind));
-	if (!kind)
-		return NULL;
-	kind->group = group;
-	kind->bucket = bucket;
-	kind->next = group->kinds;
-	group->kinds = kind;
-	return kind;
+		owner->objects = 0;
+	return 0;
 }
 
 static uint64_t latest(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
+}
+
+/* FNV-1a: that a label changes is missed once in four thousand million times */
+static uint32_t hash_of(const char *text, size_t bytes)
+{
+	uint32_t hash = 2166136261u;
+	size_t i;
+
+	for (i = 0; i < bytes && text[i]; i++)
+		hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+	return hash;
 }
 
 /* The same buffer at the look before; those that it leaves behind have been freed */
@@ -255,10 +118,10 @@ static int fail(struct verdict *verdict)
 
 int verdict_add(struct verdict *verdict, const struct drm_pddgpu_object *object)
 {
-	uint32_t name = object->label[0] ?
-		(uint32_t)mix(1, object->label, strnlen(object->label, sizeof(object->label))) : 0;
+	uint32_t name = hash_of(object->label, sizeof(object->label));
 	bool failed = verdict->failed;
 	const struct seen *old;
+	struct owner *owner;
 	struct seen *seen;
 
 	/* An element that is out of order belongs to nothing: the sums would be wrong */
@@ -270,13 +133,12 @@ int verdict_add(struct verdict *verdict, const struct drm_pddgpu_object *object)
 	seen = seen_add(&verdict->now);
 	if (!seen)
 		return fail(verdict);
-	*seen = old ? *old : (struct seen) { .id = object->id, .fresh = true };
-	if (old)
-		seen->fresh = false;
+	*seen = old ? *old : (struct seen) { .id = object->id };
+	seen->fresh = !old;
 	seen->size = object->size;
 	seen->birth_ns = object->birth_ns < verdict->now_ns ? object->birth_ns : verdict->now_ns;
 	if (!old || seen->name != name)
-		seen->kind = kind_of(verdict, object);
+		seen->kind = verdict_kind(verdict, object);
 	if (!seen->kind) {
 		verdict->now.count--;
 		return fail(verdict);
@@ -288,25 +150,11 @@ int verdict_add(struct verdict *verdict, const struct drm_pddgpu_object *object)
 		seen->active_ns = verdict->now_ns;
 	seen->is = object->is;
 	seen->state = object->state;
-	seen->kind->group->owner->objects++;
+	owner = seen->kind->group->owner;
+	owner->objects++;
+	if (!owner->born_ns || seen->birth_ns < owner->born_ns)
+		owner->born_ns = seen->birth_ns;
 	return 0;
-}
-
-static void drop_absent(struct verdict *verdict)
-{
-	struct owner **link = &verdict->owners;
-
-	while (*link) {
-		struct owner *owner = *link;
-
-		owner->absent = owner->objects ? 0 : owner->absent + 1;
-		if (owner->absent > ABSENT_LOOKS) {
-			*link = owner->next;
-			owner_free(verdict, owner);
-		} else {
-			link = &owner->next;
-		}
-	}
 }
 
 static int compare_shown(const void *a, const void *b)
@@ -321,7 +169,7 @@ static int compare_shown(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
-static int show(struct verdict *verdict)
+static int list_groups(struct verdict *verdict)
 {
 	struct owner *owner;
 	struct group *group;
@@ -335,15 +183,10 @@ static int show(struct verdict *verdict)
 		verdict->shown = shown;
 		verdict->shown_room = room;
 	}
-	verdict->shown_count = 0;
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		for (group = owner->groups; group; group = group->next) {
-			if (!group->shown.objects)
-				continue;
-			verdict_explain(verdict, group);
-			verdict->shown[verdict->shown_count++] = &group->shown;
-		}
-	}
+	for (owner = verdict->owners; owner; owner = owner->next)
+		for (group = owner->groups; group; group = group->next)
+			if (group->shown.objects)
+				verdict->shown[verdict->shown_count++] = &group->shown;
 	if (verdict->shown_count)
 		qsort(verdict->shown, verdict->shown_count, sizeof(*verdict->shown), compare_shown);
 	return 0;
@@ -358,9 +201,13 @@ int verdict_end(struct verdict *verdict)
 	if (failed)
 		return fail(verdict);
 	verdict_learn(verdict);
+	if (verdict_together(verdict))
+		return fail(verdict);
 	verdict_judge(verdict);
-	drop_absent(verdict);
-	return show(verdict);
+	verdict_show(verdict);
+	/* Of those in this look and in the one before none is forgotten */
+	verdict_forget(verdict, false);
+	return list_groups(verdict);
 }
 
 const struct verdict_group *const *verdict_groups(const struct verdict *verdict, size_t *count)

@@ -4,22 +4,43 @@
  * or freed. A leak is what is unused for much longer than that; so no number of seconds is
  * right for all programs, and none need be given.
  *
- * Time runs on a clock of each owner, which stands while he does nothing at all: the
- * buffers of a program that is stopped, or whose user is away, do not grow old by that. It
- * does not stand for a kind of which there are far more than usual, as after a burst.
+ * Time runs on a clock of each group, which stands when none of it is made, used or freed for
+ * much longer than usual: the buffers of a program that is stopped, whose user is away or
+ * does something else, do not grow old by that. It does not stand for a kind of which there
+ * are far more than usual, as after a burst.
  */
 #include "verdict_internal.h"
 
-/* An owner that did nothing for that long is taken to rest */
+/* A group of which nothing happens for that long, and for so many times what is usual, rests */
 #define REST_NS (8 * SECOND)
+#define REST_TIMES 3
 /* Looks that the usual number is an average of; and the fewest that make it known */
 #define USUAL_LOOKS 64
 #define USUAL_KNOWN 16
+#define BIN_NS (SECOND / 4)
+
+static unsigned int bin_of(uint64_t gap)
+{
+	uint64_t units = gap / BIN_NS;
+	unsigned int bits, bin;
+
+	if (!units)
+		return 0;
+	bits = 63 - (unsigned int)__builtin_clzll(units);
+	/* The square root of two is 99/70 */
+	bin = 2 * bits + (units * 70 >= (99ull << bits));
+	return bin < HABIT_BINS ? bin : HABIT_BINS - 1;
+}
 
 static void note(struct habit *habit, const struct verdict *verdict, uint64_t gap, bool freed)
 {
+	unsigned int bin = bin_of(gap);
+
 	if (gap > habit->longest_ns)
 		habit->longest_ns = gap;
+	if (habit->last[bin] != verdict->looks)
+		habit->gaps[bin]++;
+	habit->last[bin] = verdict->looks;
 	if (freed) {
 		habit->freed++;
 		if (habit->last_freed != verdict->looks)
@@ -36,57 +57,72 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 		     bool freed)
 {
 	struct kind *kind = seen->kind;
+	struct group *group = kind->group;
 
-	note(&kind->habit, verdict, gap, freed);
-	note(&kind->group->habit, verdict, gap, freed);
+	note(&kind->size->habit, verdict, gap, freed);
+	note(&group->place->habit, verdict, gap, freed);
+	if (group->alike)
+		note(&group->alike->habit, verdict, gap, freed);
 	if (seen->orphan_ns) {
 		uint64_t since = verdict->now_ns - seen->orphan_ns;
 
-		note(&kind->group->orphans, verdict, gap < since ? gap : since, freed);
+		note(&group->place->orphans, verdict, gap < since ? gap : since, freed);
 	}
-}
-
-static void tick(struct verdict *verdict)
-{
-	uint64_t step = verdict->now_ns - verdict->last_ns;
-	struct owner *owner;
-
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		owner->rest_ns = owner->active ? 0 : owner->rest_ns + step;
-		owner->resting = owner->rest_ns > REST_NS;
-	}
+	/* What had been found to grow is used after all: see anew */
+	if (seen->rating == RATING_GROWING)
+		kind->since_ns = group->since_ns = 0;
 }
 
 static bool far_more_than_usual(const struct kind *kind)
 {
-	return kind->looks >= USUAL_KNOWN && kind->objects > 2 * kind->usual + 4;
+	return kind->looks >= USUAL_KNOWN && kind->tally.objects > 2 * kind->usual + 4;
+}
+
+static void average(struct tally *tally)
+{
+	tally->looks++;
+	tally->mean += (tally->objects - tally->mean) / tally->looks;
+}
+
+static void tick_group(struct group *group, uint64_t step)
+{
+	struct kind *kind;
+	uint64_t limit;
+
+	group->quiet_ns += step;
+	if (group->active) {
+		/* An average of the last eight times or so */
+		group->every_ns = group->every_ns - group->every_ns / 8 + group->quiet_ns / 8;
+		group->quiet_ns = 0;
+		average(&group->tally);
+		for (kind = group->kinds; kind; kind = kind->next) {
+			if (kind->looks < USUAL_LOOKS)
+				kind->looks++;
+			kind->usual += (kind->tally.objects - kind->usual) / kind->looks;
+			average(&kind->tally);
+		}
+	}
+	limit = REST_TIMES * group->every_ns;
+	group->resting = group->quiet_ns > (limit > REST_NS ? limit : REST_NS);
+	group->active = false;
+}
+
+static void tick(struct verdict *verdict)
+{
+	struct owner *owner;
+	struct group *group;
+
+	for (owner = verdict->owners; owner; owner = owner->next)
+		for (group = owner->groups; group; group = group->next)
+			tick_group(group, verdict->now_ns - verdict->last_ns);
 }
 
 /* What has gone by for a buffer since the last look */
 static uint64_t step_of(const struct verdict *verdict, const struct seen *seen)
 {
-	const struct kind *kind = seen->kind;
-
-	if (kind->group->owner->resting && !far_more_than_usual(kind))
+	if (seen->kind->group->resting && !far_more_than_usual(seen->kind))
 		return 0;
 	return verdict->now_ns - verdict->last_ns;
-}
-
-static void learn_usual(struct verdict *verdict)
-{
-	struct owner *owner;
-	struct group *group;
-	struct kind *kind;
-
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		for (group = owner->groups; group && owner->active; group = group->next) {
-			for (kind = group->kinds; kind; kind = kind->next) {
-				if (kind->looks < USUAL_LOOKS)
-					kind->looks++;
-				kind->usual += (kind->objects - kind->usual) / kind->looks;
-			}
-		}
-	}
 }
 
 static bool waits(const struct seen *seen)
@@ -94,14 +130,22 @@ static bool waits(const struct seen *seen)
 	return (seen->is & PDDGPU_OBJECT_BUSY) || seen->state == PDDGPU_OBJECT_ZOMBIE;
 }
 
+static void learn_wait(const struct verdict *verdict, const struct seen *seen)
+{
+	struct group *group = seen->kind->group;
+	uint64_t waited = verdict->now_ns - seen->wait_ns;
+
+	if (waited > group->owner->busy_ns)
+		group->owner->busy_ns = waited;
+	if (waited > group->place->busy_ns)
+		group->place->busy_ns = waited;
+}
+
 /* The longest wait is of one that is over: one that goes on may never end */
 static void learn_waits(const struct verdict *verdict, struct seen *seen)
 {
-	struct owner *owner = seen->kind->group->owner;
-
 	if (seen->wait_ns && (!waits(seen) || seen->active_ns > seen->was_ns)) {
-		if (verdict->now_ns - seen->wait_ns > owner->busy_ns)
-			owner->busy_ns = verdict->now_ns - seen->wait_ns;
+		learn_wait(verdict, seen);
 		seen->wait_ns = 0;
 	}
 	if (!seen->wait_ns && waits(seen)) {
@@ -112,19 +156,45 @@ static void learn_waits(const struct verdict *verdict, struct seen *seen)
 	}
 }
 
+static void learn_birth(const struct seen *seen)
+{
+	struct kind *kind = seen->kind;
+	struct births *births;
+	unsigned int i;
+
+	for (i = 0; i < KIND_SIZES; i++)
+		if (kind->births[i].size == seen->size)
+			break;
+	if (i == KIND_SIZES) {
+		kind->last_birth = (kind->last_birth + 1) % KIND_SIZES;
+		i = kind->last_birth;
+		kind->births[i] = (struct births) { .size = seen->size };
+	}
+	births = &kind->births[i];
+	/* Those of one moment are one */
+	if (births->at_ns[0] && seen->birth_ns - births->at_ns[0] < SECOND / 2)
+		return;
+	births->at_ns[1] = births->at_ns[0];
+	births->at_ns[0] = seen->birth_ns;
+}
+
 static void learn_one(const struct verdict *verdict, struct seen *seen)
 {
 	uint64_t unused = verdict->now_ns - seen->active_ns;
 	uint64_t step = step_of(verdict, seen);
 
 	if (seen->fresh) {
-		seen->idle_ns = unused;
+		learn_birth(seen);
+		seen->idle_ns = seen->first_idle_ns = unused;
 	} else if (seen->active_ns > seen->was_ns) {
 		uint64_t more = seen->active_ns > verdict->last_ns ?
 			seen->active_ns - verdict->last_ns : 0;
 
 		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
 		seen->idle_ns = unused;
+		seen->first_idle_ns = 0;
+		if (seen->uses < USES_MAX)
+			seen->uses++;
 	} else {
 		seen->idle_ns += step;
 	}
@@ -134,7 +204,7 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 		seen->orphan_ns = verdict->now_ns;
 	learn_waits(verdict, seen);
 	if (seen->wait_ns)
-		seen->idle_ns = 0;
+		seen->idle_ns = seen->first_idle_ns = 0;
 }
 
 void verdict_learn(struct verdict *verdict)
@@ -143,24 +213,22 @@ void verdict_learn(struct verdict *verdict)
 	size_t i;
 
 	for (i = 0; i < verdict->dead.count; i++)
-		verdict->dead.at[i].kind->group->owner->active = true;
+		verdict->dead.at[i].kind->group->active = true;
 	for (i = 0; i < verdict->now.count; i++) {
 		const struct seen *seen = &verdict->now.at[i];
 
 		if (!first && (seen->fresh || seen->active_ns > seen->was_ns))
-			seen->kind->group->owner->active = true;
+			seen->kind->group->active = true;
 	}
 	tick(verdict);
-	learn_usual(verdict);
 	for (i = 0; i < verdict->dead.count; i++) {
 		const struct seen *dead = &verdict->dead.at[i];
-		struct owner *owner = dead->kind->group->owner;
 
 		/* Who has nothing left has ended, and that says nothing of its habits */
-		if (!owner->objects)
+		if (!dead->kind->group->owner->objects)
 			continue;
-		if (dead->wait_ns && verdict->now_ns - dead->wait_ns > owner->busy_ns)
-			owner->busy_ns = verdict->now_ns - dead->wait_ns;
+		if (dead->wait_ns)
+			learn_wait(verdict, dead);
 		note_all(dead, verdict, dead->idle_ns, true);
 	}
 	for (i = 0; i < verdict->now.count; i++)

@@ -7,7 +7,8 @@
 
 #define SECOND 1000000000ull
 
-struct kind;
+/* A gap of 2^(n/2) times 1/4 s and more is in bin n: up to 4.5 hours */
+#define HABIT_BINS 32
 
 /**
  * struct habit - for how long buffers are unused before they are used again, or freed
@@ -16,14 +17,47 @@ struct kind;
  * are all freed at once say no more than one of them would.
  */
 struct habit {
-	/** @longest_ns: on the owner's clock */
+	/** @longest_ns: on the group's clock */
 	uint64_t longest_ns;
 	/** @freed: buffers */
 	uint64_t freed;
-	/** @freed_looks: looks since which some were freed; and used again after a while */
+	/** @freed_looks: looks since which some were freed; and used again */
 	uint32_t freed_looks, reused_looks;
-	/** @last_freed: the last such look; and used again */
 	uint32_t last_freed, last_reused;
+	/** @gaps: looks with a gap of that length, and the last such look */
+	uint32_t gaps[HABIT_BINS], last[HABIT_BINS];
+};
+
+/**
+ * struct size_habit - that of buffers of about the same size
+ */
+struct size_habit {
+	struct size_habit *next;
+	/** @bucket: bytes, of the smallest */
+	uint64_t bucket;
+	struct habit habit;
+};
+
+/**
+ * struct place - where programs of one name allocate
+ *
+ * It outlives the processes, so that what one has shown holds for the next.
+ */
+struct place {
+	struct place *next;
+	char comm[16];
+	char label[64];
+	uint32_t site;
+	/** @users: groups */
+	uint32_t users;
+	/** @unused_since: the look; when there are none */
+	uint32_t unused_since;
+	struct habit habit;
+	/** @orphans: the same of those without a handle, while they had none */
+	struct habit orphans;
+	/** @busy_ns: the longest that one was busy and then was not */
+	uint64_t busy_ns;
+	struct size_habit *sizes;
 };
 
 /**
@@ -33,19 +67,42 @@ struct owner {
 	struct owner *next;
 	uint64_t client_id;
 	uint32_t pid;
+	/** @born_ns: when it made the first buffer that we know of */
+	uint64_t born_ns;
 	/** @objects: buffers in this look */
 	uint32_t objects;
 	/** @absent: looks in a row that it had none in */
 	uint32_t absent;
-	/** @active: it did something between the last look and this one */
-	bool active;
-	/** @rest_ns: for how long it has not done anything, on the driver's clock */
-	uint64_t rest_ns;
-	/** @resting: that is so long that its clock stands */
-	bool resting;
 	/** @busy_ns: the longest that a buffer of it was busy and then was not */
 	uint64_t busy_ns;
+	/** @sites: how many it has, up to two; and one of them */
+	uint32_t sites, site;
 	struct group *groups;
+};
+
+/**
+ * struct growth - unused buffers in order of birth, the last stretch without a break
+ */
+struct growth {
+	uint64_t first_ns, last_ns, spacing_ns;
+	/** @births: moments at which some were born; and of them those that we saw */
+	uint32_t births, seen;
+};
+
+/**
+ * struct tally - what is unusual in a look, of a kind or of a whole group
+ */
+struct tally {
+	/** @objects: how many there are; and were on the average of so many looks */
+	uint32_t objects, looks;
+	double mean;
+	/** @outliers: how many of them are unusual */
+	uint32_t outliers;
+	/** @evidence: that there are leaks among those; and the most that comes from one of them */
+	double evidence, best;
+	/** @cluster_ns: when the last one that it comes from was used last; and how many those are */
+	uint64_t cluster_ns;
+	uint32_t clusters;
 };
 
 /**
@@ -56,17 +113,40 @@ struct group {
 	struct verdict_group shown;
 	struct group *next;
 	struct owner *owner;
-	struct habit habit;
-	/** @orphans: how long those without a handle were unused, before they were used or freed */
-	struct habit orphans;
+	struct place *place;
+	/** @alike: all that has the same label, wherever it is made; NULL: it has none */
+	struct place *alike;
 	struct kind *kinds;
-	/** @leaks: of this look: when the first and the last leak was born, and in how many looks */
+	/** @absent: looks in a row that it had no buffers in */
+	uint32_t absent;
+	/** @quiet_ns: since when nothing of it was made, used or freed; and how often that is */
+	uint64_t quiet_ns, every_ns;
+	/** @resting: its clock stands */
+	bool active, resting;
+	/** @pure: it is one place in the program, and not just any */
+	bool pure;
+	/** @pooled: its kinds are judged together */
+	bool pooled;
+	struct tally tally;
+	struct growth growth;
+	/** @since_ns: those born since then have been found to grow; 0: none */
+	uint64_t since_ns;
+	/* Of this look, for what is shown */
 	uint64_t first_leak_ns, last_leak_ns, recent_leak_bytes;
 	uint32_t leak_births;
-	/** @longest_wait_ns: that one of it waits for a fence */
-	uint64_t longest_wait_ns;
-	/** @stale: what the outliers, and what those that grow were measured by */
-	uint64_t outlier_ns, growth_ns;
+	uint64_t longest_wait_ns, outlier_ns, growth_ns;
+};
+
+/* Sizes of a kind of which it is known when the last ones were made */
+#define KIND_SIZES 8
+/* More uses of a buffer are not counted */
+#define USES_MAX 1000
+
+/**
+ * struct births - when the last two buffers of a size were made, the later first
+ */
+struct births {
+	uint64_t size, at_ns[2];
 };
 
 /**
@@ -75,25 +155,29 @@ struct group {
 struct kind {
 	struct kind *next;
 	struct group *group;
-	uint32_t bucket;
-	/** @objects: of the last look that was judged */
-	uint32_t objects;
+	struct size_habit *size;
+	struct tally tally;
 	/** @usual: how many there were on the average while the owner did something */
 	double usual;
 	/** @looks: of how many looks that is, up to a number */
 	uint32_t looks;
-	struct habit habit;
-	/** @outlier_ns: from when on one is an outlier; 0: nobody can say */
-	uint64_t outlier_ns;
+	/** @births: by exact size, which one last */
+	struct births births[KIND_SIZES];
+	unsigned int last_birth;
+	/** @slope: how quickly the habit's gaps become rare as they grow longer */
+	double slope;
+	/** @wide: they are very different */
+	bool wide;
+	/** @passed: buffers of this look that a pool would have given, if it had them */
+	uint32_t passed;
+	/** @pool: its buffers are used again and again, and not freed */
+	bool pool;
+	/** @habit_ns: what is longer than that is unusual; 0: nobody can say */
+	uint64_t habit_ns;
 	/** @growth_ns: from when on one counts for growth */
 	uint64_t growth_ns;
-	/** @outliers: of this look */
-	uint32_t outliers;
-	/** @stale: of this look: unused for growth_ns; and when they were born */
-	uint32_t stale, stale_births, stale_new;
-	uint64_t first_ns, last_ns, spacing_ns;
-	/** @growing: it has been found to grow; ends when one of the stale ones is used or freed */
-	bool growing;
+	struct growth growth;
+	uint64_t since_ns;
 };
 
 /**
@@ -105,8 +189,8 @@ struct seen {
 	uint64_t active_ns;
 	/** @was_ns: the same at the look before */
 	uint64_t was_ns;
-	/** @idle_ns: since then, on its owner's clock */
-	uint64_t idle_ns;
+	/** @idle_ns: since then, on its group's clock; and when it was first seen so */
+	uint64_t idle_ns, first_idle_ns;
 	/** @wait_ns: since when it is seen to wait for a fence; 0 it does not */
 	uint64_t wait_ns;
 	/** @orphan_ns: since when it is seen without a handle; 0 it has one */
@@ -115,10 +199,14 @@ struct seen {
 	/** @name: hash of its label, to see that it changes */
 	uint32_t name;
 	uint32_t is;
+	/** @uses: looks since which it was used, at most */
+	uint16_t uses;
 	uint8_t state;
 	uint8_t rating;
 	/** @fresh: it was not there at the look before */
 	bool fresh;
+	/** @together: it fell idle with others of its owner that are something else */
+	bool together;
 };
 
 struct seen_list {
@@ -137,18 +225,29 @@ struct verdict {
 	uint32_t looks;
 	bool failed;
 	struct owner *owners;
-	/** @by_name: groups, for tsearch() */
-	void *by_name;
+	struct place *places;
+	size_t place_count;
+	/** @by_name: groups, and places, for tsearch() */
+	void *by_name, *by_place;
 	const struct verdict_group **shown;
 	size_t shown_count, shown_room;
 	size_t group_count;
+	/** @idle: for verdict_together() */
+	struct seen **idle;
+	size_t idle_room;
 };
 
+/* verdict_names.c: where buffers belong */
+struct kind *verdict_kind(struct verdict *verdict, const struct drm_pddgpu_object *object);
+/* Those that have gone; and without all, those of long ago only */
+void verdict_forget(struct verdict *verdict, bool all);
 /* verdict_habit.c: what is learnt from a look */
 void verdict_learn(struct verdict *verdict);
+/* verdict_together.c: what fell idle together; 0 or -ENOMEM */
+int verdict_together(struct verdict *verdict);
 /* verdict_rules.c: what follows from it */
 void verdict_judge(struct verdict *verdict);
-/* verdict_text.c */
-void verdict_explain(const struct verdict *verdict, struct group *group);
+/* verdict_show.c: the sums and texts of groups */
+void verdict_show(struct verdict *verdict);
 
 #endif

@@ -2,62 +2,168 @@
 /*
  * What follows from what was learnt. Four ways to be a leak:
  *
- * - an outlier: buffers of its kind are freed, and it is unused for several times as long
- *   as any of them was before that or before it was used again (staleness, as Chilimbi and
- *   Hauswirth's SWAT has it, ASPLOS 2004, with limits that each place in a program gives);
- * - growth: nothing of its kind is freed, and unused ones become more and more, steadily
- *   and for longer than a program takes to warm up (Xu and Rountev's growth of containers,
- *   ICSE 2008, without knowing containers);
+ * - an outlier: others of its place are freed, and it is unused for longer than any of them
+ *   was before that, or before it was used again. How much longer depends: on how many have
+ *   been seen, how wide their habits are spread, and how many such outliers there are that
+ *   were left at different times. (Staleness is of Chilimbi and Hauswirth's SWAT, ASPLOS
+ *   2004; that each place has its own limit, and that it is a probability, is ours.)
+ * - growth: nothing of its place is freed, and unused ones become more and more, steadily
+ *   and for longer than a program takes to warm up;
  * - an orphan that nobody uses: no handle leads to it any more;
  * - a fence that does not signal.
  *
  * What is old and unused and none of these is a cache.
  */
+#include <math.h>
+
 #include "verdict_internal.h"
 
-/* Nothing is stale before, on its owner's clock */
+/* Nothing is stale before, on its group's clock */
 #define STALE_NS (20 * SECOND)
+/* Where nothing is known */
+#define UNKNOWN_NS (120 * SECOND)
+/* Shorter habits are not told apart: looks are no closer */
+#define HABIT_NS (3 * SECOND)
 /* An orphan without a habit, and one that waits for a fence */
 #define ORPHAN_NS (45 * SECOND)
-#define STUCK_NS (30 * SECOND)
-#define STUCK_TIMES 3
-/* Looks in which something was freed that make a habit */
+#define STUCK_NS (45 * SECOND)
+#define STUCK_TIMES 5
+/* Looks in which something was freed, or used again, that make a habit */
 #define HABIT_LOOKS 8
+/* Nothing is unusual before we have looked for so long */
+#define SPAN_NS (30 * SECOND)
+/* The logarithm of how improbable it must be that outliers are none: one in 160,000 */
+#define PROOF 12.0
+#define OUTLIER_TIMES 1.2
+/* The share of what more outliers say */
+#define DEPENDENT 0.3
+/* Below that slope gaps are so different that there must be more of them than there were */
+#define WIDE 3.0
+#define MORE 1.3
+#define WIDE_SPAN_NS (180 * SECOND)
+/* Unless that is how much it is beyond proof */
+#define BEYOND 3
+/* How far beyond it must be that excuses do not hold */
+#define EXCUSED 2
+/* What may well be several places proves less */
+#define MIXED_TIMES 1.5
+#define ALONE_TIMES 1.25
+/* What makes a pool: how often some of it are used again, and how many there are */
+#define POOL_LOOKS 32
+#define POOL_OBJECTS 3
+/* How often one of a pool must have been used, so that it is strange that it no longer is */
+#define POOL_USES 16
+#define PASSED_NS (30 * SECOND)
+#define PASSED 3
+/* What a program makes as it begins is seldom lost, and often kept and not used */
+#define BEGIN_NS (5 * SECOND)
 /* How often something must have grown, for how long, and how much of it while we looked */
 #define GROWTH_BIRTHS 6
-#define GROWTH_NEW 3
+#define GROWTH_SEEN 3
 #define GROWTH_NS (120 * SECOND)
+/* Where nothing has been used again or freed yet, as by a server that warms up */
+#define GROWTH_UNKNOWN_NS (600 * SECOND)
 #define GROWTH_TIMES 3
+/* A stretch of growth ends where nothing came for so many times the usual time */
+#define GROWTH_BREAK 8
 /* The same where others of the kind are used again very soon */
 #define BRISK_LOOKS 20
 #define BRISK_NS (5 * SECOND)
 #define BRISK_GROWTH_NS (60 * SECOND)
-/* No rate is given of what has not grown lately */
-#define RECENT_NS (300 * SECOND)
 /* Whoever was born and looked at for less than that is new */
 #define NEW_NS (10 * SECOND)
-
-/* The fewer have been seen, the more may be the exception */
-static uint64_t times(uint32_t looks)
-{
-	return looks < 16 ? 6 : looks < 64 ? 4 : 3;
-}
 
 static uint64_t at_least(uint64_t ns, uint64_t floor)
 {
 	return ns > floor ? ns : floor;
 }
 
-static uint64_t outlier_limit(const struct kind *kind)
+static uint32_t events(const struct habit *habit)
 {
-	const struct habit *own = &kind->habit, *all = &kind->group->habit;
+	return habit->freed_looks + habit->reused_looks;
+}
 
-	if (own->freed_looks >= HABIT_LOOKS)
-		return at_least(times(own->freed_looks) * own->longest_ns, STALE_NS);
-	/* One size of a place that is freed as a rule */
-	if (all->freed_looks >= 2 * HABIT_LOOKS)
-		return at_least(2 * times(all->freed_looks) * all->longest_ns, 2 * STALE_NS);
-	return 0;
+/*
+ * The exponent with which long gaps become rare, as of a Pareto distribution (Hill's
+ * estimate, from a histogram): 1 where there is no longest one to speak of, and much where
+ * all gaps are alike.
+ */
+static double slope_of(const struct habit *habit)
+{
+	uint32_t all = 0, tail = 0;
+	int bin;
+
+	for (bin = 0; bin < HABIT_BINS; bin++)
+		all += habit->gaps[bin];
+	for (bin = HABIT_BINS - 1; bin >= 0; bin--) {
+		tail += habit->gaps[bin];
+		if (tail >= 4 && tail >= all / 8)
+			break;
+	}
+	if (tail < 4)
+		return 0.7;
+	return fmin(4, fmax(0.7, log(tail) /
+				 log(1.1 * (double)at_least(habit->longest_ns, SECOND / 4) /
+				     (exp2(bin / 2.0) * SECOND / 4))));
+}
+
+/* What holds for others is worth a share of what holds for itself */
+static void learn_from(struct kind *kind, const struct habit *habit, double share)
+{
+	double slope = slope_of(habit);
+
+	kind->habit_ns = at_least(habit->longest_ns, HABIT_NS);
+	kind->slope = share * slope;
+	kind->wide = slope < WIDE;
+}
+
+static void clear(struct tally *tally)
+{
+	tally->objects = tally->outliers = 0;
+	tally->evidence = tally->best = 0;
+	tally->cluster_ns = 0;
+	tally->clusters = 0;
+}
+
+static void prepare_group(struct group *group)
+{
+	const struct habit *habit = &group->place->habit;
+
+	/* A label says what it is for; and where there are several sites, each is one */
+	group->pure = group->owner->sites > 1 || group->shown.label[0];
+	group->pooled = group->pure && habit->freed_looks >= HABIT_LOOKS;
+	/* Whatever it may be, all of it lives shortly */
+	if (!group->pure && habit->freed_looks >= 3 * HABIT_LOOKS)
+		group->pooled = slope_of(habit) >= WIDE;
+	group->growth = (struct growth) { 0 };
+	clear(&group->tally);
+}
+
+static void prepare(struct kind *kind)
+{
+	const struct habit *own = &kind->size->habit, *all = &kind->group->place->habit;
+	const struct place *alike = kind->group->alike;
+
+	kind->pool = own->freed_looks < HABIT_LOOKS && own->reused_looks >= POOL_LOOKS &&
+		     4 * own->reused_looks >= kind->tally.looks &&
+		     kind->tally.mean >= POOL_OBJECTS;
+	clear(&kind->tally);
+	kind->passed = 0;
+	kind->growth = (struct growth) { 0 };
+	if (kind->group->pooled)
+		learn_from(kind, all, 1);
+	else if (kind->pool || own->freed_looks >= (kind->group->pure ? 1 : 3) * HABIT_LOOKS)
+		learn_from(kind, own, 1);
+	else if (alike && alike->habit.freed_looks >= 4 * HABIT_LOOKS)
+		learn_from(kind, &alike->habit, 0.5);
+	else
+		kind->habit_ns = 0;
+	if (events(own) >= HABIT_LOOKS)
+		kind->growth_ns = at_least(GROWTH_TIMES * own->longest_ns, STALE_NS);
+	else if (events(all) >= HABIT_LOOKS)
+		kind->growth_ns = at_least(GROWTH_TIMES * all->longest_ns, STALE_NS);
+	else
+		kind->growth_ns = UNKNOWN_NS;
 }
 
 static bool forgiven(const struct seen *seen)
@@ -66,64 +172,151 @@ static bool forgiven(const struct seen *seen)
 	       seen->wait_ns || seen->state == PDDGPU_OBJECT_ZOMBIE;
 }
 
-static void count_stale(const struct verdict *verdict, const struct seen *seen)
+/* Unused for longer than is usual */
+static bool unusual(const struct seen *seen)
 {
-	struct kind *kind = seen->kind;
+	const struct kind *kind = seen->kind;
 
-	kind->objects++;
-	if (forgiven(seen))
+	if (kind->pool && !kind->group->pooled && seen->uses < POOL_USES)
+		return false;
+	return kind->habit_ns && seen->idle_ns > STALE_NS &&
+	       (double)seen->idle_ns > OUTLIER_TIMES * (double)kind->habit_ns;
+}
+
+/* There may be a reason for it */
+static bool excused(const struct seen *seen)
+{
+	return seen->together ||
+	       seen->birth_ns - seen->kind->group->owner->born_ns < BEGIN_NS;
+}
+
+/*
+ * How improbable it is that one more is left for that long, as a logarithm. What was left
+ * when we came is known to last: half of that counts.
+ */
+static double improbable(const struct seen *seen, const struct tally *tally)
+{
+	const struct kind *kind = seen->kind;
+	double from = (double)kind->habit_ns, seen_from = (double)seen->first_idle_ns;
+
+	if (seen_from > from)
+		from = sqrt(from * seen_from);
+	if ((double)seen->idle_ns <= from)
+		return 0;
+	return kind->slope * log((double)seen->idle_ns / from) +
+	       0.5 * log1p(kind->group->place->habit.freed_looks / (1.0 + tally->objects));
+}
+
+static struct tally *tally_of(const struct seen *seen)
+{
+	return seen->kind->group->pooled ? &seen->kind->group->tally : &seen->kind->tally;
+}
+
+static void weigh(const struct seen *seen)
+{
+	struct tally *tally = tally_of(seen);
+	double evidence;
+	uint64_t apart;
+
+	tally->outliers++;
+	apart = seen->active_ns > tally->cluster_ns ? seen->active_ns - tally->cluster_ns :
+		tally->cluster_ns - seen->active_ns;
+	/* Those that were left at the same time are one */
+	if (tally->cluster_ns && apart < 2 * SECOND)
 		return;
-	if (kind->outlier_ns && seen->idle_ns > kind->outlier_ns)
-		kind->outliers++;
-	if (seen->idle_ns <= kind->growth_ns)
-		return;
-	kind->stale++;
-	if (!kind->stale_births) {
-		kind->first_ns = seen->birth_ns;
-		kind->stale_births = 1;
-	} else if (seen->birth_ns - kind->last_ns > SECOND / 2) {
-		if (seen->birth_ns - kind->last_ns > kind->spacing_ns)
-			kind->spacing_ns = seen->birth_ns - kind->last_ns;
-		kind->stale_births++;
-	} else {
-		return;
+	tally->cluster_ns = seen->active_ns;
+	tally->clusters++;
+	evidence = improbable(seen, tally);
+	/* They have not come about independently of each other: a program has its phases */
+	if (evidence > tally->best) {
+		tally->evidence += (1 - DEPENDENT) * (evidence - tally->best);
+		tally->best = evidence;
 	}
-	if (seen->birth_ns > verdict->first_ns)
-		kind->stale_new++;
-	kind->last_ns = seen->birth_ns;
+	tally->evidence += DEPENDENT * evidence;
 }
 
-static bool grows(const struct verdict *verdict, const struct kind *kind)
+static void grow(const struct verdict *verdict, struct growth *growth, uint64_t birth_ns)
 {
-	uint64_t span = kind->last_ns - kind->first_ns, mean, quiet;
-	bool brisk = kind->habit.reused_looks >= BRISK_LOOKS &&
-		     kind->habit.longest_ns < BRISK_NS && kind->stale_births >= BRISK_LOOKS;
+	uint64_t gap = birth_ns - growth->last_ns, mean;
 
-	if (kind->stale_births < GROWTH_BIRTHS || kind->stale_new < GROWTH_NEW)
+	if (growth->births && gap < SECOND / 2)
+		return;
+	if (growth->births > 2) {
+		mean = (growth->last_ns - growth->first_ns) / (growth->births - 1);
+		if (gap > GROWTH_BREAK * mean + 5 * SECOND)
+			*growth = (struct growth) { 0 };
+	}
+	if (!growth->births)
+		growth->first_ns = birth_ns;
+	else if (gap > growth->spacing_ns)
+		growth->spacing_ns = gap;
+	growth->last_ns = birth_ns;
+	growth->births++;
+	if (birth_ns > verdict->first_ns)
+		growth->seen++;
+}
+
+static bool is_brisk(const struct habit *habit)
+{
+	return habit->reused_looks >= BRISK_LOOKS && habit->longest_ns < BRISK_NS;
+}
+
+static bool grows(const struct verdict *verdict, const struct growth *growth, const struct habit *habit,
+		  uint64_t stale_ns)
+{
+	uint64_t span = growth->last_ns - growth->first_ns, least = GROWTH_NS, mean;
+	bool brisk = is_brisk(habit) && growth->births >= BRISK_LOOKS;
+	bool known = events(habit) >= HABIT_LOOKS;
+
+	if (growth->births < GROWTH_BIRTHS || growth->seen < GROWTH_SEEN)
 		return false;
-	if (span < (brisk ? BRISK_GROWTH_NS : GROWTH_NS) || kind->spacing_ns > span / 2)
+	if (!known)
+		least = GROWTH_UNKNOWN_NS;
+	if (span < (brisk ? BRISK_GROWTH_NS : least) || growth->spacing_ns > span / 2)
 		return false;
-	mean = span / (kind->stale_births - 1);
+	mean = span / (growth->births - 1);
 	/* The last ones are not stale yet, so it seems to have stopped that long ago */
-	quiet = verdict->now_ns - kind->last_ns;
-	return quiet < kind->growth_ns + 3 * mean + 2 * SECOND;
+	return verdict->now_ns - growth->last_ns < stale_ns + 3 * mean + 2 * SECOND;
 }
 
-static void prepare(struct kind *kind)
+static void judge_group(const struct verdict *verdict, struct group *group)
 {
-	uint64_t stale_ns = at_least(GROWTH_TIMES * kind->habit.longest_ns, STALE_NS);
+	const struct habit *all = &group->place->habit;
+	uint64_t stale_ns = 0;
+	struct kind *kind;
 
-	kind->objects = kind->outliers = 0;
-	kind->stale = kind->stale_births = kind->stale_new = 0;
-	kind->first_ns = kind->last_ns = kind->spacing_ns = 0;
-	kind->outlier_ns = outlier_limit(kind);
-	/* One of those that had been found to grow was used again, or freed */
-	if (stale_ns > kind->growth_ns)
-		kind->growing = false;
-	kind->growth_ns = stale_ns;
+	for (kind = group->kinds; kind; kind = kind->next) {
+		stale_ns = at_least(stale_ns, kind->growth_ns);
+		if (kind->since_ns || kind->size->habit.freed_looks >= HABIT_LOOKS)
+			continue;
+		if (grows(verdict, &kind->growth, &kind->size->habit, kind->growth_ns))
+			kind->since_ns = kind->growth.first_ns;
+	}
+	if (!group->since_ns && group->pure && all->freed_looks < HABIT_LOOKS &&
+	    grows(verdict, &group->growth, all, stale_ns))
+		group->since_ns = group->growth.first_ns;
 }
 
-static void judge_kinds(struct verdict *verdict)
+/*
+ * A pool that has one to give does not make another: so it has not got it any more. That is
+ * of pools only, whose buffers are used again and not freed.
+ */
+static bool is_passed_over(const struct seen *seen)
+{
+	const struct kind *kind = seen->kind;
+	const struct habit *habit = &kind->size->habit;
+	unsigned int i;
+
+	if (!kind->pool || !kind->group->pure || seen->together ||
+	    seen->idle_ns < at_least(3 * habit->longest_ns / 2, STALE_NS))
+		return false;
+	for (i = 0; i < KIND_SIZES; i++)
+		if (kind->births[i].size == seen->size)
+			return kind->births[i].at_ns[1] > seen->active_ns + PASSED_NS;
+	return false;
+}
+
+static void judge_groups(struct verdict *verdict)
 {
 	struct owner *owner;
 	struct group *group;
@@ -132,165 +325,115 @@ static void judge_kinds(struct verdict *verdict)
 
 	for (owner = verdict->owners; owner; owner = owner->next) {
 		for (group = owner->groups; group; group = group->next) {
+			prepare_group(group);
 			for (kind = group->kinds; kind; kind = kind->next)
 				prepare(kind);
 		}
 	}
-	for (i = 0; i < verdict->now.count; i++)
-		count_stale(verdict, &verdict->now.at[i]);
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		for (group = owner->groups; group; group = group->next) {
-			for (kind = group->kinds; kind; kind = kind->next) {
-				if (!kind->stale)
-					kind->growing = false;
-				else if (grows(verdict, kind))
-					kind->growing = true;
-			}
+	for (i = 0; i < verdict->now.count; i++) {
+		verdict->now.at[i].kind->tally.objects++;
+		verdict->now.at[i].kind->group->tally.objects++;
+	}
+	for (i = 0; i < verdict->now.count; i++) {
+		struct seen *seen = &verdict->now.at[i];
+
+		if (forgiven(seen))
+			continue;
+		seen->kind->passed += is_passed_over(seen);
+		if (unusual(seen) && !excused(seen))
+			weigh(seen);
+		if (seen->idle_ns > seen->kind->growth_ns && !seen->together) {
+			grow(verdict, &seen->kind->growth, seen->birth_ns);
+			grow(verdict, &seen->kind->group->growth, seen->birth_ns);
 		}
 	}
+	for (owner = verdict->owners; owner; owner = owner->next)
+		for (group = owner->groups; group; group = group->next)
+			judge_group(verdict, group);
+}
+
+/* Where buffers without a handle are used as a rule, that they have none says nothing */
+static bool is_orphaned(const struct verdict *verdict, const struct seen *seen)
+{
+	const struct habit *habit = &seen->kind->group->place->orphans;
+	uint64_t unused = verdict->now_ns - at_least(seen->active_ns, seen->orphan_ns);
+
+	if (!seen->orphan_ns || habit->reused_looks >= HABIT_LOOKS)
+		return false;
+	return unused > at_least(3 * habit->longest_ns, ORPHAN_NS);
+}
+
+static bool is_growth(const struct seen *seen)
+{
+	const struct kind *kind = seen->kind;
+
+	if (kind->passed >= PASSED && is_passed_over(seen))
+		return true;
+	if (seen->idle_ns <= kind->growth_ns || seen->together)
+		return false;
+	return (kind->since_ns && seen->birth_ns >= kind->since_ns) ||
+	       (kind->group->since_ns && seen->birth_ns >= kind->group->since_ns);
+}
+
+static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
+{
+	const struct tally *tally = tally_of(seen);
+	const struct kind *kind = seen->kind;
+	double evidence;
+
+	if (verdict_span(verdict) < SPAN_NS || !unusual(seen))
+		return false;
+	if (!kind->pool && tally->outliers > kind->group->place->habit.freed &&
+	    (!kind->group->alike || tally->outliers > kind->group->alike->habit.freed))
+		return false;
+	evidence = kind->group->pure ? tally->evidence : tally->evidence / MIXED_TIMES;
+	/* One thing that fell idle is little to go by */
+	if (tally->clusters == 1 && tally->outliers > 1)
+		evidence /= ALONE_TIMES;
+	/* Where others of it are leaks, there is another reason for it */
+	if (excused(seen) && (!kind->group->pooled || evidence < EXCUSED * PROOF))
+		return false;
+	if (!kind->wide || kind->pool || evidence > BEYOND * PROOF)
+		return evidence >= PROOF;
+	/* A cache of so many, such as for undoing, has old ones; but no more than ever */
+	return evidence >= PROOF && verdict_span(verdict) > WIDE_SPAN_NS &&
+	       tally->objects > MORE * tally->mean + 1;
 }
 
 static enum rating rate(const struct verdict *verdict, const struct seen *seen)
 {
 	const struct kind *kind = seen->kind;
 	const struct group *group = kind->group;
-	uint64_t limit;
+	uint64_t unused = verdict->now_ns - seen->active_ns;
 
 	if (seen->is & PDDGPU_OBJECT_KERNEL)
 		return RATING_IN_USE;
 	if (seen->wait_ns) {
-		limit = at_least(STUCK_TIMES * group->owner->busy_ns, STUCK_NS);
+		uint64_t longest = at_least(group->owner->busy_ns, group->place->busy_ns);
+		uint64_t limit = at_least(STUCK_TIMES * longest, STUCK_NS);
+
 		return verdict->now_ns - seen->wait_ns > limit ? RATING_STUCK : RATING_IN_USE;
 	}
 	if (seen->is & PDDGPU_OBJECT_BASELINE)
-		return seen->idle_ns > STALE_NS ? RATING_CACHED : RATING_IN_USE;
-	if (seen->orphan_ns) {
-		uint64_t unused = verdict->now_ns - at_least(seen->active_ns, seen->orphan_ns);
-
-		limit = at_least(3 * group->orphans.longest_ns, ORPHAN_NS);
-		if (unused > limit)
-			return RATING_ORPHANED;
-	}
-	if (kind->growing && seen->idle_ns > kind->growth_ns)
+		return unused > STALE_NS ? RATING_CACHED : RATING_IN_USE;
+	if (is_orphaned(verdict, seen))
+		return RATING_ORPHANED;
+	if (is_growth(seen))
 		return RATING_GROWING;
-	/* A single one may be kept for a reason */
-	if (kind->outlier_ns && seen->idle_ns > kind->outlier_ns && kind->outliers > 1 &&
-	    kind->outliers <= kind->habit.freed + group->habit.freed)
+	if (is_outlier(verdict, seen))
 		return RATING_IDLE;
-	if (seen->idle_ns > STALE_NS && seen->idle_ns > kind->habit.longest_ns)
+	if (unused > STALE_NS && unused > kind->size->habit.longest_ns)
 		return RATING_CACHED;
 	if (verdict->now_ns - seen->birth_ns < NEW_NS || verdict_span(verdict) < NEW_NS)
 		return RATING_NEW;
 	return RATING_IN_USE;
 }
 
-static void clear_shown(struct verdict *verdict)
-{
-	struct owner *owner;
-	struct group *group;
-
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		for (group = owner->groups; group; group = group->next) {
-			struct verdict_group *shown = &group->shown;
-			unsigned int i;
-
-			for (i = 0; i < RATINGS; i++)
-				shown->rated_objects[i] = shown->rated_bytes[i] = 0;
-			shown->rating = RATING_NEW;
-			shown->objects = shown->bytes = 0;
-			shown->leaked_objects = shown->leaked_bytes = 0;
-			shown->oldest_ns = shown->per_minute = 0;
-			shown->idle_ns = UINT64_MAX;
-			shown->usual_ns = group->habit.longest_ns;
-			shown->freed = group->habit.freed;
-			group->first_leak_ns = group->last_leak_ns = group->recent_leak_bytes = 0;
-			group->leak_births = 0;
-			group->longest_wait_ns = group->outlier_ns = group->growth_ns = 0;
-		}
-	}
-}
-
-static void add_leak(const struct verdict *verdict, struct group *group, const struct seen *seen)
-{
-	struct verdict_group *shown = &group->shown;
-
-	/* What comes before the first leak is no leak: the age of the oldest begins anew */
-	if (!shown->leaked_objects) {
-		shown->oldest_ns = verdict->now_ns - seen->birth_ns;
-		shown->idle_ns = UINT64_MAX;
-		group->first_leak_ns = seen->birth_ns;
-	}
-	shown->leaked_objects++;
-	shown->leaked_bytes += seen->size;
-	if (seen->birth_ns - group->last_leak_ns > SECOND / 2 || !group->leak_births)
-		group->leak_births++;
-	group->last_leak_ns = seen->birth_ns;
-	if (verdict->now_ns - seen->birth_ns < RECENT_NS)
-		group->recent_leak_bytes += seen->size;
-}
-
-static void show_one(const struct verdict *verdict, const struct seen *seen)
-{
-	struct group *group = seen->kind->group;
-	struct verdict_group *shown = &group->shown;
-	bool leak = rating_is_leak(seen->rating);
-	uint64_t unused = verdict->now_ns - seen->active_ns;
-
-	shown->objects++;
-	shown->bytes += seen->size;
-	shown->rated_objects[seen->rating]++;
-	shown->rated_bytes[seen->rating] += seen->size;
-	if (seen->rating > shown->rating)
-		shown->rating = seen->rating;
-	if (seen->wait_ns && verdict->now_ns - seen->wait_ns > group->longest_wait_ns)
-		group->longest_wait_ns = verdict->now_ns - seen->wait_ns;
-	if (seen->rating == RATING_IDLE)
-		group->outlier_ns = at_least(group->outlier_ns, seen->kind->outlier_ns);
-	if (seen->rating == RATING_GROWING)
-		group->growth_ns = at_least(group->growth_ns, seen->kind->growth_ns);
-	if (leak)
-		add_leak(verdict, group, seen);
-	else if (shown->leaked_objects)
-		return;
-	if (shown->oldest_ns < verdict->now_ns - seen->birth_ns)
-		shown->oldest_ns = verdict->now_ns - seen->birth_ns;
-	if (shown->idle_ns > unused)
-		shown->idle_ns = unused;
-}
-
-/* Leaks become known late, so the rate is that of when they were born */
-static void give_rates(struct verdict *verdict)
-{
-	struct owner *owner;
-	struct group *group;
-
-	for (owner = verdict->owners; owner; owner = owner->next) {
-		for (group = owner->groups; group; group = group->next) {
-			uint64_t span, from = group->first_leak_ns;
-
-			if (group->leak_births < 3 || !group->recent_leak_bytes)
-				continue;
-			if (verdict->now_ns - from > RECENT_NS)
-				from = verdict->now_ns - RECENT_NS;
-			span = group->last_leak_ns > from ? group->last_leak_ns - from : 0;
-			if (span >= SECOND)
-				group->shown.per_minute = (uint64_t)((double)group->recent_leak_bytes *
-								     60 * SECOND / (double)span);
-		}
-	}
-}
-
 void verdict_judge(struct verdict *verdict)
 {
 	size_t i;
 
-	judge_kinds(verdict);
-	clear_shown(verdict);
-	for (i = 0; i < verdict->now.count; i++) {
-		struct seen *seen = &verdict->now.at[i];
-
-		seen->rating = (uint8_t)rate(verdict, seen);
-		show_one(verdict, seen);
-	}
-	give_rates(verdict);
+	judge_groups(verdict);
+	for (i = 0; i < verdict->now.count; i++)
+		verdict->now.at[i].rating = (uint8_t)rate(verdict, &verdict->now.at[i]);
 }

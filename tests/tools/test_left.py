@@ -72,14 +72,15 @@ def test_what_is_others():
 
 def test_what_is_kept():
     """A dma-buf that somebody has been given; both, for one that is in both."""
-    entry = leaky(kept=[thing(1, MIB, NOW, state=1), thing(2, MIB, NOW, state=1, client=8)],
+    entry = leaky(kept=[thing(1, MIB, NOW, state=1, **{"is": 256}),
+                        thing(2, MIB, NOW, state=1), thing(3, MIB, NOW, state=1, client=8)],
                   left=[unfreed(1, 4 * MIB, 4)])
     done = gate(entry, "true")
     equal(done.rc, 1)
     equal(done.err.splitlines()[:3], [
-        "pddgpu: leaks: sh has left 5 MiB of GPU memory in 5 buffers",
-        "  5 MiB in 5 buffers: 4 not freed when the card was closed, "
-        "2 kept by a dma-buf or a mapping",
+        "pddgpu: leaks: sh has left 6 MiB of GPU memory in 6 buffers",
+        "  6 MiB in 6 buffers: 4 not freed when the card was closed, "
+        "3 kept by a dma-buf or a mapping",
         "    leaker (pid 4194305)"])
 
 

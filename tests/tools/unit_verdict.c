@@ -73,6 +73,12 @@ static void look(struct world *world)
 	assert_int_equal(verdict_end(world->verdict), 0);
 }
 
+/* Something else of the same program, so that sites are known to differ */
+static void elsewhere(struct world *world)
+{
+	make(world, 99, 65536);
+}
+
 /* A second of a program that makes a buffer, uses it, and frees the one of a second ago */
 static void churn(struct world *world, uint32_t site)
 {
@@ -141,6 +147,7 @@ static void lost_ones_are_idle(void **state)
 	uint64_t lost[4];
 	unsigned int i, n = 0;
 
+	elsewhere(world);
 	for (i = 0; i < 120; i++) {
 		churn(world, 1);
 		if (i % 20 == 10 && n < 4) {
@@ -178,6 +185,7 @@ static void burst_is_found(void **state)
 	struct world *world = *state;
 	unsigned int i, j;
 
+	elsewhere(world);
 	for (i = 0; i < 200; i++) {
 		churn(world, 1);
 		for (j = 0; i == 60 && j < 16; j++)
@@ -301,13 +309,14 @@ static void burst_and_then_nothing(void **state)
 	struct world *world = *state;
 	unsigned int i;
 
+	elsewhere(world);
 	for (i = 0; i < 60; i++) {
 		churn(world, 1);
 		look(world);
 	}
 	for (i = 0; i < 16; i++)
 		make(world, 1, MIB);
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < 180; i++) {
 		world->now += SECOND;
 		look(world);
 	}
@@ -319,7 +328,8 @@ static void used_again_is_none(void **state)
 	struct world *world = *state;
 	unsigned int i, j;
 
-	for (i = 0; i < 100; i++) {
+	elsewhere(world);
+	for (i = 0; i < 200; i++) {
 		churn(world, 1);
 		for (j = 0; i == 50 && j < 3; j++)
 			make(world, 1, MIB)->flags = 2;

@@ -110,8 +110,8 @@ struct drm_pddgpu_object {
 	__u8 domain;
 	/** @state: PDDGPU_OBJECT_LIVE and so on */
 	__u8 state;
-	/** @class: PDDGPU_OBJECT_YOUNG and so on */
-	__u8 class;
+	/** @age_class: PDDGPU_OBJECT_YOUNG and so on */
+	__u8 age_class;
 	/** @pad: zero */
 	__u8 pad;
 	/** @session: its process's session at that time, as by getsid(); 0 not known */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PDDGPU_TOOLS_VERDICT_PRINT_H
-#define PDDGPU_TOOLS_VERDICT_PRINT_H
+#ifndef PDDGPU_TOOLS_LOOKS_PRINT_H
+#define PDDGPU_TOOLS_LOOKS_PRINT_H
 
 #include <jansson.h>
 #include <stdio.h>

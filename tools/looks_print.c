@@ -9,7 +9,7 @@
 #include "json.h"
 #include "out.h"
 #include "text.h"
-#include "verdict_print.h"
+#include "looks_print.h"
 
 #define NS_PER_MS	1000000
 /* Groups that are no leaks, where nobody has said how many */

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+/* Groups as they are shown: their sums, and why they are taken for what they are. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "verdict_internal.h"
+
+/* No rate is given of what has not grown lately */
+#define RECENT_NS (300 * SECOND)
+
+static const char *const names[RATINGS] = {
+	[RATING_NEW] = "new",
+	[RATING_IN_USE] = "in use",
+	[RATING_CACHED] = "cached",
+	[RATING_IDLE] = "idle",
+	[RATING_GROWING] = "growing while idle",
+	[RATING_ORPHANED] = "orphaned",
+	[RATING_STUCK] = "stuck",
+};
+
+const char *rating_name(enum rating rating)
+{
+	return (unsigned int)rating < RATINGS ? names[rating] : "?";
+}
+
+bool rating_is_leak(enum rating rating)
+{
+	return rating >= RATING_IDLE && rating < RATINGS;
+}
+
+/* "0.4 s", "12 s", "3 min", "5 h" */
+static const char *span(char *out, size_t bytes, uint64_t ns)
+{
+	uint64_t ms = ns / 1000000;
+
+	if (ms < 10000)
+		snprintf(out, bytes, "%.1f s", (double)ms / 1000);
+	else if (ms < 120000)
+		snprintf(out, bytes, "%" PRIu64 " s", ms / 1000);
+	else if (ms < 7200000)
+		snprintf(out, bytes, "%" PRIu64 " min", ms / 60000);
+	else
+		snprintf(out, bytes, "%" PRIu64 " h", ms / 3600000);
+	return out;
+}
+
+static void clear(struct group *group)
+{
+	struct verdict_group *shown = &group->shown;
+	const struct habit *habit = &group->place->habit;
+	unsigned int i;
+
+	for (i = 0; i < RATINGS; i++)
+		shown->rated_objects[i] = shown->rated_bytes[i] = 0;
+	shown->rating = RATING_NEW;
+	shown->objects = shown->bytes = 0;
+	shown->leaked_objects = shown->leaked_bytes = 0;
+	shown->oldest_ns = shown->per_minute = 0;
+	shown->idle_ns = UINT64_MAX;
+	shown->usual_ns = habit->longest_ns;
+	shown->freed = habit->freed;
+	group->first_leak_ns = group->last_leak_ns = group->recent_leak_bytes = 0;
+	group->leak_births = 0;
+	group->longest_wait_ns = group->outlier_ns = group->growth_ns = 0;
+}
+
+static void add_leak(const struct verdict *verdict, struct group *group, const struct seen *seen)
+{
+	struct verdict_group *shown = &group->shown;
+
+	/* What comes before the first leak is no leak: the age of the oldest begins anew */
+	if (!shown->leaked_objects) {
+		shown->oldest_ns = verdict->now_ns - seen->birth_ns;
+		shown->idle_ns = UINT64_MAX;
+		group->first_leak_ns = seen->birth_ns;
+	}
+	shown->leaked_objects++;
+	shown->leaked_bytes += seen->size;
+	if (!group->leak_births || seen->birth_ns - group->last_leak_ns > SECOND / 2)
+		group->leak_births++;
+	group->last_leak_ns = seen->birth_ns;
+	if (verdict->now_ns - seen->birth_ns < RECENT_NS)
+		group->recent_leak_bytes += seen->size;
+}
+
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void add(const struct verdict *verdict, const struct seen *seen)
+{
+	struct group *group = seen->kind->group;
+	struct verdict_group *shown = &group->shown;
+	uint64_t unused = verdict->now_ns - seen->active_ns;
+
+	shown->objects++;
+	shown->bytes += seen->size;
+	shown->rated_objects[seen->rating]++;
+	shown->rated_bytes[seen->rating] += seen->size;
+	if (seen->rating > shown->rating)
+		shown->rating = seen->rating;
+	if (seen->wait_ns)
+		group->longest_wait_ns = greater(group->longest_wait_ns,
+						 verdict->now_ns - seen->wait_ns);
+	if (seen->rating == RATING_IDLE)
+		group->outlier_ns = greater(group->outlier_ns, seen->kind->habit_ns);
+	if (seen->rating == RATING_GROWING)
+		group->growth_ns = greater(group->growth_ns, seen->kind->growth_ns);
+	if (rating_is_leak(seen->rating))
+		add_leak(verdict, group, seen);
+	else if (shown->leaked_objects)
+		return;
+	shown->oldest_ns = greater(shown->oldest_ns, verdict->now_ns - seen->birth_ns);
+	if (shown->idle_ns > unused)
+		shown->idle_ns = unused;
+}
+
+/*
+ * A leak becomes known late, so the rate is that of the time when they were born. It is 0
+ * where no new one has come for long, measured by those that came before.
+ */
+static void give_rate(const struct verdict *verdict, struct group *group)
+{
+	uint64_t from = group->first_leak_ns, span, quiet;
+
+	if (group->leak_births < 3)
+		return;
+	span = group->last_leak_ns - from;
+	quiet = verdict->now_ns - group->last_leak_ns;
+	if (quiet > RECENT_NS || quiet > 4 * span / (group->leak_births - 1) + 60 * SECOND)
+		return;
+	if (verdict->now_ns - from > RECENT_NS)
+		from = verdict->now_ns - RECENT_NS;
+	span = group->last_leak_ns > from ? group->last_leak_ns - from : 0;
+	if (span >= 5 * SECOND)
+		group->shown.per_minute = (uint64_t)((double)group->recent_leak_bytes * 60 *
+						     SECOND / (double)span);
+}
+
+static void explain(const struct verdict *verdict, struct group *group)
+{
+	struct verdict_group *shown = &group->shown;
+	uint64_t count = shown->rated_objects[shown->rating];
+	char a[32], b[32], c[32];
+
+	if (shown->idle_ns == UINT64_MAX)
+		shown->idle_ns = 0;
+	switch (shown->rating) {
+	case RATING_STUCK:
+		snprintf(shown->why, sizeof(shown->why),
+			 "%" PRIu64 " of %" PRIu64 " wait for a fence, for up to %s; nothing else of "
+			 "this process had to wait longer than %s",
+			 count, shown->objects, span(a, sizeof(a), group->longest_wait_ns),
+			 span(b, sizeof(b), group->owner->busy_ns));
+		break;
+	case RATING_ORPHANED:
+		snprintf(shown->why, sizeof(shown->why),
+			 "%" PRIu64 " of %" PRIu64 " have no handle, something else such as a dma-buf "
+			 "or a mapping keeps them, and they are unused for %s or longer",
+			 count, shown->objects, span(a, sizeof(a), shown->idle_ns));
+		break;
+	case RATING_GROWING:
+		snprintf(shown->why, sizeof(shown->why),
+			 "%" PRIu64 " of %" PRIu64 " are unused for more than %s, and they become more "
+			 "and more, for %s; others are used again within %s",
+			 count, shown->objects, span(a, sizeof(a), group->growth_ns),
+			 span(b, sizeof(b), group->last_leak_ns - group->first_leak_ns),
+			 span(c, sizeof(c), shown->usual_ns));
+		break;
+	case RATING_IDLE:
+		snprintf(shown->why, sizeof(shown->why),
+			 "%" PRIu64 " of %" PRIu64 " are unused for more than %s, while %" PRIu64
+			 " others were freed, and none was unused for longer than %s before",
+			 count, shown->objects, span(a, sizeof(a), group->outlier_ns),
+			 shown->freed, span(b, sizeof(b), shown->usual_ns));
+		break;
+	case RATING_CACHED:
+		snprintf(shown->why, sizeof(shown->why),
+			 "%" PRIu64 " of %" PRIu64 " are unused for a while, but there do not come more "
+			 "and more of them",
+			 count, shown->objects);
+		break;
+	case RATING_IN_USE:
+		snprintf(shown->why, sizeof(shown->why), "last used %s ago",
+			 span(a, sizeof(a), shown->idle_ns));
+		break;
+	default:
+		snprintf(shown->why, sizeof(shown->why), "new, or looked at for %s only",
+			 span(a, sizeof(a), verdict_span(verdict)));
+		break;
+	}
+}
+
+void verdict_show(struct verdict *verdict)
+{
+	struct owner *owner;
+	struct group *group;
+	size_t i;
+
+	for (owner = verdict->owners; owner; owner = owner->next)
+		for (group = owner->groups; group; group = group->next)
+			clear(group);
+	for (i = 0; i < verdict->now.count; i++)
+		add(verdict, &verdict->now.at[i]);
+	for (owner = verdict->owners; owner; owner = owner->next) {
+		for (group = owner->groups; group; group = group->next) {
+			if (!group->shown.objects)
+				continue;
+			give_rate(verdict, group);
+			explain(verdict, group);
+		}
+	}
+}
