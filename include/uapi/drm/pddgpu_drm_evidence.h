@@ -63,7 +63,7 @@ struct drm_pddgpu_ownership {
 /* Nobody; it waits for a fence before it is freed */
 #define PDDGPU_OBJECT_ZOMBIE	2
 
-/* &drm_pddgpu_object.class, by age alone; see the module's parameters */
+/* &drm_pddgpu_object.age_class, by age alone; see the module's parameters */
 #define PDDGPU_OBJECT_YOUNG	0
 #define PDDGPU_OBJECT_SUSPICIOUS 1
 #define PDDGPU_OBJECT_CONFIRMED	2
