@@ -109,8 +109,8 @@ void pddgpu_bo_trace_freed(struct pddgpu_bo *bo, bool orphan)
  * @new_mem: as there
  * @hop: as there
  *
- * A first placement is no move. Whatever it is, there may be another fence. What is told as the duration is the caller's time; the
- * engine may be at it still.
+ * A first placement is no move. Whatever it is, there may be another fence. What is
+ * told as the duration is the caller's time; the engine may be at it still.
  *
  * Return: as there.
  */

@@ -173,8 +173,8 @@ static struct pddgpu_leak_owner *owner_create(u64 client_id)
 
 /*
  * Does an owner still name the current process? A file can be handed to another
- * one, and a process can change its name, its user and its session; half a name that is just being changed
- * is not the old one, and asked for properly then.
+ * one, and a process can change its name, its user and its session; half a name that
+ * is just being changed is not the old one, and asked for properly then.
  */
 static __always_inline bool owner_is_current(const struct pddgpu_leak_owner *owner)
 {

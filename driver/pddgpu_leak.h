@@ -374,7 +374,10 @@ struct pddgpu_leak_listing {
 	 */
 	void (*look)(struct pddgpu_leak_listing *listing, const struct pddgpu_leak_node *node,
 		     struct drm_pddgpu_object *object);
-	/** @looked: after some of them, at most %PDDGPU_LEAK_LIST_BATCH, without the lock; or NULL */
+	/**
+	 * @looked: after some of them, at most %PDDGPU_LEAK_LIST_BATCH, without the
+	 * lock; or NULL
+	 */
 	void (*looked)(struct pddgpu_leak_listing *listing);
 };
 

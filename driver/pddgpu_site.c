@@ -29,8 +29,8 @@
 #include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/kallsyms.h>
+#include <linux/kstrtox.h>
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/siphash.h>
@@ -44,8 +44,8 @@
 
 #include "pddgpu_site.h"
 
-static_assert(PDDGPU_SITE_NAME == sizeof_field(struct drm_pddgpu_frame, name));
-static_assert(PDDGPU_SITE_KERNEL_FRAMES + PDDGPU_SITE_USER_FRAMES == PDDGPU_SITE_FRAMES);
+static_assert(sizeof_field(struct drm_pddgpu_frame, name) == PDDGPU_SITE_NAME);
+static_assert(PDDGPU_SITE_KERNEL_FRAMES + PDDGPU_SITE_USER_FRAMES <= PDDGPU_SITE_FRAMES);
 
 #define SITE_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 #define SITE_FILES	1024
@@ -138,29 +138,6 @@ struct pddgpu_sites {
 	siphash_key_t secret;
 };
 
-DEFINE_STATIC_KEY_FALSE(pddgpu_site_stacks_key);
-static bool leak_stacks;
-
-static int leak_stacks_set(const char *val, const struct kernel_param *kp)
-{
-	int ret = param_set_bool(val, kp);
-
-	if (ret)
-		return ret;
-	if (leak_stacks)
-		static_branch_enable(&pddgpu_site_stacks_key);
-	else
-		static_branch_disable(&pddgpu_site_stacks_key);
-	return 0;
-}
-
-static const struct kernel_param_ops leak_stacks_ops = {
-	.set = leak_stacks_set,
-	.get = param_get_bool,
-};
-module_param_cb(leak_stacks, &leak_stacks_ops, &leak_stacks, 0644);
-MODULE_PARM_DESC(leak_stacks, "Keep the call stack of every buffer's allocation, not only the last frame (default: false)");
-
 /**
  * pddgpu_sites_create() - there are no sites yet
  *
@@ -203,6 +180,7 @@ static u16 site_caller_add(struct pddgpu_sites *sites, unsigned long caller)
 			break;
 	if (i == sites->callers && i < PDDGPU_SITE_CALLERS) {
 		sites->caller[i] = caller;
+		/* It is there before it is counted */
 		smp_store_release(&sites->callers, i + 1);
 	}
 	spin_unlock(&sites->lock);
@@ -230,8 +208,10 @@ u16 pddgpu_site_caller(struct pddgpu_sites *sites, unsigned long caller)
 /* The tables, made when they are needed; NULL without memory */
 static struct pddgpu_site_tables *site_tables(struct pddgpu_sites *sites)
 {
-	struct pddgpu_site_tables *tables = smp_load_acquire(&sites->tables), *mine;
+	struct pddgpu_site_tables *tables, *mine;
 
+	/* With the zeros that are in them */
+	tables = smp_load_acquire(&sites->tables);
 	if (tables)
 		return tables;
 	mine = kvzalloc(sizeof(*mine), SITE_GFP);
@@ -241,6 +221,7 @@ static struct pddgpu_site_tables *site_tables(struct pddgpu_sites *sites)
 	tables = sites->tables;
 	if (!tables) {
 		tables = mine;
+		/* The same */
 		smp_store_release(&sites->tables, tables);
 		mine = NULL;
 	}
@@ -418,10 +399,22 @@ noinline u16 pddgpu_site_stack(struct pddgpu_sites *sites)
 	return found;
 }
 
+/* How many stacks there are, which are there before they are counted */
+static u32 site_stacks(struct pddgpu_sites *sites)
+{
+	/* As it says */
+	return smp_load_acquire(&sites->stacks);
+}
+
+static u32 site_callers(struct pddgpu_sites *sites)
+{
+	/* The same */
+	return smp_load_acquire(&sites->callers);
+}
+
 static const struct pddgpu_site *site_get(struct pddgpu_sites *sites, u32 site)
 {
-	if (site <= PDDGPU_SITE_CALLERS ||
-	    site - PDDGPU_SITE_CALLERS > smp_load_acquire(&sites->stacks))
+	if (site <= PDDGPU_SITE_CALLERS || site - PDDGPU_SITE_CALLERS > site_stacks(sites))
 		return NULL;
 	return sites->tables->site[site - PDDGPU_SITE_CALLERS - 1];
 }
@@ -434,9 +427,9 @@ static const struct pddgpu_site *site_get(struct pddgpu_sites *sites, u32 site)
  */
 u32 pddgpu_sites_last(struct pddgpu_sites *sites)
 {
-	u32 stacks = smp_load_acquire(&sites->stacks);
+	u32 stacks = site_stacks(sites);
 
-	return stacks ? PDDGPU_SITE_CALLERS + stacks : smp_load_acquire(&sites->callers);
+	return stacks ? PDDGPU_SITE_CALLERS + stacks : site_callers(sites);
 }
 
 /**
@@ -469,7 +462,7 @@ u32 pddgpu_site_nr(struct pddgpu_sites *sites, u32 site)
 
 	if (stack)
 		return stack->nr;
-	return site && site <= smp_load_acquire(&sites->callers);
+	return site && site <= site_callers(sites);
 }
 
 static struct pddgpu_site_frame site_frame(struct pddgpu_sites *sites, u32 site, u32 frame)
@@ -503,13 +496,14 @@ void pddgpu_site_frame_name(unsigned long frame, char *name)
 /* A symbol without its size and module: "function+0x12/0x34 [module]" */
 static void site_read_symbol(char *symbol, struct drm_pddgpu_frame *out)
 {
-	char *plus = strchr(symbol, '+');
+	char *offset = strchr(symbol, '+'), *size = strchr(symbol, '/');
 
-	if (!plus)
+	if (!offset || !size)
 		return;
-	*plus++ = '\0';
-	out->offset = simple_strtoull(plus, NULL, 16);
-	strscpy(out->name, symbol, sizeof(out->name));
+	*offset++ = '\0';
+	*size = '\0';
+	if (!kstrtou64(offset, 16, &out->offset))
+		strscpy(out->name, symbol, sizeof(out->name));
 }
 
 /**

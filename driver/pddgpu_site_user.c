@@ -17,6 +17,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
+#include <linux/moduleparam.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -24,6 +25,29 @@
 #include <linux/uaccess.h>
 
 #include "pddgpu_site.h"
+
+DEFINE_STATIC_KEY_FALSE(pddgpu_site_stacks_key);
+static bool leak_stacks;
+
+static int leak_stacks_set(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_bool(val, kp);
+
+	if (ret)
+		return ret;
+	if (leak_stacks)
+		static_branch_enable(&pddgpu_site_stacks_key);
+	else
+		static_branch_disable(&pddgpu_site_stacks_key);
+	return 0;
+}
+
+static const struct kernel_param_ops leak_stacks_ops = {
+	.set = leak_stacks_set,
+	.get = param_get_bool,
+};
+module_param_cb(leak_stacks, &leak_stacks_ops, &leak_stacks, 0644);
+MODULE_PARM_DESC(leak_stacks, "Keep the call stack of every buffer's allocation, not only the last frame (default: false)");
 
 /* Where a pair is two words, and the register is known */
 #define SITE_USER_WALKS	(IS_ENABLED(CONFIG_X86_64) || IS_ENABLED(CONFIG_ARM64))

@@ -49,7 +49,8 @@ static const struct args_option options[] = {
 	  "exit status 1 if there are such, or SIZE or more of them;\n"
 	  "confirmed ones are suspicious too. SIZE alone: with --for\n"
 	  "and --watch, of leaks; else of what PROGRAM leaves" },
-	{ "for", 0, ARGS_TIME, &wish.for_ms, "TIME", "look for so long, then say which are leaks and why;\n"
+	{ "for", 0, ARGS_TIME, &wish.for_ms, "TIME",
+	  "look for so long, then say which are leaks, and why;\n"
 	  "with PROGRAM: how long to wait for what it has started",
 	  .given = &wish.for_given },
 	{ "watch", 'w', ARGS_FLAG, &wish.watch, NULL, "go on looking, and say when that changes" },
@@ -72,9 +73,9 @@ static const struct args_option options[] = {
 
 static const struct args_command command = {
 	.name = "leaks",
-	.summary = "Buffers older than leak_suspicious_age, by who made them and where; with --for\n"
-		   "or --watch, which of all buffers are leaks, and why; with PROGRAM, what that\n"
-		   "leaves behind",
+	.summary = "Buffers older than leak_suspicious_age, by who made them and where; with\n"
+		   "--for or --watch, which of all buffers are leaks, and why; with PROGRAM, what\n"
+		   "that leaves behind",
 	.operands = "[-- PROGRAM [ARG]...]",
 	.operands_max = -1,
 	.program = true,
@@ -372,8 +373,8 @@ static int check_modes(const struct limit *limit, const char *operand)
 		return args_wrong(&command, "'%s' is too much: a program needs --fail-on=SIZE",
 				  operand);
 	if (operand && (wish.watch || wish.since || interval_given || pid || filter.min_size))
-		return args_wrong(&command, "--watch, --since, --interval, --pid and --min-size are "
-				  "not for a program");
+		return args_wrong(&command, "--watch, --since, --interval, --pid and --min-size "
+				  "are not for a program");
 	if (operand && as_json && !wish.output)
 		return args_wrong(&command, "--json with a program needs --output");
 	if (!operand && wish.output)

@@ -3,7 +3,7 @@
 #define COMMANDS_H
 
 #ifndef PDDGPU_TOOL_VERSION
-#define PDDGPU_TOOL_VERSION "0.1.0"
+#define PDDGPU_TOOL_VERSION "0.2.0"
 #endif
 
 /*
@@ -20,6 +20,7 @@ int cmd_top(int argc, char **argv) __attribute__((weak));
 int cmd_watch(int argc, char **argv) __attribute__((weak));
 int cmd_record(int argc, char **argv) __attribute__((weak));
 int cmd_replay(int argc, char **argv) __attribute__((weak));
+int cmd_report(int argc, char **argv) __attribute__((weak));
 int cmd_export(int argc, char **argv) __attribute__((weak));
 
 #endif

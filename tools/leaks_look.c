@@ -83,10 +83,12 @@ static void draw_line(char *line, unsigned int columns)
 		size_t colour = *line == '\033' ? strcspn(line, "m") + 1 : 0;
 		size_t length = strcspn(line + colour, "\033"), fit;
 		char *end = line + colour + length, kept = *end;
+		unsigned int width;
 
 		*end = '\0';
 		fit = text_fit(line + colour, columns);
-		columns -= text_width(line + colour) < columns ? text_width(line + colour) : columns;
+		width = text_width(line + colour);
+		columns -= width < columns ? width : columns;
 		printf("%.*s", (int)(colour + fit), line);
 		*end = kept;
 		line = end;

@@ -54,8 +54,8 @@ static void print(FILE *to, const struct leaks_wish *wish, const struct watched 
 	char *name = text_printable(run->argv[0]), size[OUT_SIZE_MAX];
 
 	if (left->objects)
-		fprintf(to, "pddgpu: leaks: %s has left %s of GPU memory in %" PRIu64 " buffer%s%s\n",
-			name, out_size(size, left->bytes), left->objects,
+		fprintf(to, "pddgpu: leaks: %s has left %s of GPU memory in %" PRIu64
+			" buffer%s%s\n", name, out_size(size, left->bytes), left->objects,
 			left->objects == 1 ? "" : "s",
 			found(wish, left) ? "" : ", which is less than the limit");
 	else if (to != stderr)
@@ -69,8 +69,8 @@ static void print(FILE *to, const struct leaks_wish *wish, const struct watched 
 			run->running, run->running == 1 ? "" : "es", name,
 			run->running == 1 ? "s" : "");
 	if (lost(left))
-		fprintf(to, "pddgpu: leaks: the driver has forgotten %" PRIu64 " of its notes; there "
-			"may be more\n", lost(left));
+		fprintf(to, "pddgpu: leaks: the driver has forgotten %" PRIu64
+			" of its notes; there may be more\n", lost(left));
 	free(name);
 }
 

@@ -28,6 +28,7 @@ static const struct {
 	{ "watch", cmd_watch, "events as they come: alerts, growth" },
 	{ "record", cmd_record, "keep what top shows in a file" },
 	{ "replay", cmd_replay, "show such a file again" },
+	{ "report", cmd_report, "all of it as a page for a browser" },
 	{ "export", cmd_export, "metrics for Prometheus" },
 };
 

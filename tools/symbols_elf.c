@@ -145,8 +145,8 @@ static void add_symbols(struct elf *elf, Elf *from, Elf_Scn *section, const GElf
 /* Of all symbols where there are some, else of those that a linker needs */
 static void read_functions(struct elf *elf)
 {
-	Elf *const places[] = { elf->elf, elf->debug_elf, elf->elf };
 	static const GElf_Word kinds[] = { SHT_SYMTAB, SHT_SYMTAB, SHT_DYNSYM };
+	Elf *places[] = { elf->elf, elf->debug_elf, elf->elf };
 	unsigned int i;
 
 	for (i = 0; i < 3 && !elf->count; i++) {

@@ -107,18 +107,12 @@ static size_t all_leaks(const struct looks *looks, struct told_leak **out)
 	return count;
 }
 
-/* Whether there is news of one that is there before, or now, or both */
+/* Whether there is news of one that is there now, and was before unless that is NULL */
 static bool compare(const struct looks *looks, const struct told_leak *before,
 		    struct told_leak *now, bool print)
 {
-	bool more;
+	bool more = before && before->rating == now->rating;
 
-	if (!now) {
-		if (print)
-			print_gone(looks, before);
-		return true;
-	}
-	more = before && before->rating == now->rating;
 	if (more && now->bytes / 2 < before->bytes) {
 		now->bytes = before->bytes;
 		return false;
@@ -135,11 +129,13 @@ bool told_change(struct told *told, const struct looks *looks, bool print)
 	bool changed = false;
 
 	while (i < told->count || j < count) {
-		struct told_leak *before = i < told->count ? &told->leaks[i] : NULL;
-		struct told_leak *now = j < count ? &leaks[j] : NULL;
-		int way = !before ? 1 : !now ? -1 : order(before, now);
+		int way = i == told->count ? 1 : j == count ? -1 : order(&told->leaks[i], &leaks[j]);
 
-		changed |= compare(looks, way > 0 ? NULL : before, way < 0 ? NULL : now, print);
+		if (way >= 0)
+			changed |= compare(looks, way ? NULL : &told->leaks[i], &leaks[j], print);
+		else if (print)
+			print_gone(looks, &told->leaks[i]);
+		changed |= way < 0;
 		i += way <= 0;
 		j += way >= 0;
 	}

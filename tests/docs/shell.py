@@ -113,9 +113,9 @@ class Shell:
         # What it leaves on the screen need not end with a line
         self._until_prompt(KEY_SECONDS, re.compile(r"vm# $"))
 
-    def take(self, path):
-        """A file's content."""
-        return base64.b64decode(self.type([f"base64 {path}"]))
+    def take(self, path, how="cat"):
+        """A file's content, or what a program makes of it."""
+        return base64.b64decode(self.type([f"{how} {path} | base64"]))
 
     def begin(self):
         """A document begins with a shell of its own."""

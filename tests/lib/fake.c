@@ -141,6 +141,8 @@ static int query(struct drm_pddgpu_query *args)
 	uint32_t size, i;
 	char *out = (char *)(uintptr_t)args->data;
 
+	if (args->type >= PDDGPU_QUERY_OBJECTS && fake.ask)
+		return fake.ask(args);
 	if (args->type >= fake.query_types || args->flags)
 		return -EINVAL;
 	size = fake.query_size ? fake.query_size : usual[args->type];

@@ -57,6 +57,8 @@ struct fake {
 	unsigned int query_types;
 	/** @query_size: of an answer, if that is not what the header says */
 	uint32_t query_size;
+	/** @ask: answers the queries that read first; NULL: they are not known */
+	int (*ask)(struct drm_pddgpu_query *args);
 	/** @labels: it knows GEM_SET_LABEL */
 	bool labels;
 	/** @busy: nothing gets done */
@@ -126,7 +128,9 @@ int open_files(void);
 
 #define rig_test(f)	cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
-extern const struct CMUnitTest open_tests[], bo_tests[], text_tests[], event_tests[];
-extern const size_t open_tests_count, bo_tests_count, text_tests_count, event_tests_count;
+extern const struct CMUnitTest open_tests[], bo_tests[], text_tests[], event_tests[],
+	evidence_tests[];
+extern const size_t open_tests_count, bo_tests_count, text_tests_count, event_tests_count,
+	evidence_tests_count;
 
 #endif

@@ -15,6 +15,7 @@ int main(void)
 	failed += run("open", open_tests, open_tests_count);
 	failed += run("buffers", bo_tests, bo_tests_count);
 	failed += run("text", text_tests, text_tests_count);
+	failed += run("evidence", evidence_tests, evidence_tests_count);
 	failed += run("events", event_tests, event_tests_count);
 	return failed ? 1 : 0;
 }

@@ -458,7 +458,28 @@ static void no_rights(void **state)
 	pddgpu_owners_close(reader);
 }
 
+/* What is behind the stack is none of it; a bar in a name is not what parts them. */
+static void behind_the_stack(void **state)
+{
+	struct rig *rig = *state;
+	struct pddgpu_leaks *reader;
+	struct pddgpu_leak leak;
+
+	tree_debugfs(&rig->tree, "leak_objects",
+		     "age_ms size domain state pid comm label stack\n"
+		     "1 2 VRAM LIVE,confirmed 3 a - f+0x1/0x2 < /a\\174b+0x3 | id=4 used_ms=-\n"
+		     "1 2 VRAM LIVE,confirmed 3 a - - | id=5 used_ms=6 is=-\n");
+	assert_ok(pddgpu_leaks_open(rig->dev, &reader));
+	assert_int_equal(pddgpu_leaks_next(reader, &leak), 1);
+	assert_string_equal(leak.stack, "f+0x1/0x2 < /a\\174b+0x3");
+	assert_int_equal(pddgpu_leaks_next(reader, &leak), 1);
+	assert_string_equal(leak.stack, "");
+	assert_int_equal(pddgpu_leaks_next(reader, &leak), 0);
+	pddgpu_leaks_close(reader);
+}
+
 const struct CMUnitTest text_tests[] = {
+	rig_test(behind_the_stack),
 	rig_test(owners),
 	rig_test(other_columns),
 	rig_test(leaks),

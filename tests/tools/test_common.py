@@ -305,7 +305,7 @@ def manual(name):
 
 
 def test_manuals_have_every_option():
-    for name in NAMES + ("top", "watch", "record", "replay", "export"):
+    for name in NAMES + ("top", "watch", "record", "replay", "report", "export"):
         text = manual(name).replace("\\-", "-")
         for option, (letter, _) in options_of(name).items():
             assert re.search(rf"(Fl|,) -{option}\b", text), f"{name}: --{option}"
@@ -382,7 +382,7 @@ def test_bash_completion():
 
 
 def test_completion_of_files():
-    wanted = {option for name in NAMES + ("top", "watch", "record", "replay", "export")
+    wanted = {option for name in NAMES + ("top", "watch", "record", "replay", "report", "export")
               for option, (_, operand) in options_of(name).items()
               if operand and re.match("FILE|DIR", operand)}
     for shell, found in (("pddgpu.bash", r"^\t(--.*)\)$"), ("_pddgpu", r"^\t\t\t(.*)\).*_files")):

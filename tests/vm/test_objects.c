@@ -113,7 +113,7 @@ static int ask(int fd, uint64_t after, uint32_t stride, uint64_t flags, void *ro
 static void hostile_arguments(void **state)
 {
 	struct pdt_state *s = *state;
-	static const uint32_t strides[] = { 0, 1, 7, 12, 151, 153, 1025, 1032, 1 << 30, UINT32_MAX };
+	static const uint32_t strides[] = { 0, 1, 7, 12, 151, 153, 1025, 1032, 1 << 30, ~0U };
 	struct drm_pddgpu_query args = { .type = PDDGPU_QUERY_OBJECTS, .size = 4096 };
 	char *pages = mmap(NULL, 2 * PDT_PAGE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

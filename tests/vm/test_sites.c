@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-
 static int setup_on(void **state)
 {
 	return pdt_setup(state) || pdt_stacks("1");

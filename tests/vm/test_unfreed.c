@@ -437,7 +437,7 @@ static int ask(int fd, uint64_t after, uint32_t stride, uint64_t flags, void *ro
 static void hostile_arguments(void **state)
 {
 	struct pdt_state *s = *state;
-	static const uint32_t strides[] = { 0, 1, 7, 12, 143, 145, 1025, 1032, 1 << 30, UINT32_MAX };
+	static const uint32_t strides[] = { 0, 1, 7, 12, 143, 145, 1025, 1032, 1 << 30, ~0U };
 	struct drm_pddgpu_query args = { .type = PDDGPU_QUERY_UNFREED, .size = 4096 };
 	uint64_t room[512], last = last_of(s->fd);
 	struct drm_pddgpu_unfreed_list *header = (void *)room;

@@ -519,7 +519,7 @@ static void a_card_that_goes(void **state)
 {
 	struct said said = { 0 };
 	char pci[32] = "", text[4096];
-	json_t *json, *devices;
+	json_t *json, *devices, *last;
 	size_t count;
 
 	(void)state;
@@ -527,8 +527,8 @@ static void a_card_that_goes(void **state)
 	json = json_loads(said.out, 0, NULL);
 	devices = json_object_get(json, "devices");
 	count = json_array_size(devices);
-	snprintf(pci, sizeof(pci), "%s", json_string_value(
-		 json_object_get(json_array_get(devices, count - 1), "pci")));
+	last = json_object_get(json_array_get(devices, count - 1), "pci");
+	snprintf(pci, sizeof(pci), "%s", json_string_value(last));
 	json_decref(json);
 	if (count < 2)
 		pdt_skip("there are no two cards in this machine");

@@ -39,19 +39,19 @@ struct drm_pddgpu_object *pdt_objects(int fd, size_t *count)
 		if (pdt_objects_ask(fd, &header, room, ANSWER)) {
 			free(all);
 			all = NULL;
-		} else if (!header.count) {
 			break;
-		} else {
-			more = realloc(all, (*count + header.count) * sizeof(*all));
-			if (!more) {
-				free(all);
-				all = NULL;
-				break;
-			}
-			all = more;
-			memcpy(all + *count, room + sizeof(header), header.count * sizeof(*all));
-			*count += header.count;
 		}
+		if (!header.count)
+			break;
+		more = realloc(all, (*count + header.count) * sizeof(*all));
+		if (!more) {
+			free(all);
+			all = NULL;
+			break;
+		}
+		all = more;
+		memcpy(all + *count, room + sizeof(header), header.count * sizeof(*all));
+		*count += header.count;
 	}
 	free(room);
 	return all;

@@ -4,7 +4,8 @@
 
 #define STACKS	"/sys/module/pddgpu/parameters/leak_stacks"
 
-#define framed	__attribute__((noipa, optimize("no-omit-frame-pointer", "no-optimize-sibling-calls")))
+#define framed	__attribute__((noipa, optimize("no-omit-frame-pointer", \
+					       "no-optimize-sibling-calls")))
 
 /* As GEM_CREATE, with the call into the kernel in the function itself */
 static inline __attribute__((always_inline)) int create_here(int fd, uint32_t *handle)
