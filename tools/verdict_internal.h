@@ -87,6 +87,8 @@ struct growth {
 	uint64_t first_ns, last_ns, spacing_ns;
 	/** @births: moments at which some were born; and of them those that we saw */
 	uint32_t births, seen;
+	/** @objects: how many were born */
+	uint64_t objects;
 };
 
 /**
@@ -133,7 +135,6 @@ struct group {
 	uint64_t since_ns;
 	/* Of this look, for what is shown */
 	uint64_t first_leak_ns, last_leak_ns, recent_leak_bytes;
-	uint32_t leak_births;
 	uint64_t longest_wait_ns, outlier_ns, growth_ns;
 };
 

@@ -20,8 +20,6 @@
 
 /* Nothing is stale before, on its group's clock */
 #define STALE_NS (20 * SECOND)
-/* Where nothing is known */
-#define UNKNOWN_NS (120 * SECOND)
 /* Shorter habits are not told apart: looks are no closer */
 #define HABIT_NS (3 * SECOND)
 /* An orphan without a habit, and one that waits for a fence */
@@ -61,8 +59,13 @@
 #define GROWTH_BIRTHS 6
 #define GROWTH_SEEN 3
 #define GROWTH_NS (120 * SECOND)
-/* Where nothing has been used again or freed yet, as by a server that warms up */
-#define GROWTH_UNKNOWN_NS (600 * SECOND)
+/*
+ * Where nothing has been used again or freed yet, as by a server that warms up: for how long,
+ * and how many in how many seconds, as a product. A few have to come for ten minutes, four a
+ * second for less than one.
+ */
+#define GROWTH_UNKNOWN_NS (30 * SECOND)
+#define GROWTH_UNKNOWN 4500
 #define GROWTH_TIMES 3
 /* A stretch of growth ends where nothing came for so many times the usual time */
 #define GROWTH_BREAK 8
@@ -158,12 +161,11 @@ static void prepare(struct kind *kind)
 		learn_from(kind, &alike->habit, 0.5);
 	else
 		kind->habit_ns = 0;
+	kind->growth_ns = STALE_NS;
 	if (events(own) >= HABIT_LOOKS)
 		kind->growth_ns = at_least(GROWTH_TIMES * own->longest_ns, STALE_NS);
 	else if (events(all) >= HABIT_LOOKS)
 		kind->growth_ns = at_least(GROWTH_TIMES * all->longest_ns, STALE_NS);
-	else
-		kind->growth_ns = UNKNOWN_NS;
 }
 
 static bool forgiven(const struct seen *seen)
@@ -239,12 +241,13 @@ static void grow(const struct verdict *verdict, struct growth *growth, uint64_t 
 {
 	uint64_t gap = birth_ns - growth->last_ns, mean;
 
+	growth->objects++;
 	if (growth->births && gap < SECOND / 2)
 		return;
 	if (growth->births > 2) {
 		mean = (growth->last_ns - growth->first_ns) / (growth->births - 1);
 		if (gap > GROWTH_BREAK * mean + 5 * SECOND)
-			*growth = (struct growth) { 0 };
+			*growth = (struct growth) { .objects = 1 };
 	}
 	if (!growth->births)
 		growth->first_ns = birth_ns;
@@ -270,6 +273,8 @@ static bool grows(const struct verdict *verdict, const struct growth *growth, co
 
 	if (growth->births < GROWTH_BIRTHS || growth->seen < GROWTH_SEEN)
 		return false;
+	if (!known && growth->objects * (span / SECOND) < GROWTH_UNKNOWN)
+		return false;
 	if (!known)
 		least = GROWTH_UNKNOWN_NS;
 	if (span < (brisk ? BRISK_GROWTH_NS : least) || growth->spacing_ns > span / 2)
@@ -292,7 +297,8 @@ static void judge_group(const struct verdict *verdict, struct group *group)
 		if (grows(verdict, &kind->growth, &kind->size->habit, kind->growth_ns))
 			kind->since_ns = kind->growth.first_ns;
 	}
-	if (!group->since_ns && group->pure && all->freed_looks < HABIT_LOOKS &&
+	if (!group->since_ns && (group->pure || events(all) < HABIT_LOOKS) &&
+	    all->freed_looks < HABIT_LOOKS &&
 	    grows(verdict, &group->growth, all, stale_ns))
 		group->since_ns = group->growth.first_ns;
 }

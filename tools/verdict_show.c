@@ -61,7 +61,6 @@ static void clear(struct group *group)
 	shown->usual_ns = habit->longest_ns;
 	shown->freed = habit->freed;
 	group->first_leak_ns = group->last_leak_ns = group->recent_leak_bytes = 0;
-	group->leak_births = 0;
 	group->longest_wait_ns = group->outlier_ns = group->growth_ns = 0;
 }
 
@@ -77,8 +76,6 @@ static void add_leak(const struct verdict *verdict, struct group *group, const s
 	}
 	shown->leaked_objects++;
 	shown->leaked_bytes += seen->size;
-	if (!group->leak_births || seen->birth_ns - group->last_leak_ns > SECOND / 2)
-		group->leak_births++;
 	group->last_leak_ns = seen->birth_ns;
 	if (verdict->now_ns - seen->birth_ns < RECENT_NS)
 		group->recent_leak_bytes += seen->size;
@@ -125,11 +122,11 @@ static void give_rate(const struct verdict *verdict, struct group *group)
 {
 	uint64_t from = group->first_leak_ns, span, quiet;
 
-	if (group->leak_births < 3)
+	if (group->shown.leaked_objects < 3)
 		return;
 	span = group->last_leak_ns - from;
 	quiet = verdict->now_ns - group->last_leak_ns;
-	if (quiet > RECENT_NS || quiet > 4 * span / (group->leak_births - 1) + 60 * SECOND)
+	if (quiet > RECENT_NS || quiet > 4 * span / (group->shown.leaked_objects - 1) + 60 * SECOND)
 		return;
 	if (verdict->now_ns - from > RECENT_NS)
 		from = verdict->now_ns - RECENT_NS;

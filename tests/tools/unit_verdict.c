@@ -214,6 +214,26 @@ static void pool_that_only_grows(void **state)
 	assert_in_range(group(world, 1)->per_minute, 5 * MIB, 7 * MIB);
 }
 
+/* Never frees and never uses again: the plainest leak that there is */
+static void nothing_but_growth(void **state)
+{
+	struct world *world = *state;
+	unsigned int i;
+
+	for (i = 0; i < 75; i++) {
+		world->now += SECOND / 2;
+		make(world, 1, MIB)->used_ns = world->now;
+		make(world, 1, MIB / 2);
+		world->now += SECOND / 2;
+		make(world, 1, MIB)->used_ns = world->now;
+		make(world, 1, MIB / 2);
+		look(world);
+	}
+	assert_int_equal(group(world, 1)->rating, RATING_GROWING);
+	assert_true(group(world, 1)->leaked_objects >= 200);
+	assert_in_range(group(world, 1)->per_minute, 160 * MIB, 200 * MIB);
+}
+
 static void warming_up_is_none(void **state)
 {
 	struct world *world = *state;
@@ -467,6 +487,7 @@ int main(void)
 		WORLD(a_single_one_may_be_kept),
 		WORLD(burst_is_found),
 		WORLD(pool_that_only_grows),
+		WORLD(nothing_but_growth),
 		WORLD(warming_up_is_none),
 		WORLD(orphan_that_nobody_uses),
 		WORLD(fence_that_never_signals),
