@@ -80,7 +80,7 @@ static void list_fill(const struct pddgpu_leak_tracker *tracker,
 	object->is = node->birth <= tracker->baseline ? PDDGPU_OBJECT_BASELINE : 0;
 	object->domain = node->is.domain;
 	object->state = pddgpu_leak_node_state(node);
-	object->class = list_class(tracker, now > node->birth ? now - node->birth : 0);
+	object->age_class = list_class(tracker, now > node->birth ? now - node->birth : 0);
 	object->session = owner->session;
 	memcpy(object->comm, owner->comm, sizeof(object->comm));
 	pddgpu_leak_read_label(node, object->label);

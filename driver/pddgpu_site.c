@@ -16,29 +16,27 @@
  *
  * A stack of a process's is first looked for by its raw addresses, which mean
  * something in this process as it is only: the key has in it who it is, its
- * executions, and how much code it has mapped. It may be forgotten; then the
- * addresses are resolved anew, and are the same site. Two users never have a site
+ * executions, and how much code it has mapped. To unwind the kernel's stack is what
+ * takes long: in the key are its depth and the caller in the driver instead, which are
+ * other ones on any other way. A key may be forgotten; then all is
+ * resolved anew, and is the same site. Two users never have a site
  * of a process's in common, so who has used it may be told of it.
  *
  * Locks: sites->lock (spinlock), a leaf. It guards the tables; what is once in them
  * is constant, and is not freed before the device.
  */
 #include <linux/cred.h>
-#include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/hash.h>
 #include <linux/jhash.h>
-#include <linux/kallsyms.h>
-#include <linux/kstrtox.h>
 #include <linux/mm.h>
+#include <linux/ptrace.h>
 #include <linux/sched.h>
-#include <linux/seq_file.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/stacktrace.h>
 #include <linux/string.h>
-#include <linux/string_helpers.h>
 
 #include <drm/pddgpu_drm.h>
 
@@ -114,6 +112,8 @@ struct pddgpu_site_tables {
 	struct pddgpu_site_file *file[SITE_FILES];
 	/** @recent: by key; a later one takes the place of an earlier one */
 	struct pddgpu_site_recent recent[SITE_RECENT];
+	/** @fast: those that were met just now */
+	struct pddgpu_site_fast *fast;
 	/** @bucket: by hash: index of the latest stack plus one, or 0 */
 	u16 bucket[SITE_BUCKETS];
 };
@@ -166,6 +166,8 @@ void pddgpu_sites_destroy(struct pddgpu_sites *sites)
 		kfree(sites->tables->site[i]);
 	for (i = 0; i < sites->files; i++)
 		kfree(sites->tables->file[i]);
+	if (sites->tables)
+		kvfree(sites->tables->fast);
 	kvfree(sites->tables);
 	kfree(sites);
 }
@@ -217,6 +219,11 @@ static struct pddgpu_site_tables *site_tables(struct pddgpu_sites *sites)
 	mine = kvzalloc(sizeof(*mine), SITE_GFP);
 	if (!mine)
 		return NULL;
+	mine->fast = pddgpu_site_fast_create();
+	if (!mine->fast) {
+		kvfree(mine);
+		return NULL;
+	}
 	spin_lock(&sites->lock);
 	tables = sites->tables;
 	if (!tables) {
@@ -226,6 +233,8 @@ static struct pddgpu_site_tables *site_tables(struct pddgpu_sites *sites)
 		mine = NULL;
 	}
 	spin_unlock(&sites->lock);
+	if (mine)
+		kvfree(mine->fast);
 	kvfree(mine);
 	return tables;
 }
@@ -236,12 +245,16 @@ static struct pddgpu_site_tables *site_tables(struct pddgpu_sites *sites)
 struct site_raw {
 	/** @who: the process's beginning, its executions, its code, its user */
 	u64 who[4];
-	/** @kernel_nr: return addresses of the kernel's */
+	/** @way: the caller in the driver, and the depth of the kernel's stack */
+	u64 way[2];
+	/** @regs: where the process is, its stack and its frame */
+	u64 regs[3];
+	/** @walk: the process's own */
+	struct pddgpu_site_walk walk;
+	/** @kernel_nr: return addresses of the kernel's, once it is known that they are needed */
 	u32 kernel_nr;
-	/** @user_nr: of the process's own; of those in front of them the rest is not used */
-	u32 user_nr;
-	/** @addrs: the kernel's, behind them the process's */
-	unsigned long addrs[PDDGPU_SITE_KERNEL_FRAMES + PDDGPU_SITE_USER_FRAMES];
+	/** @kernel: they */
+	unsigned long kernel[PDDGPU_SITE_KERNEL_FRAMES];
 };
 
 /* The number of a file's name; SITE_FILE_NONE when there is no place for it */
@@ -308,11 +321,11 @@ static struct pddgpu_site *site_resolve(struct pddgpu_sites *sites,
 					const struct site_raw *raw)
 {
 	struct pddgpu_site_place *places = NULL;
-	u32 i, kernel = raw->kernel_nr, user = raw->user_nr;
+	u32 i, kernel = raw->kernel_nr, user = raw->walk.nr;
 	struct pddgpu_site *site;
 
 	if (user) {
-		places = pddgpu_site_user_resolve(&raw->addrs[kernel], &user);
+		places = pddgpu_site_user_resolve(raw->walk.addrs, &user);
 		if (!places)
 			return NULL;
 	}
@@ -324,7 +337,7 @@ static struct pddgpu_site *site_resolve(struct pddgpu_sites *sites,
 	site->nr = kernel + user;
 	site->uid = user ? current_euid() : INVALID_UID;
 	for (i = 0; i < kernel; i++) {
-		site->frames[i].at = raw->addrs[i];
+		site->frames[i].at = raw->kernel[i];
 		site->frames[i].file = SITE_FILE_KERNEL;
 	}
 	for (i = 0; i < user; i++) {
@@ -341,60 +354,94 @@ static struct pddgpu_site *site_resolve(struct pddgpu_sites *sites,
 }
 
 /* Who the addresses are of: they mean something else to every other process */
-static void site_raw_who(struct site_raw *raw)
+static void site_raw_who(struct site_raw *raw, unsigned long caller)
 {
+	struct pt_regs *regs = current_pt_regs();
+
 	raw->who[0] = current->group_leader->start_boottime;
 	raw->who[1] = current->self_exec_id;
 	/* Code that comes or goes may be at the same place as other code was */
 	raw->who[2] = current->mm ? READ_ONCE(current->mm->exec_vm) : 0;
 	raw->who[3] = (u64)task_tgid_nr(current) << 32 | __kuid_val(current_euid());
+	raw->way[0] = caller;
+	raw->way[1] = (unsigned long)regs - (unsigned long)__builtin_frame_address(0);
+	raw->regs[0] = instruction_pointer(regs);
+	raw->regs[1] = user_stack_pointer(regs);
+	raw->regs[2] = frame_pointer(regs);
 }
 
-/**
- * pddgpu_site_stack() - keep the current call stack
- * @sites: the sites
- *
- * Context: may sleep for memory; a reservation may be held.
- * Return: its number, or 0 when there is no stack or no place for it.
- */
-noinline u16 pddgpu_site_stack(struct pddgpu_sites *sites)
+/* Of the addresses themselves, wherever on the stack they are */
+static u64 site_raw_key(const struct site_raw *raw, const siphash_key_t *secret)
 {
-	struct pddgpu_site_tables *tables = site_tables(sites);
-	u16 found = 0;
-#ifdef CONFIG_STACKTRACE
-	struct pddgpu_site_recent *recent;
-	struct pddgpu_site *site;
-	struct site_raw raw;
-	bool known;
-	u64 key;
+	return siphash(raw->walk.addrs, raw->walk.nr * sizeof(raw->walk.addrs[0]), secret) ^
+	       siphash(raw, offsetof(struct site_raw, regs), secret);
+}
 
-	if (!tables)
-		return 0;
-	/* Without this function and the tracker's, which every stack begins with */
-	raw.kernel_nr = stack_trace_save(raw.addrs, PDDGPU_SITE_KERNEL_FRAMES, 2);
-	raw.user_nr = pddgpu_site_user_walk(&raw.addrs[raw.kernel_nr], PDDGPU_SITE_USER_FRAMES);
-	site_raw_who(&raw);
-	key = siphash(&raw, offsetof(struct site_raw, addrs) +
-		      (raw.kernel_nr + raw.user_nr) * sizeof(raw.addrs[0]), &sites->secret);
-	recent = &tables->recent[key % SITE_RECENT];
+/* Is a stack with these addresses known? 0 may also mean that there was no place for it. */
+static bool site_recent(struct pddgpu_sites *sites, struct pddgpu_site_recent *recent, u64 key,
+			u16 *site)
+{
+	bool known;
 
 	spin_lock(&sites->lock);
 	known = recent->key == key;
-	if (known)
-		found = recent->site;
+	*site = known ? recent->site : 0;
 	spin_unlock(&sites->lock);
-	if (known)
-		return found;
+	return known;
+}
 
-	site = site_resolve(sites, tables, &raw);
-	if (!site)
-		return 0;
+static u16 site_keep(struct pddgpu_sites *sites, struct pddgpu_site_tables *tables,
+		     struct pddgpu_site *site, u64 key)
+{
+	struct pddgpu_site_recent *recent = &tables->recent[key % SITE_RECENT];
+	u16 found;
+
 	spin_lock(&sites->lock);
 	found = site_store(sites, tables, &site);
 	recent->key = key;
 	recent->site = found;
 	spin_unlock(&sites->lock);
 	kfree(site);
+	return found;
+}
+
+/**
+ * pddgpu_site_stack() - keep the current call stack
+ * @sites: the sites
+ * @caller: a return address that names the way it came in the driver
+ *
+ * Context: may sleep for memory; a reservation may be held.
+ * Return: its number, or 0 when there is no stack or no place for it.
+ */
+noinline u16 pddgpu_site_stack(struct pddgpu_sites *sites, unsigned long caller)
+{
+	struct pddgpu_site_tables *tables = site_tables(sites);
+	u16 found = 0;
+#ifdef CONFIG_STACKTRACE
+	struct pddgpu_site *site;
+	struct site_raw raw;
+	u64 key, fast;
+
+	if (!tables)
+		return 0;
+	site_raw_who(&raw, caller);
+	fast = siphash(&raw, offsetof(struct site_raw, walk), &sites->secret);
+	found = pddgpu_site_fast_find(tables->fast, fast);
+	if (found)
+		return found;
+
+	pddgpu_site_user_walk(&raw.walk);
+	key = site_raw_key(&raw, &sites->secret);
+	if (!site_recent(sites, &tables->recent[key % SITE_RECENT], key, &found)) {
+		/* Without this function and the tracker's, which every stack begins with */
+		raw.kernel_nr = stack_trace_save(raw.kernel, PDDGPU_SITE_KERNEL_FRAMES, 2);
+		site = site_resolve(sites, tables, &raw);
+		if (!site)
+			return 0;
+		found = site_keep(sites, tables, site, key);
+	}
+	if (found)
+		pddgpu_site_fast_keep(tables->fast, fast, &raw.walk, found);
 #endif
 	return found;
 }
@@ -465,129 +512,25 @@ u32 pddgpu_site_nr(struct pddgpu_sites *sites, u32 site)
 	return site && site <= site_callers(sites);
 }
 
-static struct pddgpu_site_frame site_frame(struct pddgpu_sites *sites, u32 site, u32 frame)
+/**
+ * pddgpu_site_at() - a frame of a site
+ * @sites: the sites
+ * @site: the site's number
+ * @frame: which of its frames, below pddgpu_site_nr()
+ *
+ * Return: what there is to tell of it.
+ */
+struct pddgpu_site_at pddgpu_site_at(struct pddgpu_sites *sites, u32 site, u32 frame)
 {
 	const struct pddgpu_site *stack = site_get(sites, site);
+	const struct pddgpu_site_frame *at;
 
-	if (stack)
-		return stack->frames[frame];
-	return (struct pddgpu_site_frame) {
-		.at = sites->caller[site - 1],
-		.file = SITE_FILE_KERNEL,
+	if (!stack)
+		return (struct pddgpu_site_at) { .at = sites->caller[site - 1], .kernel = true };
+	at = &stack->frames[frame];
+	return (struct pddgpu_site_at) {
+		.at = at->at,
+		.kernel = at->file == SITE_FILE_KERNEL,
+		.file = at->file < SITE_FILES ? sites->tables->file[at->file]->name : NULL,
 	};
-}
-
-/**
- * pddgpu_site_frame_name() - what a frame of the kernel's call stack is called
- * @frame: a return address
- * @name: out: a symbol and an offset into it, or "?" where there is no symbol, since
- *	an address is nothing to show; KSYM_SYMBOL_LEN bytes
- */
-void pddgpu_site_frame_name(unsigned long frame, char *name)
-{
-	name[0] = '\0';
-	/* The call, not the instruction behind it, maybe another function's */
-	sprint_symbol(name, frame - 1);
-	/* What kallsyms does not know it prints as a number; no symbol begins so */
-	if (!name[0] || isdigit(name[0]))
-		strscpy(name, "?", KSYM_SYMBOL_LEN);
-}
-
-/* A symbol without its size and module: "function+0x12/0x34 [module]" */
-static void site_read_symbol(char *symbol, struct drm_pddgpu_frame *out)
-{
-	char *offset = strchr(symbol, '+'), *size = strchr(symbol, '/');
-
-	if (!offset || !size)
-		return;
-	*offset++ = '\0';
-	*size = '\0';
-	if (!kstrtou64(offset, 16, &out->offset))
-		strscpy(out->name, symbol, sizeof(out->name));
-}
-
-/**
- * pddgpu_site_read() - tell a program of a frame
- * @sites: the sites
- * @site: the site's number
- * @frame: which of its frames, below pddgpu_site_nr()
- * @out: out: the frame; zeroed before
- * @symbol: room for KSYM_SYMBOL_LEN bytes
- */
-void pddgpu_site_read(struct pddgpu_sites *sites, u32 site, u32 frame,
-		      struct drm_pddgpu_frame *out, char *symbol)
-{
-	const struct pddgpu_site_frame at = site_frame(sites, site, frame);
-
-	if (at.file == SITE_FILE_KERNEL) {
-		out->kind = PDDGPU_FRAME_KERNEL;
-		pddgpu_site_frame_name(at.at, symbol);
-		site_read_symbol(symbol, out);
-		return;
-	}
-	out->kind = PDDGPU_FRAME_USER;
-	out->offset = at.at;
-	if (at.file != SITE_FILE_NONE)
-		strscpy(out->name, sites->tables->file[at.file]->name, sizeof(out->name));
-}
-
-/**
- * pddgpu_site_word() - tell people of a frame
- * @sites: the sites
- * @site: the site's number
- * @frame: which of its frames, below pddgpu_site_nr()
- * @names: symbols that were looked up before, which takes 0.1 ms and they repeat; or NULL
- * @word: out: one word, %PDDGPU_SITE_WORD bytes
- */
-void pddgpu_site_word(struct pddgpu_sites *sites, u32 site, u32 frame,
-		      struct pddgpu_site_names *names, char *word)
-{
-	const struct pddgpu_site_frame at = site_frame(sites, site, frame);
-	const char *name;
-	int len;
-	u32 i;
-
-	if (at.file == SITE_FILE_KERNEL) {
-		for (i = 0; names && i < ARRAY_SIZE(names->frame); i++) {
-			if (names->frame[i] != at.at)
-				continue;
-			strscpy(word, names->name[i], PDDGPU_SITE_WORD);
-			return;
-		}
-		pddgpu_site_frame_name(at.at, word);
-		if (names) {
-			i = names->next++ % ARRAY_SIZE(names->frame);
-			names->frame[i] = at.at;
-			strscpy(names->name[i], word, sizeof(names->name[i]));
-		}
-	} else if (at.file == SITE_FILE_NONE) {
-		strscpy(word, "?", PDDGPU_SITE_WORD);
-	} else {
-		/* It can hold anything, a newline too */
-		name = sites->tables->file[at.file]->name;
-		len = string_escape_mem(name, strlen(name), word, PDDGPU_SITE_WORD,
-					ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\|");
-		snprintf(word + len, PDDGPU_SITE_WORD - len, "+0x%llx", at.at);
-	}
-}
-
-/**
- * pddgpu_site_show() - print a site
- * @sites: the sites
- * @names: as pddgpu_site_word()
- * @m: where to, on one line
- * @site: its number; one that is not known is "-"
- */
-void pddgpu_site_show(struct pddgpu_sites *sites, struct pddgpu_site_names *names,
-		      struct seq_file *m, u32 site)
-{
-	u32 i, nr = pddgpu_site_nr(sites, site);
-	char word[PDDGPU_SITE_WORD];
-
-	if (!nr)
-		seq_putc(m, '-');
-	for (i = 0; i < nr; i++) {
-		pddgpu_site_word(sites, site, i, names, word);
-		seq_printf(m, "%s%s", i ? " < " : "", word);
-	}
 }

@@ -13,6 +13,7 @@
 #include <linux/uidgid.h>
 
 struct drm_pddgpu_frame;
+struct pddgpu_site_fast;
 struct pddgpu_sites;
 struct seq_file;
 
@@ -41,6 +42,30 @@ struct pddgpu_site_place {
 	char name[PDDGPU_SITE_NAME];
 };
 
+/**
+ * struct pddgpu_site_walk - a process's call stack
+ */
+struct pddgpu_site_walk {
+	/** @nr: how many return addresses were found */
+	u32 nr;
+	/** @addrs: they, innermost first; the first is where the process is */
+	unsigned long addrs[PDDGPU_SITE_USER_FRAMES];
+	/** @slots: where on the stack each but the first was found */
+	unsigned long slots[PDDGPU_SITE_USER_FRAMES];
+};
+
+/**
+ * struct pddgpu_site_at - a frame of a call stack
+ */
+struct pddgpu_site_at {
+	/** @at: a return address of the kernel's, or an offset in a file */
+	u64 at;
+	/** @file: the end of the file's path; NULL: it is in none. As long as the sites */
+	const char *file;
+	/** @kernel: which of the two */
+	bool kernel;
+};
+
 /* Bytes of a frame as a word, with its NUL */
 #define PDDGPU_SITE_WORD	KSYM_SYMBOL_LEN
 
@@ -61,10 +86,13 @@ struct pddgpu_site_names {
 struct pddgpu_sites *pddgpu_sites_create(void);
 void pddgpu_sites_destroy(struct pddgpu_sites *sites);
 u16 pddgpu_site_caller(struct pddgpu_sites *sites, unsigned long caller);
-u16 pddgpu_site_stack(struct pddgpu_sites *sites);
+u16 pddgpu_site_stack(struct pddgpu_sites *sites, unsigned long caller);
 u32 pddgpu_sites_last(struct pddgpu_sites *sites);
 bool pddgpu_site_may_see(struct pddgpu_sites *sites, u32 site, kuid_t uid);
 u32 pddgpu_site_nr(struct pddgpu_sites *sites, u32 site);
+struct pddgpu_site_at pddgpu_site_at(struct pddgpu_sites *sites, u32 site, u32 frame);
+
+/* pddgpu_site_read.c */
 void pddgpu_site_read(struct pddgpu_sites *sites, u32 site, u32 frame,
 		      struct drm_pddgpu_frame *out, char *symbol);
 void pddgpu_site_word(struct pddgpu_sites *sites, u32 site, u32 frame,
@@ -74,8 +102,14 @@ void pddgpu_site_show(struct pddgpu_sites *sites, struct pddgpu_site_names *name
 void pddgpu_site_frame_name(unsigned long frame, char *name);
 
 /* pddgpu_site_user.c */
-u32 pddgpu_site_user_walk(unsigned long *addrs, u32 max);
+void pddgpu_site_user_walk(struct pddgpu_site_walk *walk);
 struct pddgpu_site_place *pddgpu_site_user_resolve(const unsigned long *addrs, u32 *nr);
+
+/* pddgpu_site_fast.c */
+struct pddgpu_site_fast *pddgpu_site_fast_create(void);
+u16 pddgpu_site_fast_find(struct pddgpu_site_fast *fast, u64 key);
+void pddgpu_site_fast_keep(struct pddgpu_site_fast *fast, u64 key,
+			   const struct pddgpu_site_walk *walk, u16 site);
 
 /* pddgpu_site_call.c */
 bool pddgpu_site_call_possible(unsigned long word, unsigned long stack);
@@ -97,7 +131,7 @@ static __always_inline u16 pddgpu_site_note(struct pddgpu_sites *sites, unsigned
 	u16 site = 0;
 
 	if (static_branch_unlikely(&pddgpu_site_stacks_key))
-		site = pddgpu_site_stack(sites);
+		site = pddgpu_site_stack(sites, caller);
 	return site ?: pddgpu_site_caller(sites, caller);
 }
 

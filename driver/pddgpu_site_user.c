@@ -76,40 +76,33 @@ static bool site_user_pair(unsigned long at, unsigned long *next, unsigned long 
 /* Words above one that was found in which the next one is looked for */
 #define SITE_USER_WORDS	64
 
-/**
- * struct site_walk - a walk along a stack
- */
-struct site_walk {
-	/** @addrs: what was found */
-	unsigned long *addrs;
-	/** @nr: how many */
-	u32 nr;
-	/** @max: how many have room */
-	u32 max;
-	/** @at: where on the stack the walk is: all below is done */
-	unsigned long at;
-};
-
 #if SITE_USER_WALKS
-/* Those who kept no frame pointer, below an address, and their callers */
-static void site_user_scan(struct site_walk *walk, unsigned long end)
+static void site_user_found(struct pddgpu_site_walk *walk, unsigned long address,
+			    unsigned long slot)
 {
-	unsigned long words[16], stop = walk->at + SITE_USER_WORDS * sizeof(long);
+	walk->addrs[walk->nr] = address;
+	walk->slots[walk->nr++] = slot;
+}
+
+/* Those who kept no frame pointer, from one address to another, and their callers */
+static void site_user_scan(struct pddgpu_site_walk *walk, unsigned long at, unsigned long end)
+{
+	unsigned long words[16], stop = at + SITE_USER_WORDS * sizeof(long);
 	unsigned int i = ARRAY_SIZE(words);
 
 	if (!IS_ENABLED(CONFIG_X86_64) || in_compat_syscall())
 		return;
-	for (; walk->nr < walk->max && walk->at < min(stop, end); walk->at += sizeof(long)) {
+	for (; walk->nr < PDDGPU_SITE_USER_FRAMES && at < min(stop, end); at += sizeof(long)) {
 		if (i == ARRAY_SIZE(words)) {
-			if (copy_from_user_nofault(words, (void __user *)walk->at, sizeof(words)))
+			if (copy_from_user_nofault(words, (void __user *)at, sizeof(words)))
 				return;
 			i = 0;
 		}
-		if (!pddgpu_site_call_possible(words[i++], walk->at) ||
+		if (!pddgpu_site_call_possible(words[i++], at) ||
 		    !pddgpu_site_call_leads(words[i - 1], walk->addrs[walk->nr - 1], walk->nr == 1))
 			continue;
-		walk->addrs[walk->nr++] = words[i - 1];
-		stop = walk->at + SITE_USER_WORDS * sizeof(long);
+		site_user_found(walk, words[i - 1], at);
+		stop = at + SITE_USER_WORDS * sizeof(long);
 	}
 }
 
@@ -125,34 +118,35 @@ static bool site_user_frame(unsigned long at, unsigned long *next, unsigned long
 
 /**
  * pddgpu_site_user_walk() - the current process's call stack
- * @addrs: out: addresses behind calls, innermost first; anything may stand there
- * @max: how many have room
- *
- * Return: how many there are; 0 also for who is no process in a system call.
+ * @walk: out: addresses behind calls; anything may stand there. None also for who is no
+ *	process in a system call
  */
-u32 pddgpu_site_user_walk(unsigned long *addrs, u32 max)
+void pddgpu_site_user_walk(struct pddgpu_site_walk *walk)
 {
-	struct site_walk walk = { .addrs = addrs, .max = max };
 #if SITE_USER_WALKS
+	const unsigned long word = in_compat_syscall() ? sizeof(u32) : sizeof(long);
 	struct pt_regs *regs = current_pt_regs();
-	unsigned long frame, next, address;
+	unsigned long at, frame, next, address;
 
+	walk->nr = 0;
 	if (current->flags & (PF_KTHREAD | PF_USER_WORKER) || !current->mm || !user_mode(regs))
-		return 0;
-	addrs[walk.nr++] = instruction_pointer(regs);
-	walk.at = round_up(user_stack_pointer(regs), sizeof(long));
+		return;
+	site_user_found(walk, instruction_pointer(regs), 0);
+	at = round_up(user_stack_pointer(regs), sizeof(long));
 	frame = frame_pointer(regs);
-	while (walk.nr < max && frame >= walk.at && site_user_frame(frame, &next, &address)) {
-		site_user_scan(&walk, frame);
-		if (walk.nr == max)
+	while (walk->nr < PDDGPU_SITE_USER_FRAMES && frame >= at &&
+	       site_user_frame(frame, &next, &address)) {
+		site_user_scan(walk, at, frame);
+		if (walk->nr == PDDGPU_SITE_USER_FRAMES)
 			break;
-		addrs[walk.nr++] = address;
-		walk.at = frame + 2 * (in_compat_syscall() ? sizeof(u32) : sizeof(long));
+		site_user_found(walk, address, frame + word);
+		at = frame + 2 * word;
 		frame = next;
 	}
-	site_user_scan(&walk, ULONG_MAX);
+	site_user_scan(walk, at, ULONG_MAX);
+#else
+	walk->nr = 0;
 #endif
-	return walk.nr;
 }
 
 /**

@@ -234,7 +234,8 @@ u32 pddgpu_unfreed_read(struct pddgpu_unfreed *unfreed,
 	/* There are none of these */
 	gone = unfreed->last - unfreed->kept;
 	*lost = gone > after ? gone - after : 0;
-	for (id = max(after, gone) + 1; id <= unfreed->last && count < room; id++) {
+	for (id = max(after, gone); id < unfreed->last && count < room;) {
+		id++;
 		element = &unfreed->ring[id % PDDGPU_UNFREED_KEPT];
 		if (viewer->all || uid_eq(viewer->uid, element->uid))
 			out[count++] = element->sum;

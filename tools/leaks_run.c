@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include "facts.h"
 #include "json.h"
 #include "leaks_modes.h"
 #include "left.h"
@@ -150,6 +152,15 @@ static int report(const struct leaks_wish *wish, const struct watched *watched)
 	return rc;
 }
 
+/* The driver counts sessions as the whole machine does, which a container does not */
+static bool knows_sessions(void)
+{
+	char comm[16] = "";
+
+	prctl(PR_GET_NAME, comm);
+	return process_alive(getpid(), comm) == ALIVE_YES;
+}
+
 int leaks_run(const struct leaks_wish *wish, char **argv)
 {
 	struct watched watched = {
@@ -160,6 +171,11 @@ int leaks_run(const struct leaks_wish *wish, char **argv)
 	int rc = cards_open(wish->device, &cards), ended;
 
 	watched.run.data = &watched;
+	if (rc == RC_OK && !knows_sessions()) {
+		out_say("leaks: a program's buffers are known by its session, which takes the "
+			"machine's own PID namespace and /proc");
+		rc = RC_ERROR;
+	}
 	/* What cannot be watched is not run: its status would say that all is well */
 	if (rc == RC_OK)
 		rc = left_begin(left, &cards);

@@ -117,7 +117,7 @@ static uint64_t model_look(struct world *world)
 			buffer->gone = true;
 		object->is &= ~PDDGPU_OBJECT_BUSY;
 		object->is |= busy ? PDDGPU_OBJECT_BUSY : 0;
-		object->class = age >= CONFIRMED_NS ? PDDGPU_OBJECT_CONFIRMED :
+		object->age_class = age >= CONFIRMED_NS ? PDDGPU_OBJECT_CONFIRMED :
 			age >= SUSPICIOUS_NS ? PDDGPU_OBJECT_SUSPICIOUS : PDDGPU_OBJECT_YOUNG;
 	}
 	return world->now;

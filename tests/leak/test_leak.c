@@ -54,6 +54,7 @@ static void check_state(const struct buffer *buffer)
 
 	assert_non_null(buffer->leak);
 	assert_true(buffer->lost_ns >= object->birth_ns);
+	assert_true(buffer->lost_ns <= buffer->owner->world->now);
 	assert_true(object->used_ns <= buffer->lost_ns);
 	assert_true(object->touched_ns <= buffer->lost_ns);
 	switch (buffer->leak->kind) {

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from command import COMMAND, SCRATCH, environment, equal, run
+from command import COMMAND, SCRATCH, Skip, environment, equal, run
 from world import MIB, card, looks, thing, unfreed
 
 NOW = 10 ** 7
@@ -208,6 +208,17 @@ def test_what_cannot_be_watched_is_not_run():
         done = run("leaks", "--fail-on=0", "--", "echo", "ran", cards=entries)
         equal((done.rc, done.out), (status, ""))
         assert done.err
+
+
+def test_in_a_container():
+    """Where sessions have other numbers nothing would be found, so it is not run."""
+    apart = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*apart, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        raise Skip("there are no namespaces to be had here")
+    program, *args = [*apart, COMMAND, "leaks", "--fail-on=0", "--", "echo", "ran"]
+    done = run(*args, program=program, cards=[leaky()])
+    equal((done.rc, done.out, done.err.count("\n")), (5, "", 1))
+    assert "PID namespace" in done.err
 
 
 def test_a_card_that_vanishes():

@@ -78,7 +78,7 @@ static void birth_and_owner(void **state)
 	assert_int_equal(object.is, 0);
 	assert_int_equal(object.domain, PDT_VRAM);
 	assert_int_equal(object.state, PDDGPU_OBJECT_LIVE);
-	assert_int_equal(object.class, PDDGPU_OBJECT_YOUNG);
+	assert_int_equal(object.age_class, PDDGPU_OBJECT_YOUNG);
 	assert_int_equal(object.pad, 0);
 	assert_string_equal(object.comm, "test_evidence");
 	assert_string_equal(object.label, "");
@@ -468,14 +468,14 @@ static void class_and_baseline(void **state)
 	uint32_t old, young;
 
 	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &old));
-	assert_int_equal(object_of(s->fd, old).class, PDDGPU_OBJECT_YOUNG);
+	assert_int_equal(object_of(s->fd, old).age_class, PDDGPU_OBJECT_YOUNG);
 	pdt_sleep_ms(20);
 	assert_ok(pdt_debugfs_write("leak_suspicious_age", "10"));
-	assert_int_equal(object_of(s->fd, old).class, PDDGPU_OBJECT_SUSPICIOUS);
+	assert_int_equal(object_of(s->fd, old).age_class, PDDGPU_OBJECT_SUSPICIOUS);
 	assert_ok(pdt_debugfs_write("leak_confirmed_age", "15"));
-	assert_int_equal(object_of(s->fd, old).class, PDDGPU_OBJECT_CONFIRMED);
+	assert_int_equal(object_of(s->fd, old).age_class, PDDGPU_OBJECT_CONFIRMED);
 	assert_ok(pdt_debugfs_write("leak_suspicious_age", "3600000"));
-	assert_int_equal(object_of(s->fd, old).class, PDDGPU_OBJECT_YOUNG);
+	assert_int_equal(object_of(s->fd, old).age_class, PDDGPU_OBJECT_YOUNG);
 	assert_ok(pdt_debugfs_write("leak_objects", "clear"));
 	assert_ok(pdt_create(s->fd, PDT_PAGE, PDT_GTT, 0, &young));
 	assert_true(object_of(s->fd, old).is & PDDGPU_OBJECT_BASELINE);

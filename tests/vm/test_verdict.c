@@ -149,6 +149,11 @@ static int be_program(char **argv)
 		return drip();
 	if (!strcmp(how, "clean-kill"))
 		return kill(getpid(), SIGKILL);
+	if (!strcmp(how, "waits")) {
+		if (write(STDOUT_FILENO, "r", 1) != 1)
+			return 98;
+		pause();
+	}
 	if (!strcmp(how, "naked"))
 		close_range(0, ~0U, 0);
 	fd = open_card();
@@ -424,12 +429,14 @@ static void signals_go_on(void **state)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 	struct said said = { 0 };
+	char byte;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
-		begin(&said, GATE "-- sleep 100");
-		pdt_sleep_ms(1000);
+		begin(&said, GATE "-- ./test_verdict waits");
+		/* It says that it is there */
+		assert_int_equal(read(said.out_fd, &byte, 1), 1);
 		kill(said.pid, numbers[i]);
 		finish(&said);
 		assert_int_equal(said.rc, 128 + numbers[i]);

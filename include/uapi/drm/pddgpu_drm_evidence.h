@@ -63,7 +63,7 @@ struct drm_pddgpu_ownership {
 /* Nobody; it waits for a fence before it is freed */
 #define PDDGPU_OBJECT_ZOMBIE	2
 
-/* &drm_pddgpu_object.class, by age alone; see the module's parameters */
+/* &drm_pddgpu_object.age_class, by age alone; see the module's parameters */
 #define PDDGPU_OBJECT_YOUNG	0
 #define PDDGPU_OBJECT_SUSPICIOUS 1
 #define PDDGPU_OBJECT_CONFIRMED	2
@@ -110,8 +110,8 @@ struct drm_pddgpu_object {
 	__u8 domain;
 	/** @state: PDDGPU_OBJECT_LIVE and so on */
 	__u8 state;
-	/** @class: PDDGPU_OBJECT_YOUNG and so on */
-	__u8 class;
+	/** @age_class: PDDGPU_OBJECT_YOUNG and so on */
+	__u8 age_class;
 	/** @pad: zero */
 	__u8 pad;
 	/** @session: its process's session at that time, as by getsid(); 0 not known */
