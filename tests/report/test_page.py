@@ -110,6 +110,17 @@ def test_a_hundred_thousand():
     opened(many(), "many", {"areas": 1, "maps": 2, "flames": 20, "rows": 40, "badges": 20})
 
 
+def test_widths_between():
+    """Nothing is cut off, or has to be scrolled to, at any width."""
+    for width in (320, 640, 800, 925, 1000, 1090, 1920):
+        with chromium().open(page_of("leaky"), width) as page:
+            page.settle()
+            equal(page.eval("document.documentElement.scrollWidth > innerWidth"), False)
+            equal(page.eval("[...document.querySelectorAll('.scroll')].filter((n) => "
+                            "n.scrollWidth > n.clientWidth + 1).map((n) => innerWidth + ': ' + "
+                            "n.scrollWidth + ' in ' + n.clientWidth)"), [])
+
+
 def test_clean():
     with chromium().open(page_of("clean")) as page:
         assert "No leak is seen" in page.eval("document.querySelector('.headline').innerText")

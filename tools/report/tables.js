@@ -8,7 +8,7 @@ function sortedTable(columns, rows, all, what) {
   const state = { by: null, up: false, shown: FIRST_ROWS, rows };
   const body = el("tbody");
   const more = el("div", { class: "more" });
-  const heads = columns.map((column) => el("th", { scope: "col", class: column.class === "n" ? "n" : null },
+  const heads = columns.map((column) => el("th", { scope: "col", class: /^n( |$)/.test(column.class || "") ? column.class : null },
     column.key ? el("button", { type: "button", onclick: () => {
       state.up = state.by === column && !state.up;
       state.by = column;
@@ -89,7 +89,7 @@ function groupsPanel(card) {
     { name: "All", cell: (g) => size(g.bytes), key: (g) => g.bytes, class: "n" },
     { name: "Buffers", cell: (g) => number(g.objects), key: (g) => g.objects, class: "n" },
     { name: "A minute", cell: (g) => g.per_minute ? "+" + size(g.per_minute) : null, key: (g) => g.per_minute, class: "n" },
-    { name: "Oldest", cell: (g) => time(g.oldest_ms), key: (g) => g.oldest_ms, class: "n" },
+    { name: "Oldest", cell: (g) => time(g.oldest_ms), key: (g) => g.oldest_ms, class: "n old" },
     { name: "Why", cell: (g) => visible(g.why), class: "why" },
   ];
   const table = sortedTable(columns, card.groups, card.groups_all, "groups, which have less");
