@@ -64,7 +64,6 @@ static void __attribute__((noreturn)) become(char **argv, const sigset_t *mask, 
 static int start(struct run *run, const sigset_t *mask)
 {
 	int ends[2], error = 0;
-	ssize_t got;
 
 	if (pipe2(ends, O_CLOEXEC))
 		return errno;
@@ -75,7 +74,7 @@ static int start(struct run *run, const sigset_t *mask)
 	if (run->session < 0)
 		error = errno;
 	close(ends[1]);
-	while (!error && (got = read(ends[0], &error, sizeof(error))) < 0 && errno == EINTR)
+	while (!error && read(ends[0], &error, sizeof(error)) < 0 && errno == EINTR)
 		;
 	close(ends[0]);
 	if (error && run->session > 0)
