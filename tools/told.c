@@ -129,7 +129,8 @@ bool told_change(struct told *told, const struct looks *looks, bool print)
 	bool changed = false;
 
 	while (i < told->count || j < count) {
-		int way = i == told->count ? 1 : j == count ? -1 : order(&told->leaks[i], &leaks[j]);
+		int way = i == told->count ? 1 :
+			  j == count ? -1 : order(&told->leaks[i], &leaks[j]);
 
 		if (way >= 0)
 			changed |= compare(looks, way ? NULL : &told->leaks[i], &leaks[j], print);

@@ -176,7 +176,7 @@ static int list_groups(struct verdict *verdict)
 
 	if (verdict->shown_room < verdict->group_count) {
 		size_t room = verdict->group_count + 64;
-		void *shown = reallocarray(verdict->shown, room, sizeof(*verdict->shown));
+		void *shown = reallocarray(verdict->shown, room, sizeof(void *));
 
 		if (!shown)
 			return fail(verdict);
@@ -188,7 +188,7 @@ static int list_groups(struct verdict *verdict)
 			if (group->shown.objects)
 				verdict->shown[verdict->shown_count++] = &group->shown;
 	if (verdict->shown_count)
-		qsort(verdict->shown, verdict->shown_count, sizeof(*verdict->shown), compare_shown);
+		qsort(verdict->shown, verdict->shown_count, sizeof(void *), compare_shown);
 	return 0;
 }
 

@@ -102,8 +102,9 @@ struct tally {
 	uint32_t outliers;
 	/** @evidence: that there are leaks among those; and the most that comes from one of them */
 	double evidence, best;
-	/** @cluster_ns: when the last one that it comes from was used last; and how many those are */
+	/** @cluster_ns: when the last one that it comes from was used last */
 	uint64_t cluster_ns;
+	/** @clusters: how many those are that it comes from */
 	uint32_t clusters;
 };
 

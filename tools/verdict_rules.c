@@ -264,8 +264,8 @@ static bool is_brisk(const struct habit *habit)
 	return habit->reused_looks >= BRISK_LOOKS && habit->longest_ns < BRISK_NS;
 }
 
-static bool grows(const struct verdict *verdict, const struct growth *growth, const struct habit *habit,
-		  uint64_t stale_ns)
+static bool grows(const struct verdict *verdict, const struct growth *growth,
+		  const struct habit *habit, uint64_t stale_ns)
 {
 	uint64_t span = growth->last_ns - growth->first_ns, least = GROWTH_NS, mean;
 	bool brisk = is_brisk(habit) && growth->births >= BRISK_LOOKS;

@@ -147,21 +147,21 @@ static void explain(const struct verdict *verdict, struct group *group)
 	switch (shown->rating) {
 	case RATING_STUCK:
 		snprintf(shown->why, sizeof(shown->why),
-			 "%" PRIu64 " of %" PRIu64 " wait for a fence, for up to %s; nothing else of "
-			 "this process had to wait longer than %s",
+			 "%" PRIu64 " of %" PRIu64 " wait for a fence, for up to %s; nothing else "
+			 "of this process had to wait longer than %s",
 			 count, shown->objects, span(a, sizeof(a), group->longest_wait_ns),
 			 span(b, sizeof(b), group->owner->busy_ns));
 		break;
 	case RATING_ORPHANED:
 		snprintf(shown->why, sizeof(shown->why),
-			 "%" PRIu64 " of %" PRIu64 " have no handle, something else such as a dma-buf "
-			 "or a mapping keeps them, and they are unused for %s or longer",
+			 "%" PRIu64 " of %" PRIu64 " have no handle, something else such as a "
+			 "dma-buf or a mapping keeps them, and they are unused for %s or longer",
 			 count, shown->objects, span(a, sizeof(a), shown->idle_ns));
 		break;
 	case RATING_GROWING:
 		snprintf(shown->why, sizeof(shown->why),
-			 "%" PRIu64 " of %" PRIu64 " are unused for more than %s, and they become more "
-			 "and more, for %s; others are used again within %s",
+			 "%" PRIu64 " of %" PRIu64 " are unused for more than %s, and they become "
+			 "more and more, for %s; others are used again within %s",
 			 count, shown->objects, span(a, sizeof(a), group->growth_ns),
 			 span(b, sizeof(b), group->last_leak_ns - group->first_leak_ns),
 			 span(c, sizeof(c), shown->usual_ns));
@@ -175,8 +175,8 @@ static void explain(const struct verdict *verdict, struct group *group)
 		break;
 	case RATING_CACHED:
 		snprintf(shown->why, sizeof(shown->why),
-			 "%" PRIu64 " of %" PRIu64 " are unused for a while, but there do not come more "
-			 "and more of them",
+			 "%" PRIu64 " of %" PRIu64 " are unused for a while, but there do not come "
+			 "more and more of them",
 			 count, shown->objects);
 		break;
 	case RATING_IN_USE:

@@ -420,7 +420,7 @@ static void forgiven_ones(void **state)
 	}
 }
 
-/* All that there is is in exactly one group, whatever the names are */
+/* Every buffer is in exactly one group, whatever the names are */
 static void sums(void **state)
 {
 	struct world *world = *state;
