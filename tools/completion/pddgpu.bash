@@ -33,7 +33,7 @@ _pddgpu_value()
 		operand=$(_pddgpu_fields "$program" "$command" "$option") ;;
 	--format)
 		operand=$(printf '%s\n' csv csv,noheader csv,nounits csv,noheader,nounits) ;;
-	--output | --textfile | --proc | --sys)
+	--output | --textfile | --from | --proc | --sys)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
 	esac
