@@ -7,6 +7,7 @@
 #include "bench.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct work {
 	int fd;
@@ -112,5 +113,7 @@ void bench_evidence(struct bench *b)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		compare(b, &kinds[i], &w);
 	card_destroy(w.fd, w.handle);
+	/* Others have the driver loaded anew */
+	close(w.fd);
 	report_print_rows(b->report, "Evidence of leaks, on and off in turns");
 }
