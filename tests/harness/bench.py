@@ -31,7 +31,7 @@ ROWS = {
     "readers": (("an allocation, alone", "beside a thread that only spins",
                  "beside a reader of leak_objects"), [10000]),
     "memory": (("for each tracked object",), [0]),
-    "tools": (("pddgpu status", "pddgpu map", "pddgpu leaks",
+    "tools": (("pddgpu status", "pddgpu map", "pddgpu leaks", "pddgpu leaks --for=0",
                "a scrape of pddgpu export", "pddgpu top on a terminal, of a CPU"), [10000]),
 }
 FIGURES = (
@@ -52,7 +52,7 @@ FIGURES = (
     "libpddgpu, the most that it adds to a call",
     "evidence, of create and destroy", "evidence, of a submit",
     "call stacks, a creation",
-    "pddgpu map", "pddgpu leaks", "pddgpu top", "a scrape",
+    "pddgpu map", "pddgpu leaks", "pddgpu leaks --for=0", "pddgpu top", "a scrape",
 )
 
 
