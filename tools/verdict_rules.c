@@ -61,11 +61,11 @@
 #define GROWTH_NS (120 * SECOND)
 /*
  * Where nothing has been used again or freed yet, as by a server that warms up: for how long,
- * and how many in how many seconds, as a product. A few have to come for ten minutes, four a
- * second for less than one.
+ * and how many in how many seconds, as a product. A few have to come for minutes, four a
+ * second for half of one.
  */
 #define GROWTH_UNKNOWN_NS (30 * SECOND)
-#define GROWTH_UNKNOWN 4500
+#define GROWTH_UNKNOWN 2000
 #define GROWTH_TIMES 3
 /* A stretch of growth ends where nothing came for so many times the usual time */
 #define GROWTH_BREAK 8
