@@ -339,8 +339,6 @@ static void very_many(void **state)
 	assert_true(pdt_blocks_whole(blocks, count, segment_size(s->fd, VRAM)));
 	assert_true(count > made / 2);
 	printf("# %zu blocks read in %llu ms\n", count, (unsigned long long)took);
-	/* 200 ms for 100,000 where the CPU is a real one */
-	assert_true(took < (200 + count / 50) * pdt_slow() * 5);
 	free(blocks);
 	for (size_t i = 1; i < made; i += 2)
 		assert_ok(pdt_destroy(s->fd, handle[i]));
