@@ -152,7 +152,7 @@ int verdict_add(struct verdict *verdict, const struct drm_pddgpu_object *object)
 	seen->state = object->state;
 	owner = seen->kind->group->owner;
 	owner->objects++;
-	if (!owner->born_ns || seen->birth_ns < owner->born_ns)
+	if (seen->birth_ns < owner->born_ns)
 		owner->born_ns = seen->birth_ns;
 	return 0;
 }

@@ -18,6 +18,8 @@
 #define USUAL_LOOKS 64
 #define USUAL_KNOWN 16
 #define BIN_NS (SECOND / 4)
+/* Not used for that long is not in use */
+#define IDLE_NS (2 * SECOND)
 
 static unsigned int bin_of(uint64_t gap)
 {
@@ -178,6 +180,25 @@ static void learn_birth(const struct seen *seen)
 	births->at_ns[0] = seen->birth_ns;
 }
 
+/* Of a pool none is idle while another of that size is made, or it has been lost */
+static void learn_pool(const struct seen *seen)
+{
+	struct kind *kind = seen->kind;
+	unsigned int i, j;
+
+	for (i = 0; i < KIND_SIZES; i++)
+		if (kind->births[i].size == seen->size)
+			break;
+	for (j = 0; i < KIND_SIZES && j < 2; j++) {
+		uint64_t at = kind->births[i].at_ns[j];
+
+		if (at > seen->was_ns + IDLE_NS && at + IDLE_NS < seen->active_ns) {
+			kind->not_given++;
+			return;
+		}
+	}
+}
+
 static void learn_one(const struct verdict *verdict, struct seen *seen)
 {
 	uint64_t unused = verdict->now_ns - seen->active_ns;
@@ -191,6 +212,7 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 			seen->active_ns - verdict->last_ns : 0;
 
 		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
+		learn_pool(seen);
 		seen->idle_ns = unused;
 		seen->first_idle_ns = 0;
 		if (seen->uses < USES_MAX)

@@ -57,6 +57,9 @@ struct place {
 	struct habit orphans;
 	/** @busy_ns: the longest that one was busy and then was not */
 	uint64_t busy_ns;
+	/** @stuck: moments since which some wait for long; and when the last one was */
+	unsigned int stuck;
+	uint64_t stuck_ns;
 	struct size_habit *sizes;
 };
 
@@ -172,6 +175,8 @@ struct kind {
 	bool wide;
 	/** @passed: buffers of this look that a pool would have given, if it had them */
 	uint32_t passed;
+	/** @not_given: how many were used again that were idle when another was made instead */
+	uint32_t not_given;
 	/** @pool: its buffers are used again and again, and not freed */
 	bool pool;
 	/** @habit_ns: what is longer than that is unusual; 0: nobody can say */

@@ -94,6 +94,7 @@ static struct owner *owner_of(struct verdict *verdict, const struct verdict_grou
 		return NULL;
 	owner->client_id = name->client_id;
 	owner->pid = name->pid;
+	owner->born_ns = UINT64_MAX;
 	owner->next = verdict->owners;
 	verdict->owners = owner;
 	return owner;

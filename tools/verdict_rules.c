@@ -26,6 +26,9 @@
 #define ORPHAN_NS (45 * SECOND)
 #define STUCK_NS (45 * SECOND)
 #define STUCK_TIMES 5
+/* It may be a single long job; so it is for less if it happens again and again */
+#define STUCK_ONCE_NS (90 * SECOND)
+#define STUCK_TWICE_NS (60 * SECOND)
 /* Looks in which something was freed, or used again, that make a habit */
 #define HABIT_LOOKS 8
 /* Nothing is unusual before we have looked for so long */
@@ -45,7 +48,13 @@
 #define EXCUSED 2
 /* What may well be several places proves less */
 #define MIXED_TIMES 1.5
-#define ALONE_TIMES 1.25
+/* What falls idle at the same time is a phase of the program; so there must be several */
+#define APART_NS (5 * SECOND)
+#define CLUSTERS 3
+#define CLUSTERS_MIXED 4
+/* Or they have to be idle for that long, and so many at least */
+#define ALONE_NS (240 * SECOND)
+#define ALONE 3
 /* What makes a pool: how often some of it are used again, and how many there are */
 #define POOL_LOOKS 32
 #define POOL_OBJECTS 3
@@ -53,11 +62,16 @@
 #define POOL_USES 16
 #define PASSED_NS (30 * SECOND)
 #define PASSED 3
+/* So many may be a mistake, more are no pool */
+#define NOT_GIVEN 1
 /* What a program makes as it begins is seldom lost, and often kept and not used */
 #define BEGIN_NS (5 * SECOND)
+#define BEGIN_MIXED_NS (120 * SECOND)
 /* How often something must have grown, for how long, and how much of it while we looked */
 #define GROWTH_BIRTHS 6
 #define GROWTH_SEEN 3
+/* The same of one size, where others of the place are freed */
+#define GROWTH_MANY 12
 #define GROWTH_NS (120 * SECOND)
 /*
  * Where nothing has been used again or freed yet, as by a server that warms up: for how long,
@@ -65,8 +79,11 @@
  * second for half of one.
  */
 #define GROWTH_UNKNOWN_NS (30 * SECOND)
-#define GROWTH_UNKNOWN 2000
+#define GROWTH_UNKNOWN 10000
 #define GROWTH_TIMES 3
+/* What grows from the beginning of its owner on may be filling up, for so long */
+#define WARM_UP_NS (180 * SECOND)
+#define WARM_UP_GROWTH_NS (480 * SECOND)
 /* A stretch of growth ends where nothing came for so many times the usual time */
 #define GROWTH_BREAK 8
 /* The same where others of the kind are used again very soon */
@@ -161,10 +178,10 @@ static void prepare(struct kind *kind)
 		learn_from(kind, &alike->habit, 0.5);
 	else
 		kind->habit_ns = 0;
-	kind->growth_ns = STALE_NS;
+	/* A single one that was used again shows that it may be so */
 	if (events(own) >= HABIT_LOOKS)
 		kind->growth_ns = at_least(GROWTH_TIMES * own->longest_ns, STALE_NS);
-	else if (events(all) >= HABIT_LOOKS)
+	else
 		kind->growth_ns = at_least(GROWTH_TIMES * all->longest_ns, STALE_NS);
 }
 
@@ -188,8 +205,10 @@ static bool unusual(const struct seen *seen)
 /* There may be a reason for it */
 static bool excused(const struct seen *seen)
 {
-	return seen->together ||
-	       seen->birth_ns - seen->kind->group->owner->born_ns < BEGIN_NS;
+	const struct group *group = seen->kind->group;
+
+	return seen->together || seen->birth_ns - group->owner->born_ns <
+				 (group->pure ? BEGIN_NS : BEGIN_MIXED_NS);
 }
 
 /*
@@ -224,7 +243,7 @@ static void weigh(const struct seen *seen)
 	apart = seen->active_ns > tally->cluster_ns ? seen->active_ns - tally->cluster_ns :
 		tally->cluster_ns - seen->active_ns;
 	/* Those that were left at the same time are one */
-	if (tally->cluster_ns && apart < 2 * SECOND)
+	if (tally->cluster_ns && apart < APART_NS)
 		return;
 	tally->cluster_ns = seen->active_ns;
 	tally->clusters++;
@@ -264,8 +283,8 @@ static bool is_brisk(const struct habit *habit)
 	return habit->reused_looks >= BRISK_LOOKS && habit->longest_ns < BRISK_NS;
 }
 
-static bool grows(const struct verdict *verdict, const struct growth *growth,
-		  const struct habit *habit, uint64_t stale_ns)
+static bool grows(const struct verdict *verdict, const struct owner *owner,
+		  const struct growth *growth, const struct habit *habit, uint64_t stale_ns)
 {
 	uint64_t span = growth->last_ns - growth->first_ns, least = GROWTH_NS, mean;
 	bool brisk = is_brisk(habit) && growth->births >= BRISK_LOOKS;
@@ -277,6 +296,8 @@ static bool grows(const struct verdict *verdict, const struct growth *growth,
 		return false;
 	if (!known)
 		least = GROWTH_UNKNOWN_NS;
+	else if (growth->first_ns - owner->born_ns < WARM_UP_NS)
+		least = WARM_UP_GROWTH_NS;
 	if (span < (brisk ? BRISK_GROWTH_NS : least) || growth->spacing_ns > span / 2)
 		return false;
 	mean = span / (growth->births - 1);
@@ -294,12 +315,16 @@ static void judge_group(const struct verdict *verdict, struct group *group)
 		stale_ns = at_least(stale_ns, kind->growth_ns);
 		if (kind->since_ns || kind->size->habit.freed_looks >= HABIT_LOOKS)
 			continue;
-		if (grows(verdict, &kind->growth, &kind->size->habit, kind->growth_ns))
+		if (group->pure && all->freed_looks >= HABIT_LOOKS &&
+		    kind->growth.births < GROWTH_MANY)
+			continue;
+		if (grows(verdict, group->owner, &kind->growth, &kind->size->habit,
+			  kind->growth_ns))
 			kind->since_ns = kind->growth.first_ns;
 	}
 	if (!group->since_ns && (group->pure || events(all) < HABIT_LOOKS) &&
 	    all->freed_looks < HABIT_LOOKS &&
-	    grows(verdict, &group->growth, all, stale_ns))
+	    grows(verdict, group->owner, &group->growth, all, stale_ns))
 		group->since_ns = group->growth.first_ns;
 }
 
@@ -313,7 +338,7 @@ static bool is_passed_over(const struct seen *seen)
 	const struct habit *habit = &kind->size->habit;
 	unsigned int i;
 
-	if (!kind->pool || !kind->group->pure || seen->together ||
+	if (!kind->pool || kind->not_given > NOT_GIVEN || seen->together ||
 	    seen->idle_ns < at_least(3 * habit->longest_ns / 2, STALE_NS))
 		return false;
 	for (i = 0; i < KIND_SIZES; i++)
@@ -322,8 +347,24 @@ static bool is_passed_over(const struct seen *seen)
 	return false;
 }
 
+static void count_stuck(const struct verdict *verdict, const struct seen *seen)
+{
+	struct place *place = seen->kind->group->place;
+	uint64_t apart;
+
+	if (!seen->wait_ns || verdict->now_ns - seen->wait_ns < STUCK_NS)
+		return;
+	apart = seen->wait_ns > place->stuck_ns ? seen->wait_ns - place->stuck_ns :
+		place->stuck_ns - seen->wait_ns;
+	if (place->stuck && apart < 2 * SECOND)
+		return;
+	place->stuck++;
+	place->stuck_ns = seen->wait_ns;
+}
+
 static void judge_groups(struct verdict *verdict)
 {
+	struct place *place;
 	struct owner *owner;
 	struct group *group;
 	struct kind *kind;
@@ -336,9 +377,12 @@ static void judge_groups(struct verdict *verdict)
 				prepare(kind);
 		}
 	}
+	for (place = verdict->places; place; place = place->next)
+		place->stuck = 0;
 	for (i = 0; i < verdict->now.count; i++) {
 		verdict->now.at[i].kind->tally.objects++;
 		verdict->now.at[i].kind->group->tally.objects++;
+		count_stuck(verdict, &verdict->now.at[i]);
 	}
 	for (i = 0; i < verdict->now.count; i++) {
 		struct seen *seen = &verdict->now.at[i];
@@ -393,11 +437,12 @@ static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 	    (!kind->group->alike || tally->outliers > kind->group->alike->habit.freed))
 		return false;
 	evidence = kind->group->pure ? tally->evidence : tally->evidence / MIXED_TIMES;
-	/* One thing that fell idle is little to go by */
-	if (tally->clusters == 1 && tally->outliers > 1)
-		evidence /= ALONE_TIMES;
+	if (tally->clusters < (kind->group->pure ? CLUSTERS : CLUSTERS_MIXED) &&
+	    (!kind->group->pure || seen->idle_ns < ALONE_NS || tally->outliers < ALONE))
+		return false;
 	/* Where others of it are leaks, there is another reason for it */
-	if (excused(seen) && (!kind->group->pooled || evidence < EXCUSED * PROOF))
+	if (excused(seen) && (!kind->group->pooled || !kind->group->pure ||
+			      evidence < EXCUSED * PROOF))
 		return false;
 	if (!kind->wide || kind->pool || evidence > BEYOND * PROOF)
 		return evidence >= PROOF;
@@ -416,8 +461,10 @@ static enum rating rate(const struct verdict *verdict, const struct seen *seen)
 		return RATING_IN_USE;
 	if (seen->wait_ns) {
 		uint64_t longest = at_least(group->owner->busy_ns, group->place->busy_ns);
-		uint64_t limit = at_least(STUCK_TIMES * longest, STUCK_NS);
+		uint64_t limit = group->place->stuck > 2 ? STUCK_NS :
+			group->place->stuck == 2 ? STUCK_TWICE_NS : STUCK_ONCE_NS;
 
+		limit = at_least(STUCK_TIMES * longest, limit);
 		return verdict->now_ns - seen->wait_ns > limit ? RATING_STUCK : RATING_IN_USE;
 	}
 	if (seen->is & PDDGPU_OBJECT_BASELINE)

@@ -186,7 +186,7 @@ static void burst_is_found(void **state)
 	unsigned int i, j;
 
 	elsewhere(world);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 400; i++) {
 		churn(world, 1);
 		for (j = 0; i == 60 && j < 16; j++)
 			make(world, 1, MIB);
@@ -336,7 +336,7 @@ static void burst_and_then_nothing(void **state)
 	}
 	for (i = 0; i < 16; i++)
 		make(world, 1, MIB);
-	for (i = 0; i < 180; i++) {
+	for (i = 0; i < 300; i++) {
 		world->now += SECOND;
 		look(world);
 	}
@@ -349,7 +349,7 @@ static void used_again_is_none(void **state)
 	unsigned int i, j;
 
 	elsewhere(world);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 400; i++) {
 		churn(world, 1);
 		for (j = 0; i == 50 && j < 3; j++)
 			make(world, 1, MIB)->flags = 2;
