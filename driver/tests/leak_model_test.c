@@ -501,22 +501,22 @@ static void model_test_reading_meanwhile(struct kunit *test)
 	const struct pddgpu_leak_record *rec;
 	struct pddgpu_leak_summary expect;
 	u32 i, stay = 0, shown = 0, next = 2000;
-	int last = -1;
+	u64 last = 0;
 
 	for (i = 0; i < 2000; i++) {
 		pddgpu_kunit_now += NSEC_PER_MSEC;
 		model_bear(test, model, &model->objects[i]);
-		/* To be known by; those with an odd number stay */
-		model->objects[i].node.flags = i;
+		/* Those with an odd number stay, and are known by it */
+		model->objects[i].node.flags = i & 1;
 		stay += i & 1;
 	}
 	pddgpu_kunit_now += PDDGPU_LEAK_SUSPICIOUS_AGE_MS * NSEC_PER_MSEC;
 	model_check(model, &expect);
 	pddgpu_leak_iter_rewind(iter);
 	while ((rec = pddgpu_leak_iter_next(iter))) {
-		KUNIT_EXPECT_GT(test, (int)rec->flags, last);
-		last = rec->flags;
-		shown += last & 1;
+		KUNIT_EXPECT_GT(test, rec->id, last);
+		last = rec->id;
+		shown += rec->flags;
 		for (i = 0; i < 3; i++) {
 			struct model_object *obj =
 				&model->objects[2 * pddgpu_kunit_below(&model->rnd, 1000)];
