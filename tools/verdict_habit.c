@@ -70,7 +70,10 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 
 		note(&group->place->orphans, verdict, gap < since ? gap : since, freed);
 	}
-	/* What had been found to grow is used after all: see anew */
+	/* One that had been taken for a leak was none: see the others anew */
+	if (seen->rating == RATING_IDLE || seen->rating == RATING_GROWING)
+		kind->retracted = verdict->looks;
+	/* What had been found to grow is used after all */
 	if (seen->rating == RATING_GROWING)
 		kind->since_ns = group->since_ns = 0;
 }

@@ -305,6 +305,12 @@ static bool grows(const struct verdict *verdict, const struct owner *owner,
 	return verdict->now_ns - growth->last_ns < stale_ns + 3 * mean + 2 * SECOND;
 }
 
+/* As many were freed as there are; and not just once or twice */
+static bool is_freed(const struct habit *habit, const struct tally *tally)
+{
+	return habit->freed_looks >= HABIT_LOOKS && habit->freed >= tally->objects;
+}
+
 static void judge_group(const struct verdict *verdict, struct group *group)
 {
 	const struct habit *all = &group->place->habit;
@@ -313,9 +319,9 @@ static void judge_group(const struct verdict *verdict, struct group *group)
 
 	for (kind = group->kinds; kind; kind = kind->next) {
 		stale_ns = at_least(stale_ns, kind->growth_ns);
-		if (kind->since_ns || kind->size->habit.freed_looks >= HABIT_LOOKS)
+		if (kind->since_ns || is_freed(&kind->size->habit, &kind->tally))
 			continue;
-		if (group->pure && all->freed_looks >= HABIT_LOOKS &&
+		if (group->pure && is_freed(all, &group->tally) &&
 		    kind->growth.births < GROWTH_MANY)
 			continue;
 		if (grows(verdict, group->owner, &kind->growth, &kind->size->habit,
@@ -323,7 +329,7 @@ static void judge_group(const struct verdict *verdict, struct group *group)
 			kind->since_ns = kind->growth.first_ns;
 	}
 	if (!group->since_ns && (group->pure || events(all) < HABIT_LOOKS) &&
-	    all->freed_looks < HABIT_LOOKS &&
+	    !is_freed(all, &group->tally) &&
 	    grows(verdict, group->owner, &group->growth, all, stale_ns))
 		group->since_ns = group->growth.first_ns;
 }
@@ -482,11 +488,28 @@ static enum rating rate(const struct verdict *verdict, const struct seen *seen)
 	return RATING_IN_USE;
 }
 
+/*
+ * What was taken for a leak stays one, unless it, or another of its kind that was as well, is
+ * used or freed: that others are unused for longer and longer says nothing of it.
+ */
+static bool stays(const struct verdict *verdict, const struct seen *seen)
+{
+	return (seen->rating == RATING_IDLE || seen->rating == RATING_GROWING) &&
+	       seen->active_ns == seen->was_ns && !seen->wait_ns &&
+	       seen->kind->retracted != verdict->looks;
+}
+
 void verdict_judge(struct verdict *verdict)
 {
 	size_t i;
 
 	judge_groups(verdict);
-	for (i = 0; i < verdict->now.count; i++)
-		verdict->now.at[i].rating = (uint8_t)rate(verdict, &verdict->now.at[i]);
+	for (i = 0; i < verdict->now.count; i++) {
+		struct seen *seen = &verdict->now.at[i];
+		enum rating rating = rate(verdict, seen);
+
+		if (!rating_is_leak(rating) && stays(verdict, seen))
+			continue;
+		seen->rating = (uint8_t)rating;
+	}
 }
