@@ -210,12 +210,15 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 	if (seen->fresh) {
 		learn_birth(seen);
 		seen->idle_ns = seen->first_idle_ns = unused;
+		seen->first_ns = seen->active_ns;
 	} else if (seen->active_ns > seen->was_ns) {
 		uint64_t more = seen->active_ns > verdict->last_ns ?
 			seen->active_ns - verdict->last_ns : 0;
 
 		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
 		learn_pool(seen);
+		if (seen->idle_ns + step > seen->longest_ns)
+			seen->longest_ns = seen->idle_ns + step;
 		seen->idle_ns = unused;
 		seen->first_idle_ns = 0;
 		if (seen->uses < USES_MAX)

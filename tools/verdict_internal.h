@@ -111,6 +111,21 @@ struct tally {
 	uint32_t clusters;
 };
 
+/* More at the same time are a phase of the program */
+#define DROPS_MAX 8
+
+/**
+ * struct drops - buffers of a pool that were used all the time, and then no more
+ */
+struct drops {
+	/** @last: at the last such moment; how many; and when that was */
+	struct seen *last[DROPS_MAX];
+	unsigned int count;
+	uint64_t last_ns;
+	/** @moments: how many before that, with that many at most */
+	unsigned int moments;
+};
+
 /**
  * struct group - what is shown as one
  */
@@ -135,6 +150,7 @@ struct group {
 	bool pooled;
 	struct tally tally;
 	struct growth growth;
+	struct drops drops;
 	/** @since_ns: those born since then have been found to grow; 0: none */
 	uint64_t since_ns;
 	/* Of this look, for what is shown */
@@ -200,6 +216,8 @@ struct seen {
 	uint64_t was_ns;
 	/** @idle_ns: since then, on its group's clock; and when it was first seen so */
 	uint64_t idle_ns, first_idle_ns;
+	/** @longest_ns: the longest time after which it was used again; and when we saw it first */
+	uint64_t longest_ns, first_ns;
 	/** @wait_ns: since when it is seen to wait for a fence; 0 it does not */
 	uint64_t wait_ns;
 	/** @orphan_ns: since when it is seen without a handle; 0 it has one */
@@ -216,6 +234,8 @@ struct seen {
 	bool fresh;
 	/** @together: it fell idle with others of its owner that are something else */
 	bool together;
+	/** @dropped: of a pool, used all the time, and then, with a few others at most, no more */
+	bool dropped;
 };
 
 struct seen_list {

@@ -52,6 +52,9 @@
 #define APART_NS (5 * SECOND)
 #define CLUSTERS 3
 #define CLUSTERS_MIXED 4
+/* At so many moments one of a pool must have been given no longer */
+#define DROPS 9
+#define DROPS_MIXED 10
 /* Or they have to be idle for that long, and so many at least */
 #define ALONE_NS (240 * SECOND)
 #define ALONE 3
@@ -457,6 +460,13 @@ static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 	       tally->objects > MORE * tally->mean + 1;
 }
 
+static bool is_dropped(const struct seen *seen)
+{
+	const struct group *group = seen->kind->group;
+
+	return seen->dropped && group->drops.moments >= (group->pure ? DROPS : DROPS_MIXED);
+}
+
 static enum rating rate(const struct verdict *verdict, const struct seen *seen)
 {
 	const struct kind *kind = seen->kind;
@@ -479,7 +489,7 @@ static enum rating rate(const struct verdict *verdict, const struct seen *seen)
 		return RATING_ORPHANED;
 	if (is_growth(seen))
 		return RATING_GROWING;
-	if (is_outlier(verdict, seen))
+	if (is_outlier(verdict, seen) || is_dropped(seen))
 		return RATING_IDLE;
 	if (unused > STALE_NS && unused > kind->size->habit.longest_ns)
 		return RATING_CACHED;

@@ -3,6 +3,10 @@
  * What fell idle together: when a window is minimised, a tab goes to the background or a
  * level of a game is left, all that belongs to it is used no more from one moment on,
  * whatever it is for. A leak is alone: what else was used with it is used on, or freed.
+ *
+ * And what was dropped alone: a pool gives the same buffers again and again as long as its
+ * program does the same. One that was given all the time, and is no more, has been replaced by
+ * another, for it has been lost. Now and then that happens by itself, but seldom.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +21,13 @@
 /* So many others must have fallen idle, and so many times as many as usual */
 #define OTHERS 4
 #define TIMES 4
+/* Given all the time: so often, and for so many times as long as it ever was not given */
+#define GIVEN_USES 16
+#define GIVEN_TIMES 4
+/* No longer: for so many times as long, and that long; moments are so far apart */
+#define DROPPED_TIMES 6
+#define DROPPED_NS (120 * SECOND)
+#define APART_NS (5 * SECOND)
 
 static int by_time(const void *a, const void *b)
 {
@@ -37,7 +48,8 @@ static size_t list_idle(struct verdict *verdict)
 	for (i = 0; i < verdict->now.count; i++) {
 		struct seen *seen = &verdict->now.at[i];
 
-		seen->together = false;
+		seen->together = seen->dropped = false;
+		seen->kind->group->drops = (struct drops) { 0 };
 		if (!seen->wait_ns && verdict->now_ns - seen->active_ns > IDLE_NS)
 			verdict->idle[count++] = seen;
 	}
@@ -75,6 +87,45 @@ static void judge_run(struct seen **at, size_t count)
 	}
 }
 
+static bool is_drop(const struct seen *seen)
+{
+	return seen->kind->pool && seen->uses >= GIVEN_USES &&
+	       seen->active_ns - seen->first_ns > GIVEN_TIMES * seen->longest_ns &&
+	       seen->idle_ns > DROPPED_TIMES * seen->longest_ns && seen->idle_ns > DROPPED_NS;
+}
+
+static void end_moment(struct drops *drops)
+{
+	unsigned int i;
+
+	if (drops->count && drops->count <= DROPS_MAX) {
+		for (i = 0; i < drops->count; i++)
+			drops->last[i]->dropped = true;
+		drops->moments++;
+	}
+	drops->count = 0;
+}
+
+static void list_drops(struct seen **at, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		struct drops *drops = &at[i]->kind->group->drops;
+
+		if (!is_drop(at[i]))
+			continue;
+		if (at[i]->active_ns - drops->last_ns > APART_NS)
+			end_moment(drops);
+		if (drops->count < DROPS_MAX)
+			drops->last[drops->count] = at[i];
+		drops->count++;
+		drops->last_ns = at[i]->active_ns;
+	}
+	for (i = 0; i < count; i++)
+		end_moment(&at[i]->kind->group->drops);
+}
+
 int verdict_together(struct verdict *verdict)
 {
 	size_t count, begin, i;
@@ -97,6 +148,7 @@ int verdict_together(struct verdict *verdict)
 				 verdict->idle[begin]->kind->group->owner)
 			continue;
 		judge_run(&verdict->idle[begin], i - begin);
+		list_drops(&verdict->idle[begin], i - begin);
 		begin = i;
 	}
 	return 0;
