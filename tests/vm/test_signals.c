@@ -83,10 +83,11 @@ static void submit(void **state)
 	uint32_t jobs = 0;
 	int rc;
 
-	assert_ok(pdt_buffer_create(s->fd, &buf, PDT_PAGE, PDT_GTT, 0));
+	/* Jobs that weigh much: it is full before the engine is found to hang */
+	assert_ok(pdt_buffer_create(s->fd, &buf, 4 * PDT_MIB, PDT_GTT, 0));
 	control("hang 0");
 	do {
-		op = pdt_fill(buf.handle, 0, PDT_PAGE, ++jobs);
+		op = pdt_fill(buf.handle, 0, 4 * PDT_MIB, ++jobs);
 		rc = interrupted(s->fd, DRM_IOCTL_PDDGPU_SUBMIT, &args);
 	} while (!rc && jobs < 2000);
 	assert_err(EINTR, rc);
