@@ -199,8 +199,8 @@ struct kind {
 	bool pool;
 	/** @habit_ns: what is longer than that is unusual; 0: nobody can say */
 	uint64_t habit_ns;
-	/** @growth_ns: from when on one counts for growth */
-	uint64_t growth_ns;
+	/** @growth_ns: from when on one counts for growth; and is a leak where it grows */
+	uint64_t growth_ns, grown_ns;
 	struct growth growth;
 	uint64_t since_ns;
 };

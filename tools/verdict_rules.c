@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What follows from what was learnt. Four ways to be a leak:
+ * What follows from what was learnt. Six ways to be a leak:
  *
  * - an outlier: others of its place are freed, and it is unused for longer than any of them
  *   was before that, or before it was used again. How much longer depends: on how many have
@@ -9,6 +9,9 @@
  *   2004; that each place has its own limit, and that it is a probability, is ours.)
  * - growth: nothing of its place is freed, and unused ones become more and more, steadily
  *   and for longer than a program takes to warm up;
+ * - passed over: a pool made another one of that size instead of giving it;
+ * - dropped: a pool gave it all the time, and then, it alone, no longer, and that happens again
+ *   and again;
  * - an orphan that nobody uses: no handle leads to it any more;
  * - a fence that does not signal.
  *
@@ -84,6 +87,7 @@
 #define GROWTH_UNKNOWN_NS (30 * SECOND)
 #define GROWTH_UNKNOWN 10000
 #define GROWTH_TIMES 3
+#define GROWN_TIMES 3 / 2
 /* What grows from the beginning of its owner on may be filling up, for so long */
 #define WARM_UP_NS (180 * SECOND)
 #define WARM_UP_GROWTH_NS (480 * SECOND)
@@ -166,6 +170,7 @@ static void prepare(struct kind *kind)
 {
 	const struct habit *own = &kind->size->habit, *all = &kind->group->place->habit;
 	const struct place *alike = kind->group->alike;
+	uint64_t longest;
 
 	kind->pool = own->freed_looks < HABIT_LOOKS && own->reused_looks >= POOL_LOOKS &&
 		     4 * own->reused_looks >= kind->tally.looks &&
@@ -182,10 +187,9 @@ static void prepare(struct kind *kind)
 	else
 		kind->habit_ns = 0;
 	/* A single one that was used again shows that it may be so */
-	if (events(own) >= HABIT_LOOKS)
-		kind->growth_ns = at_least(GROWTH_TIMES * own->longest_ns, STALE_NS);
-	else
-		kind->growth_ns = at_least(GROWTH_TIMES * all->longest_ns, STALE_NS);
+	longest = events(own) >= HABIT_LOOKS ? own->longest_ns : all->longest_ns;
+	kind->growth_ns = at_least(GROWTH_TIMES * longest, STALE_NS);
+	kind->grown_ns = at_least(longest * GROWN_TIMES, STALE_NS);
 }
 
 static bool forgiven(const struct seen *seen)
@@ -428,7 +432,7 @@ static bool is_growth(const struct seen *seen)
 
 	if (kind->passed >= PASSED && is_passed_over(seen))
 		return true;
-	if (seen->idle_ns <= kind->growth_ns || seen->together)
+	if (seen->idle_ns <= kind->grown_ns || seen->together)
 		return false;
 	return (kind->since_ns && seen->birth_ns >= kind->since_ns) ||
 	       (kind->group->since_ns && seen->birth_ns >= kind->group->since_ns);
