@@ -155,7 +155,7 @@ struct group {
 	uint64_t since_ns;
 	/* Of this look, for what is shown */
 	uint64_t first_leak_ns, last_leak_ns, recent_leak_bytes;
-	uint64_t longest_wait_ns, outlier_ns, growth_ns;
+	uint64_t longest_wait_ns, outlier_ns, growth_ns, dropped;
 };
 
 /* Sizes of a kind of which it is known when the last ones were made */

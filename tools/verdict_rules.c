@@ -87,7 +87,6 @@
 #define GROWTH_UNKNOWN_NS (30 * SECOND)
 #define GROWTH_UNKNOWN 10000
 #define GROWTH_TIMES 3
-#define GROWN_TIMES 3 / 2
 /* What grows from the beginning of its owner on may be filling up, for so long */
 #define WARM_UP_NS (180 * SECOND)
 #define WARM_UP_GROWTH_NS (480 * SECOND)
@@ -189,7 +188,7 @@ static void prepare(struct kind *kind)
 	/* A single one that was used again shows that it may be so */
 	longest = events(own) >= HABIT_LOOKS ? own->longest_ns : all->longest_ns;
 	kind->growth_ns = at_least(GROWTH_TIMES * longest, STALE_NS);
-	kind->grown_ns = at_least(longest * GROWN_TIMES, STALE_NS);
+	kind->grown_ns = at_least(longest + longest / 2, STALE_NS);
 }
 
 static bool forgiven(const struct seen *seen)

@@ -61,7 +61,7 @@ static void clear(struct group *group)
 	shown->usual_ns = habit->longest_ns;
 	shown->freed = habit->freed;
 	group->first_leak_ns = group->last_leak_ns = group->recent_leak_bytes = 0;
-	group->longest_wait_ns = group->outlier_ns = group->growth_ns = 0;
+	group->longest_wait_ns = group->outlier_ns = group->growth_ns = group->dropped = 0;
 }
 
 static void add_leak(const struct verdict *verdict, struct group *group, const struct seen *seen)
@@ -101,8 +101,10 @@ static void add(const struct verdict *verdict, const struct seen *seen)
 	if (seen->wait_ns)
 		group->longest_wait_ns = greater(group->longest_wait_ns,
 						 verdict->now_ns - seen->wait_ns);
-	if (seen->rating == RATING_IDLE)
+	if (seen->rating == RATING_IDLE) {
 		group->outlier_ns = greater(group->outlier_ns, seen->kind->habit_ns);
+		group->dropped += seen->dropped;
+	}
 	if (seen->rating == RATING_GROWING)
 		group->growth_ns = greater(group->growth_ns, seen->kind->growth_ns);
 	if (rating_is_leak(seen->rating))
@@ -136,6 +138,30 @@ static void give_rate(const struct verdict *verdict, struct group *group)
 						     SECOND / (double)span);
 }
 
+static void explain_idle(struct group *group, uint64_t count)
+{
+	struct verdict_group *shown = &group->shown;
+	char a[32], b[32];
+
+	span(a, sizeof(a), shown->idle_ns);
+	span(b, sizeof(b), group->outlier_ns);
+	if (group->dropped == count)
+		snprintf(shown->why, sizeof(shown->why),
+			 "%" PRIu64 " of %" PRIu64 " were used all the time, and then, one after "
+			 "the other, no more, for %s or longer; the others are used on",
+			 count, shown->objects, a);
+	else if (shown->idle_ns > group->outlier_ns)
+		snprintf(shown->why, sizeof(shown->why),
+			 "%" PRIu64 " of %" PRIu64 " are unused for %s or longer; others like them "
+			 "are used again or freed within %s, and %" PRIu64 " were freed",
+			 count, shown->objects, a, b, shown->freed);
+	else
+		snprintf(shown->why, sizeof(shown->why),
+			 "%" PRIu64 " of %" PRIu64 " were unused for longer than any like them "
+			 "when that was seen, and still are; by now others were for %s",
+			 count, shown->objects, b);
+}
+
 static void explain(const struct verdict *verdict, struct group *group)
 {
 	struct verdict_group *shown = &group->shown;
@@ -167,11 +193,7 @@ static void explain(const struct verdict *verdict, struct group *group)
 			 span(c, sizeof(c), shown->usual_ns));
 		break;
 	case RATING_IDLE:
-		snprintf(shown->why, sizeof(shown->why),
-			 "%" PRIu64 " of %" PRIu64 " are unused for more than %s, while %" PRIu64
-			 " others were freed, and none was unused for longer than %s before",
-			 count, shown->objects, span(a, sizeof(a), group->outlier_ns),
-			 shown->freed, span(b, sizeof(b), shown->usual_ns));
+		explain_idle(group, count);
 		break;
 	case RATING_CACHED:
 		snprintf(shown->why, sizeof(shown->why),

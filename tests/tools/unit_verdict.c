@@ -477,6 +477,102 @@ static void processes_that_come_and_go(void **state)
 	assert_int_equal(verdict_rating(world->verdict, 12345), RATING_NEW);
 }
 
+#define GIVEN	8
+#define SPARE	14
+
+/*
+ * A pool that gives the same ones again and again. It has more than that since it began, when
+ * it gave them all; each that is lost is replaced by one of those.
+ */
+static void pool_that_loses(struct world *world, unsigned int lost)
+{
+	unsigned int given[GIVEN], i, j, next = GIVEN;
+
+	for (i = 0; i < GIVEN + SPARE; i++)
+		make(world, 1, MIB);
+	elsewhere(world);
+	for (i = 0; i < GIVEN; i++)
+		given[i] = i;
+	for (i = 0; i < 1000; i++) {
+		world->now += SECOND;
+		for (j = 0; j < (i < 40 ? GIVEN + SPARE : GIVEN); j++)
+			world->object[i < 40 ? j : given[j]].used_ns = world->now;
+		if (i >= 200 && i % 50 == 0 && next < GIVEN + lost)
+			given[next % GIVEN] = next, next++;
+		look(world);
+	}
+}
+
+static void dropped_one_by_one(void **state)
+{
+	struct world *world = *state;
+
+	pool_that_loses(world, 12);
+	assert_int_equal(group(world, 1)->rating, RATING_IDLE);
+	/* Those of the last two minutes may come back */
+	assert_in_range(group(world, 1)->leaked_objects, 9, 12);
+	assert_non_null(strstr(group(world, 1)->why, "one after the other"));
+}
+
+static void some_dropped_are_a_pool(void **state)
+{
+	struct world *world = *state;
+
+	pool_that_loses(world, 4);
+	assert_true(verdict_leaked(world->verdict) == 0);
+}
+
+/* A cache makes one though it has others of that size, and uses those again later. */
+static void passed_over_by_a_cache(void **state)
+{
+	struct world *world = *state;
+	unsigned int i, j;
+
+	elsewhere(world);
+	for (i = 0; i < 4; i++)
+		make(world, 1, MIB);
+	for (i = 0; i < 900; i++) {
+		world->now += SECOND;
+		if (i % 60 == 0)
+			make(world, 1, MIB);
+		for (j = 1; j < world->count; j++)
+			if (j >= world->count - 3 ||
+			    (i % (i < 200 ? 40 : 400) == 10 && j < 12))
+				world->object[j].used_ns = world->now;
+		look(world);
+		assert_true(verdict_leaked(world->verdict) == 0);
+	}
+}
+
+/* That others come to be unused for as long does not excuse what was found before. */
+static void found_stays_found(void **state)
+{
+	struct world *world = *state;
+	uint64_t kept;
+	unsigned int i, j;
+
+	elsewhere(world);
+	for (i = 0; i < 600; i++) {
+		churn(world, 1);
+		if (i >= 100 && i < 160 && i % 6 == 0)
+			make(world, 1, MIB);
+		look(world);
+	}
+	assert_int_equal(group(world, 1)->leaked_objects, 10);
+	make(world, 1, MIB)->is = PDDGPU_OBJECT_BASELINE;
+	kept = world->object[world->count - 1].id;
+	for (i = 0; i < 1200; i++) {
+		churn(world, 1);
+		look(world);
+	}
+	for (j = 0; j < world->count; j++)
+		if (world->object[j].id == kept)
+			world->object[j].used_ns = world->now + SECOND;
+	churn(world, 1);
+	look(world);
+	assert_int_equal(group(world, 1)->leaked_objects, 10);
+}
+
 int main(void)
 {
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -500,6 +596,10 @@ int main(void)
 		WORLD(forgiven_ones),
 		WORLD(sums),
 		WORLD(processes_that_come_and_go),
+		WORLD(dropped_one_by_one),
+		WORLD(some_dropped_are_a_pool),
+		WORLD(passed_over_by_a_cache),
+		WORLD(found_stays_found),
 	};
 
 	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
