@@ -441,11 +441,13 @@ static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 {
 	const struct tally *tally = tally_of(seen);
 	const struct kind *kind = seen->kind;
+	const struct habit *habit = &kind->group->place->habit;
 	double evidence;
 
 	if (verdict_span(verdict) < SPAN_NS || !unusual(seen))
 		return false;
-	if (!kind->pool && tally->outliers > kind->group->place->habit.freed &&
+	/* Of those that live shorter than from look to look most are not seen */
+	if (!kind->pool && tally->outliers > habit->freed && tally->clusters > habit->freed_looks &&
 	    (!kind->group->alike || tally->outliers > kind->group->alike->habit.freed))
 		return false;
 	evidence = kind->group->pure ? tally->evidence : tally->evidence / MIXED_TIMES;
