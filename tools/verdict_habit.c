@@ -205,7 +205,7 @@ static void learn_pool(const struct seen *seen)
 static void learn_one(const struct verdict *verdict, struct seen *seen)
 {
 	uint64_t unused = verdict->now_ns - seen->active_ns;
-	uint64_t step = step_of(verdict, seen);
+	uint64_t step = step_of(verdict, seen), gap;
 
 	if (seen->fresh) {
 		learn_birth(seen);
@@ -215,10 +215,11 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 		uint64_t more = seen->active_ns > verdict->last_ns ?
 			seen->active_ns - verdict->last_ns : 0;
 
-		note_all(seen, verdict, seen->idle_ns + (more < step ? more : step), false);
+		gap = seen->idle_ns + (more < step ? more : step);
+		note_all(seen, verdict, gap, false);
 		learn_pool(seen);
-		if (seen->idle_ns + step > seen->longest_ns)
-			seen->longest_ns = seen->idle_ns + step;
+		if (gap > seen->longest_ns)
+			seen->longest_ns = gap;
 		seen->idle_ns = unused;
 		seen->first_idle_ns = 0;
 		if (seen->uses < USES_MAX)

@@ -55,12 +55,12 @@
 #define APART_NS (5 * SECOND)
 #define CLUSTERS 3
 #define CLUSTERS_MIXED 4
-/* At so many moments one of a pool must have been given no longer */
-#define DROPS 9
-#define DROPS_MIXED 10
 /* Or they have to be idle for that long, and so many at least */
 #define ALONE_NS (240 * SECOND)
 #define ALONE 3
+/* At so many moments one of a pool must have been given no longer */
+#define DROPS 9
+#define DROPS_MIXED 10
 /* What makes a pool: how often some of it are used again, and how many there are */
 #define POOL_LOOKS 32
 #define POOL_OBJECTS 3
@@ -72,6 +72,7 @@
 #define NOT_GIVEN 1
 /* What a program makes as it begins is seldom lost, and often kept and not used */
 #define BEGIN_NS (5 * SECOND)
+/* The same where that cannot be told from what comes later */
 #define BEGIN_MIXED_NS (120 * SECOND)
 /* How often something must have grown, for how long, and how much of it while we looked */
 #define GROWTH_BIRTHS 6
@@ -81,8 +82,8 @@
 #define GROWTH_NS (120 * SECOND)
 /*
  * Where nothing has been used again or freed yet, as by a server that warms up: for how long,
- * and how many in how many seconds, as a product. A few have to come for minutes, four a
- * second for half of one.
+ * and how many in how many seconds, as a product. A few have to come for many minutes, four a
+ * second for 50 s.
  */
 #define GROWTH_UNKNOWN_NS (30 * SECOND)
 #define GROWTH_UNKNOWN 10000

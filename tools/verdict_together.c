@@ -49,7 +49,6 @@ static size_t list_idle(struct verdict *verdict)
 		struct seen *seen = &verdict->now.at[i];
 
 		seen->together = seen->dropped = false;
-		seen->kind->group->drops = (struct drops) { 0 };
 		if (!seen->wait_ns && verdict->now_ns - seen->active_ns > IDLE_NS)
 			verdict->idle[count++] = seen;
 	}
@@ -129,7 +128,12 @@ static void list_drops(struct seen **at, size_t count)
 int verdict_together(struct verdict *verdict)
 {
 	size_t count, begin, i;
+	struct owner *owner;
+	struct group *group;
 
+	for (owner = verdict->owners; owner; owner = owner->next)
+		for (group = owner->groups; group; group = group->next)
+			group->drops = (struct drops) { 0 };
 	if (verdict->idle_room < verdict->now.count) {
 		size_t room = verdict->now.room;
 		void *idle = reallocarray(verdict->idle, room, sizeof(struct seen *));

@@ -232,15 +232,30 @@ def test_a_card_that_vanishes():
     assert {(3, False), (3, True), (1, True)} <= seen, seen
 
 
-def start(script, *args, ready=True):
-    path = tempfile.mktemp(dir=SCRATCH)
-    child = subprocess.Popen(
-        [COMMAND, "leaks", "--fail-on=0", *args, "--", "sh", "-c",
-         f"echo $$ >{path}; {script}"], env=environment([leaky()], {}),
+def watch(*program):
+    return subprocess.Popen(
+        [COMMAND, "leaks", "--fail-on=0", "--", *program], env=environment([leaky()], {}),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if ready:
-        equal(child.stdout.readline(), b"ready\n")
+
+
+def start(script):
+    child = watch("sh", "-c", script)
+    equal(child.stdout.readline(), b"ready\n")
     return child
+
+
+def await_child(parent, name):
+    """Until that has started a program of this name"""
+    end = time.monotonic() + 30
+    while True:
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
+            children = file.read().split()
+        for child in children:
+            with open(f"/proc/{child}/comm", encoding="ascii") as file:
+                if file.read() == f"{name}\n":
+                    return
+        assert time.monotonic() < end, name
+        time.sleep(0.02)
 
 
 def finish(child, limit=30):
@@ -255,8 +270,9 @@ def test_signals_are_passed_on():
                       "while :; do sleep 0.1; done")
         child.send_signal(number)
         equal(finish(child)[:2], (9, "got\n"))
-        # One that does nothing about it
-        child = start("echo ready; sleep 60")
+        # One that does nothing about it. No shell: it may lose a signal before it waits.
+        child = watch("sleep", "60")
+        await_child(child.pid, "sleep")
         child.send_signal(number)
         equal(finish(child)[0], 128 + number)
 
