@@ -370,11 +370,16 @@ static void places_are_kept(void **state)
 static void recovers_by_itself(void **state)
 {
 	struct pdt_state *s = *state;
+	char delay[16];
 
 	assert_ok(pdt_debugfs_write("recover_count", "20"));
 	assert_ok(pdt_debugfs_write("recover_delay", "50"));
+	/* A second altogether, or however long a recovery takes here */
+	snprintf(delay, sizeof(delay), "%u", 10 * pdt_slow());
 	assert_ok(pdt_debugfs_write("vram_retry_count", "100"));
+	assert_ok(pdt_debugfs_write("vram_retry_delay", delay));
 	assert_ok(pdt_debugfs_write("gtt_retry_count", "100"));
+	assert_ok(pdt_debugfs_write("gtt_retry_delay", delay));
 	for (size_t i = 0; i < PDT_ARRAY_SIZE(managers); i++) {
 		const struct manager *m = &managers[i];
 		uint64_t retries = health(m, "retries"), helped = health(m, "retries_helped");
