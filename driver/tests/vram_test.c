@@ -164,7 +164,7 @@ static void vram_mix(struct kunit *test, struct rnd_state *rnd)
 	KUNIT_ASSERT_EQ(test, 0, vram_place(bo, pddgpu_kunit_below(rnd, 2) ?
 					    TTM_PL_FLAG_TOPDOWN : 0));
 	pddgpu_kunit_bo_free(bo);
-	for (i = 0; i < 400; i++) {
+	for (i = 0; i < 100; i++) {
 		u64 most = (1 + (u64)pddgpu_kunit_below(rnd, 80)) << PAGE_SHIFT;
 
 		/* Who finds no room does not keep us from it */
@@ -250,7 +250,7 @@ static void vram_test_ranges_mixed(struct kunit *test)
 	u32 round;
 
 	pddgpu_kunit_seed(test, &rnd);
-	for (round = 0; round < 4; round++)
+	for (round = 0; round < 2; round++)
 		vram_ranges(test, &rnd);
 }
 
