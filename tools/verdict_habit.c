@@ -61,6 +61,9 @@ static void note_all(const struct seen *seen, const struct verdict *verdict, uin
 	struct kind *kind = seen->kind;
 	struct group *group = kind->group;
 
+	if (group->owner->last_event != verdict->looks)
+		group->owner->event_looks++;
+	group->owner->last_event = verdict->looks;
 	note(&kind->size->habit, verdict, gap, freed);
 	note(&group->place->habit, verdict, gap, freed);
 	if (group->alike)
@@ -161,21 +164,26 @@ static void learn_waits(const struct verdict *verdict, struct seen *seen)
 	}
 }
 
-static void learn_birth(const struct seen *seen)
+struct births *verdict_births(struct kind *kind, uint64_t size)
 {
-	struct kind *kind = seen->kind;
-	struct births *births;
 	unsigned int i;
 
 	for (i = 0; i < KIND_SIZES; i++)
-		if (kind->births[i].size == seen->size)
-			break;
-	if (i == KIND_SIZES) {
+		if (kind->births[i].size == size)
+			return &kind->births[i];
+	return NULL;
+}
+
+static void learn_birth(const struct seen *seen)
+{
+	struct kind *kind = seen->kind;
+	struct births *births = verdict_births(kind, seen->size);
+
+	if (!births) {
 		kind->last_birth = (kind->last_birth + 1) % KIND_SIZES;
-		i = kind->last_birth;
-		kind->births[i] = (struct births) { .size = seen->size };
+		births = &kind->births[kind->last_birth];
+		*births = (struct births) { .size = seen->size };
 	}
-	births = &kind->births[i];
 	/* Those of one moment are one */
 	if (births->at_ns[0] && seen->birth_ns - births->at_ns[0] < SECOND / 2)
 		return;
@@ -187,13 +195,11 @@ static void learn_birth(const struct seen *seen)
 static void learn_pool(const struct seen *seen)
 {
 	struct kind *kind = seen->kind;
-	unsigned int i, j;
+	const struct births *births = verdict_births(kind, seen->size);
+	unsigned int j;
 
-	for (i = 0; i < KIND_SIZES; i++)
-		if (kind->births[i].size == seen->size)
-			break;
-	for (j = 0; i < KIND_SIZES && j < 2; j++) {
-		uint64_t at = kind->births[i].at_ns[j];
+	for (j = 0; births && j < 2; j++) {
+		uint64_t at = births->at_ns[j];
 
 		if (at > seen->was_ns + IDLE_NS && at + IDLE_NS < seen->active_ns) {
 			kind->not_given++;
@@ -216,8 +222,10 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 			seen->active_ns - verdict->last_ns : 0;
 
 		gap = seen->idle_ns + (more < step ? more : step);
-		note_all(seen, verdict, gap, false);
-		learn_pool(seen);
+		if (seen->active_ns - seen->birth_ns >= MADE_NS) {
+			note_all(seen, verdict, gap, false);
+			learn_pool(seen);
+		}
 		if (gap > seen->longest_ns)
 			seen->longest_ns = gap;
 		seen->idle_ns = unused;
@@ -234,6 +242,16 @@ static void learn_one(const struct verdict *verdict, struct seen *seen)
 	learn_waits(verdict, seen);
 	if (seen->wait_ns)
 		seen->idle_ns = seen->first_idle_ns = 0;
+}
+
+static void learn_size(const struct verdict *verdict, const struct seen *dead)
+{
+	struct births *births = verdict_births(dead->kind, dead->size);
+
+	if (!births || births->last_freed == verdict->looks)
+		return;
+	births->freed_looks++;
+	births->last_freed = verdict->looks;
 }
 
 void verdict_learn(struct verdict *verdict)
@@ -259,6 +277,7 @@ void verdict_learn(struct verdict *verdict)
 		if (dead->wait_ns)
 			learn_wait(verdict, dead);
 		note_all(dead, verdict, dead->idle_ns, true);
+		learn_size(verdict, dead);
 	}
 	for (i = 0; i < verdict->now.count; i++)
 		learn_one(verdict, &verdict->now.at[i]);

@@ -78,6 +78,8 @@ struct owner {
 	uint32_t absent;
 	/** @busy_ns: the longest that a buffer of it was busy and then was not */
 	uint64_t busy_ns;
+	/** @event_looks: looks since which some were used again or freed; and the last one */
+	uint32_t event_looks, last_event;
 	/** @sites: how many it has, up to two; and one of them */
 	uint32_t sites, site;
 	struct group *groups;
@@ -160,14 +162,20 @@ struct group {
 
 /* Sizes of a kind of which it is known when the last ones were made */
 #define KIND_SIZES 8
+/* What is used within that time of being made is still being made */
+#define MADE_NS (3 * SECOND)
 /* More uses of a buffer are not counted */
 #define USES_MAX 1000
 
 /**
- * struct births - when the last two buffers of a size were made, the later first
+ * struct births - buffers of exactly one size
  */
 struct births {
-	uint64_t size, at_ns[2];
+	uint64_t size;
+	/** @at_ns: when the last two were made, the later first */
+	uint64_t at_ns[2];
+	/** @freed_looks: looks since which some were freed; and the last one */
+	uint32_t freed_looks, last_freed;
 };
 
 /**
@@ -182,15 +190,16 @@ struct kind {
 	double usual;
 	/** @looks: of how many looks that is, up to a number */
 	uint32_t looks;
-	/** @births: by exact size, which one last */
+	/** @births: by size, which one last */
 	struct births births[KIND_SIZES];
 	unsigned int last_birth;
 	/** @slope: how quickly the habit's gaps become rare as they grow longer */
 	double slope;
 	/** @wide: they are very different */
 	bool wide;
-	/** @passed: buffers of this look that a pool would have given, if it had them */
+	/** @passed: moments of those that a pool would have given, if it had them; the last */
 	uint32_t passed;
+	uint64_t passed_ns;
 	/** @not_given: how many were used again that were idle when another was made instead */
 	uint32_t not_given;
 	/** @retracted: the look at which one was used or freed that was taken for a leak */
@@ -234,6 +243,8 @@ struct seen {
 	bool fresh;
 	/** @together: it fell idle with others of its owner that are something else */
 	bool together;
+	/** @crowded: it fell idle with many others of its owner, whatever they are */
+	bool crowded;
 	/** @dropped: of a pool, used all the time, and then, with a few others at most, no more */
 	bool dropped;
 };
@@ -270,6 +281,8 @@ struct verdict {
 struct kind *verdict_kind(struct verdict *verdict, const struct drm_pddgpu_object *object);
 /* Those that have gone; and without all, those of long ago only */
 void verdict_forget(struct verdict *verdict, bool all);
+/* What is known of those of a size; NULL: nothing */
+struct births *verdict_births(struct kind *kind, uint64_t size);
 /* verdict_habit.c: what is learnt from a look */
 void verdict_learn(struct verdict *verdict);
 /* verdict_together.c: what fell idle together; 0 or -ENOMEM */

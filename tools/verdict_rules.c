@@ -49,8 +49,9 @@
 #define BEYOND 3
 /* How far beyond it must be that excuses do not hold */
 #define EXCUSED 2
-/* What may well be several places proves less */
+/* What may well be several places proves less, unless that size is freed so often */
 #define MIXED_TIMES 1.5
+#define PURE_LOOKS 24
 /* What falls idle at the same time is a phase of the program; so there must be several */
 #define APART_NS (5 * SECOND)
 #define CLUSTERS 3
@@ -68,8 +69,12 @@
 #define POOL_USES 16
 #define PASSED_NS (30 * SECOND)
 #define PASSED 3
+#define PASSED_APART_NS SECOND
 /* So many may be a mistake, more are no pool */
 #define NOT_GIVEN 1
+/* What makes scenes: so many are freed at once, now and then; and when that is known */
+#define SCENE 8
+#define SCENES_KNOWN 24
 /* What a program makes as it begins is seldom lost, and often kept and not used */
 #define BEGIN_NS (5 * SECOND)
 /* The same where that cannot be told from what comes later */
@@ -81,12 +86,14 @@
 #define GROWTH_MANY 12
 #define GROWTH_NS (120 * SECOND)
 /*
- * Where nothing has been used again or freed yet, as by a server that warms up: for how long,
+ * Where nothing of it has been used again or freed, as by a server that warms up: for how long,
  * and how many in how many seconds, as a product. A few have to come for many minutes, four a
  * second for 50 s.
  */
 #define GROWTH_UNKNOWN_NS (30 * SECOND)
 #define GROWTH_UNKNOWN 10000
+/* The same of who has done nothing else either: one in five seconds for 45 s */
+#define GROWTH_ONLY 450
 #define GROWTH_TIMES 3
 /* What grows from the beginning of its owner on may be filling up, for so long */
 #define WARM_UP_NS (180 * SECOND)
@@ -177,6 +184,7 @@ static void prepare(struct kind *kind)
 		     kind->tally.mean >= POOL_OBJECTS;
 	clear(&kind->tally);
 	kind->passed = 0;
+	kind->passed_ns = 0;
 	kind->growth = (struct growth) { 0 };
 	if (kind->group->pooled)
 		learn_from(kind, all, 1);
@@ -190,6 +198,17 @@ static void prepare(struct kind *kind)
 	longest = events(own) >= HABIT_LOOKS ? own->longest_ns : all->longest_ns;
 	kind->growth_ns = at_least(GROWTH_TIMES * longest, STALE_NS);
 	kind->grown_ns = at_least(longest + longest / 2, STALE_NS);
+}
+
+/* Those of exactly this size are freed all the time, or all of its group are one place */
+static bool is_pure(const struct seen *seen)
+{
+	const struct births *births;
+
+	if (seen->kind->group->pure)
+		return true;
+	births = verdict_births(seen->kind, seen->size);
+	return births && births->freed_looks >= PURE_LOOKS;
 }
 
 static bool forgiven(const struct seen *seen)
@@ -209,13 +228,28 @@ static bool unusual(const struct seen *seen)
 	       (double)seen->idle_ns > OUTLIER_TIMES * (double)kind->habit_ns;
 }
 
+/*
+ * Many fall idle at once, as when a tab or a level is left. Not where they are freed one by one,
+ * or about as often as they are used: then so many were forgotten.
+ */
+static bool has_scenes(const struct group *group)
+{
+	const struct habit *habit = &group->place->habit;
+
+	return habit->freed_looks < SCENES_KNOWN ||
+	       (habit->freed >= (uint64_t)SCENE * habit->freed_looks &&
+		habit->freed_looks < habit->reused_looks / 4);
+}
+
 /* There may be a reason for it */
 static bool excused(const struct seen *seen)
 {
 	const struct group *group = seen->kind->group;
 
-	return seen->together || seen->birth_ns - group->owner->born_ns <
-				 (group->pure ? BEGIN_NS : BEGIN_MIXED_NS);
+	if (seen->together || (seen->crowded && has_scenes(group)))
+		return true;
+	return seen->birth_ns - group->owner->born_ns <
+	       (is_pure(seen) ? BEGIN_NS : BEGIN_MIXED_NS);
 }
 
 /*
@@ -296,10 +330,11 @@ static bool grows(const struct verdict *verdict, const struct owner *owner,
 	uint64_t span = growth->last_ns - growth->first_ns, least = GROWTH_NS, mean;
 	bool brisk = is_brisk(habit) && growth->births >= BRISK_LOOKS;
 	bool known = events(habit) >= HABIT_LOOKS;
+	uint64_t enough = owner->event_looks < HABIT_LOOKS ? GROWTH_ONLY : GROWTH_UNKNOWN;
 
 	if (growth->births < GROWTH_BIRTHS || growth->seen < GROWTH_SEEN)
 		return false;
-	if (!known && growth->objects * (span / SECOND) < GROWTH_UNKNOWN)
+	if (!known && growth->objects * (span / SECOND) < enough)
 		return false;
 	if (!known)
 		least = GROWTH_UNKNOWN_NS;
@@ -349,15 +384,29 @@ static bool is_passed_over(const struct seen *seen)
 {
 	const struct kind *kind = seen->kind;
 	const struct habit *habit = &kind->size->habit;
-	unsigned int i;
+	const struct births *births;
 
-	if (!kind->pool || kind->not_given > NOT_GIVEN || seen->together ||
+	if (!kind->pool || kind->not_given > NOT_GIVEN || seen->together || seen->crowded ||
 	    seen->idle_ns < at_least(3 * habit->longest_ns / 2, STALE_NS))
 		return false;
-	for (i = 0; i < KIND_SIZES; i++)
-		if (kind->births[i].size == seen->size)
-			return kind->births[i].at_ns[1] > seen->active_ns + PASSED_NS;
-	return false;
+	births = verdict_births(seen->kind, seen->size);
+	return births && births->at_ns[1] > seen->active_ns + PASSED_NS;
+}
+
+/* Those of one moment are one */
+static void count_passed(const struct seen *seen)
+{
+	struct kind *kind = seen->kind;
+	uint64_t apart;
+
+	if (!is_passed_over(seen))
+		return;
+	apart = seen->active_ns > kind->passed_ns ? seen->active_ns - kind->passed_ns :
+		kind->passed_ns - seen->active_ns;
+	if (apart < PASSED_APART_NS)
+		return;
+	kind->passed++;
+	kind->passed_ns = seen->active_ns;
 }
 
 static void count_stuck(const struct verdict *verdict, const struct seen *seen)
@@ -402,7 +451,7 @@ static void judge_groups(struct verdict *verdict)
 
 		if (forgiven(seen))
 			continue;
-		seen->kind->passed += is_passed_over(seen);
+		count_passed(seen);
 		if (unusual(seen) && !excused(seen))
 			weigh(seen);
 		if (seen->idle_ns > seen->kind->growth_ns && !seen->together) {
@@ -444,6 +493,7 @@ static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 	const struct kind *kind = seen->kind;
 	const struct habit *habit = &kind->group->place->habit;
 	double evidence;
+	bool pure;
 
 	if (verdict_span(verdict) < SPAN_NS || !unusual(seen))
 		return false;
@@ -451,9 +501,10 @@ static bool is_outlier(const struct verdict *verdict, const struct seen *seen)
 	if (!kind->pool && tally->outliers > habit->freed && tally->clusters > habit->freed_looks &&
 	    (!kind->group->alike || tally->outliers > kind->group->alike->habit.freed))
 		return false;
-	evidence = kind->group->pure ? tally->evidence : tally->evidence / MIXED_TIMES;
-	if (tally->clusters < (kind->group->pure ? CLUSTERS : CLUSTERS_MIXED) &&
-	    (!kind->group->pure || seen->idle_ns < ALONE_NS || tally->outliers < ALONE))
+	pure = is_pure(seen);
+	evidence = pure ? tally->evidence : tally->evidence / MIXED_TIMES;
+	if (tally->clusters < (pure ? CLUSTERS : CLUSTERS_MIXED) &&
+	    (!pure || seen->idle_ns < ALONE_NS || tally->outliers < ALONE))
 		return false;
 	/* Where others of it are leaks, there is another reason for it */
 	if (excused(seen) && (!kind->group->pooled || !kind->group->pure ||

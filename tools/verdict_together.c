@@ -21,6 +21,8 @@
 /* So many others must have fallen idle, and so many times as many as usual */
 #define OTHERS 4
 #define TIMES 4
+/* So many are a phase as well if all are of one kind: a tab, or a scene */
+#define CROWD 8
 /* Given all the time: so often, and for so many times as long as it ever was not given */
 #define GIVEN_USES 16
 #define GIVEN_TIMES 4
@@ -48,7 +50,7 @@ static size_t list_idle(struct verdict *verdict)
 	for (i = 0; i < verdict->now.count; i++) {
 		struct seen *seen = &verdict->now.at[i];
 
-		seen->together = seen->dropped = false;
+		seen->together = seen->crowded = seen->dropped = false;
 		if (!seen->wait_ns && verdict->now_ns - seen->active_ns > IDLE_NS)
 			verdict->idle[count++] = seen;
 	}
@@ -67,6 +69,7 @@ static void judge_run(struct seen **at, size_t count)
 
 	for (i = 0; i < count; i++) {
 		size_t others = 0, usual;
+		bool sharp;
 
 		while (apart(at[near], at[i]) > NEAR_NS)
 			near++;
@@ -81,8 +84,9 @@ static void judge_run(struct seen **at, size_t count)
 		for (j = near; j < near_end && j < near + 1024 && others < OTHERS; j++)
 			others += at[j]->kind != at[i]->kind;
 		usual = (around_end - around) - (near_end - near);
-		at[i]->together = others >= OTHERS &&
-			(near_end - near) * AROUND_NS >= TIMES * usual * NEAR_NS;
+		sharp = (near_end - near) * AROUND_NS >= TIMES * usual * NEAR_NS;
+		at[i]->together = sharp && others >= OTHERS;
+		at[i]->crowded = sharp && near_end - near > CROWD;
 	}
 }
 
