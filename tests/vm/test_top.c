@@ -512,6 +512,8 @@ static void ten_thousand_clients(void **state)
 	json_t *json;
 
 	(void)state;
+	if (access("/proc/self/io", R_OK))
+		pdt_skip("the kernel does not count what a process reads");
 	few = reads_a_second();
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (unsigned int i = 0; i < MANY; i++) {
