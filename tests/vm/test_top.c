@@ -498,9 +498,9 @@ static uint64_t reads_of_top(const char *command)
 static uint64_t reads_a_second(void)
 {
 	uint64_t few = reads_of_top("top -b -n 4 -i 1 --no-exited -f nobody");
-	uint64_t more = reads_of_top("top -b -n 14 -i 1 --no-exited -f nobody");
+	uint64_t more = reads_of_top("top -b -n 9 -i 1 --no-exited -f nobody");
 
-	return more > few ? (more - few) / 10 : 0;
+	return more > few ? (more - few) / 5 : 0;
 }
 
 /* Looking at ten thousand clients that do nothing must not be reading all of them. */
