@@ -125,7 +125,7 @@ static void what_is_kept(void **state)
 		ms = wait_for_enodev(kept.fd);
 		printf("# %s, idle: -ENODEV after %llu ms\n", pdt_way_names[way],
 		       (unsigned long long)ms);
-		assert_in_range(ms, 0, way == PDT_DIE ? DEATH_MS : PROMPT_MS);
+		assert_in_range(ms, 0, (way == PDT_DIE ? DEATH_MS : PROMPT_MS) * pdt_slow());
 		check_kept(&kept);
 		assert_ok(pdt_bring_back(way));
 		assert_ok(pdt_gone_works());
