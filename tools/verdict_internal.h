@@ -281,10 +281,10 @@ struct verdict {
 struct kind *verdict_kind(struct verdict *verdict, const struct drm_pddgpu_object *object);
 /* Those that have gone; and without all, those of long ago only */
 void verdict_forget(struct verdict *verdict, bool all);
-/* What is known of those of a size; NULL: nothing */
-struct births *verdict_births(struct kind *kind, uint64_t size);
 /* verdict_habit.c: what is learnt from a look */
 void verdict_learn(struct verdict *verdict);
+/* What is known of those of a size; NULL: nothing */
+struct births *verdict_births(struct kind *kind, uint64_t size);
 /* verdict_together.c: what fell idle together; 0 or -ENOMEM */
 int verdict_together(struct verdict *verdict);
 /* verdict_rules.c: what follows from it */

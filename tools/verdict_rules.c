@@ -112,6 +112,11 @@ static uint64_t at_least(uint64_t ns, uint64_t floor)
 	return ns > floor ? ns : floor;
 }
 
+static uint64_t apart(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns > b_ns ? a_ns - b_ns : b_ns - a_ns;
+}
+
 static uint32_t events(const struct habit *habit)
 {
 	return habit->freed_looks + habit->reused_looks;
@@ -278,13 +283,10 @@ static void weigh(const struct seen *seen)
 {
 	struct tally *tally = tally_of(seen);
 	double evidence;
-	uint64_t apart;
 
 	tally->outliers++;
-	apart = seen->active_ns > tally->cluster_ns ? seen->active_ns - tally->cluster_ns :
-		tally->cluster_ns - seen->active_ns;
 	/* Those that were left at the same time are one */
-	if (tally->cluster_ns && apart < APART_NS)
+	if (tally->cluster_ns && apart(seen->active_ns, tally->cluster_ns) < APART_NS)
 		return;
 	tally->cluster_ns = seen->active_ns;
 	tally->clusters++;
@@ -397,13 +399,8 @@ static bool is_passed_over(const struct seen *seen)
 static void count_passed(const struct seen *seen)
 {
 	struct kind *kind = seen->kind;
-	uint64_t apart;
 
-	if (!is_passed_over(seen))
-		return;
-	apart = seen->active_ns > kind->passed_ns ? seen->active_ns - kind->passed_ns :
-		kind->passed_ns - seen->active_ns;
-	if (apart < PASSED_APART_NS)
+	if (!is_passed_over(seen) || apart(seen->active_ns, kind->passed_ns) < PASSED_APART_NS)
 		return;
 	kind->passed++;
 	kind->passed_ns = seen->active_ns;
@@ -412,13 +409,10 @@ static void count_passed(const struct seen *seen)
 static void count_stuck(const struct verdict *verdict, const struct seen *seen)
 {
 	struct place *place = seen->kind->group->place;
-	uint64_t apart;
 
 	if (!seen->wait_ns || verdict->now_ns - seen->wait_ns < STUCK_NS)
 		return;
-	apart = seen->wait_ns > place->stuck_ns ? seen->wait_ns - place->stuck_ns :
-		place->stuck_ns - seen->wait_ns;
-	if (place->stuck && apart < 2 * SECOND)
+	if (place->stuck && apart(seen->wait_ns, place->stuck_ns) < 2 * SECOND)
 		return;
 	place->stuck++;
 	place->stuck_ns = seen->wait_ns;

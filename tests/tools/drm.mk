@@ -10,7 +10,7 @@ CLANG ?= clang
 
 units: $(UNITS) $(FUZZERS)
 
-$(BUILD)/unit_%: unit_%.c command $(BUILD)/fake.o
+$(BUILD)/unit_%: unit_%.c $(wildcard *.h) command $(BUILD)/fake.o
 	@echo "  CC    $@"
 	@$(CC) $(CFLAGS) $(FAKE_CFLAGS) -o $@ $< \
 		$(filter-out %/pddgpu.o,$(wildcard $(BUILD)/command.objects/*.o)) $(BUILD)/fake.o \

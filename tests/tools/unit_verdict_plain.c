@@ -56,7 +56,7 @@ static void of_ten_frames_one(void **state)
 	assert_in_range(group(world, 0)->leaked_objects, n - 3, n);
 }
 
-/* What has no other habit is known after a minute if nothing else is done at all, */
+/* What has no other habit is known after a minute if nothing else is done at all. */
 static void nothing_else(struct world *world, unsigned int period, bool written)
 {
 	uint64_t lost[128];

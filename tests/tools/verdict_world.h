@@ -83,7 +83,7 @@ static __attribute__((unused)) void elsewhere(struct world *world)
 }
 
 /* A second of a program that makes a buffer, uses it, and frees the one of a second ago */
-static __attribute__((unused)) void churn(struct world *world, uint32_t site)
+static void churn(struct world *world, uint32_t site)
 {
 	size_t i;
 
@@ -97,8 +97,7 @@ static __attribute__((unused)) void churn(struct world *world, uint32_t site)
 	world->object[world->count - 1].used_ns = world->now;
 }
 
-static __attribute__((unused))
-const struct verdict_group *group(const struct world *world, uint32_t site)
+static const struct verdict_group *group(const struct world *world, uint32_t site)
 {
 	const struct verdict_group *const *groups;
 	size_t count, i;
