@@ -285,6 +285,22 @@ bool pddgpu_health_recovering(struct pddgpu_health *health)
 }
 
 /**
+ * pddgpu_health_recoveries() - how often has the manager become READY again?
+ * @health: its health
+ *
+ * Return: a number that is another one after each time.
+ */
+u64 pddgpu_health_recoveries(struct pddgpu_health *health)
+{
+	u64 recoveries;
+
+	spin_lock(&health->lock);
+	recoveries = health->counts.recoveries;
+	spin_unlock(&health->lock);
+	return recoveries;
+}
+
+/**
  * pddgpu_health_failed() - is the manager in ERROR?
  * @health: its health
  *

@@ -182,6 +182,7 @@ void pddgpu_health_fail(struct pddgpu_health *health, const char *format, ...);
 void pddgpu_health_recovered(struct pddgpu_health *health);
 int pddgpu_health_recover(struct pddgpu_health *health);
 bool pddgpu_health_recovering(struct pddgpu_health *health);
+u64 pddgpu_health_recoveries(struct pddgpu_health *health);
 bool pddgpu_health_failed(const struct pddgpu_health *health);
 void pddgpu_health_retried(struct pddgpu_health *health);
 void pddgpu_health_helped(struct pddgpu_health *health);

@@ -37,6 +37,12 @@ void pddgpu_room_init(struct pddgpu_room *room, struct pddgpu_account_client *cl
 	room->since = jiffies;
 }
 
+static u64 pddgpu_room_recoveries(struct pddgpu_device *pdev)
+{
+	return pddgpu_health_recoveries(pddgpu_vram_mgr_health(pdev->vram_mgr)) +
+	       pddgpu_health_recoveries(pddgpu_gtt_mgr_health(pdev->gtt_mgr));
+}
+
 /**
  * pddgpu_room_search() - an attempt begins
  * @pdev: the device
@@ -45,6 +51,7 @@ void pddgpu_room_init(struct pddgpu_room *room, struct pddgpu_account_client *cl
 void pddgpu_room_search(struct pddgpu_device *pdev, struct pddgpu_room *room)
 {
 	room->evicting = false;
+	room->recoveries = pddgpu_room_recoveries(pdev);
 	spin_lock(&pdev->search_lock);
 	list_add(&room->link, &pdev->searches);
 	spin_unlock(&pdev->search_lock);
@@ -233,6 +240,9 @@ int pddgpu_room_retry(struct pddgpu_device *pdev, struct pddgpu_room *room,
 	}
 	if (result != -ENOMEM)
 		return result;
+	/* One that was in ERROR was passed by, and may have what is wanted */
+	if (room->recoveries != pddgpu_room_recoveries(pdev))
+		return 0;
 	if (!pddgpu_room_is_coming(pdev, room, broken, READ_ONCE(retry->count)))
 		return broken && broken == (domains & PDDGPU_GEM_DOMAIN_MASK) ? -EIO : result;
 	pddgpu_health_retried(health);

@@ -35,6 +35,8 @@ struct pddgpu_room {
 	bool retried;
 	/** @diverted: an attempt failed with -EIO, and it was tried once more */
 	bool diverted;
+	/** @recoveries: of all managers, when the attempt began */
+	u64 recoveries;
 	/** @since: jiffies at the beginning */
 	unsigned long since;
 };

@@ -8,6 +8,8 @@
 #define THREADS	6
 #define KEPT	6
 #define ERRORS	100
+/* Errors among requests that VRAM has room for */
+#define SUDDEN	300
 
 static const char *const faults[] = {
 	"vram lost", "gtt lost", "vram account", "gtt account", "vram free", "gtt free",
@@ -186,11 +188,52 @@ static void with_evictions(void **state)
 	run(s, stats.vram_total / (THREADS * KEPT / 4), "100");
 }
 
+/* Where there is room an error is said to be one, though it may be over by then. */
+static int wants_a_page(void *arg, unsigned int index)
+{
+	struct load *load = arg;
+	uint32_t handle;
+	int fd = pdt_open(), rc;
+
+	child_check(fd >= 0);
+	for (unsigned int i = 0; !index && i < pdt_many(SUDDEN); i++) {
+		child_check(!pdt_debugfs_write("inject_error", "vram account"));
+		child_check(pdt_debugfs_write("check", "vram") == -EIO);
+		child_check(!pdt_debugfs_write("recover", "vram"));
+	}
+	if (!index)
+		load->stop = true;
+	while (!load->stop) {
+		rc = pdt_create(fd, PDT_PAGE, PDT_VRAM, PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED,
+				&handle);
+		child_check(!rc || rc == -EIO);
+		if (!rc)
+			child_check(!pdt_destroy(fd, handle));
+		load->made += !rc;
+		load->refused += !!rc;
+	}
+	close(fd);
+	return 0;
+}
+
+static void room_is_not_denied(void **state)
+{
+	struct pdt_state *s = *state;
+	struct load load = { 0 };
+
+	assert_ok(pdt_debugfs_write("recover_count", "0"));
+	assert_int_equal(pdt_threads(THREADS + 1, wants_a_page, &load), 0);
+	printf("# %lu buffers, %lu refused\n", load.made, load.refused);
+	assert_true(pdt_level_wait(s->fd, &s->before));
+	assert_ok(pdt_settings_restore());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		pdt_test(with_room),
 		pdt_test(with_evictions),
+		pdt_test(room_is_not_denied),
 	};
 
 	return pdt_run_tests("recover", tests);
