@@ -309,7 +309,7 @@ static void in_any_pieces(void **state)
 /* As many as there are in a card full of small buffers; a picture of it is quick */
 static void very_many(void **state)
 {
-	size_t count, most = 50000 / pdt_slow(), made = 0;
+	size_t count, most = pdt_many(50000), made = 0;
 	struct pdt_state *s = *state;
 	struct drm_pddgpu_memory_stats stats;
 	uint64_t began, took, room;

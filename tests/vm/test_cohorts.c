@@ -293,7 +293,7 @@ static int churn(void *arg, unsigned int index)
 	uint64_t random = index + 1;
 	uint32_t handles[600] = { 0 };
 
-	for (unsigned int i = 0; index >= 2 && i < 3000; i++) {
+	for (unsigned int i = 0; index >= 2 && i < pdt_many(3000); i++) {
 		uint32_t *handle = &handles[pdt_random(&random) % PDT_ARRAY_SIZE(handles)];
 
 		if (*handle)

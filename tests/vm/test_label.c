@@ -437,21 +437,22 @@ static uint64_t lines_cost(unsigned int clients)
 static void crowd(void **state)
 {
 	const struct rlimit limit = { 2 * CROWD, 2 * CROWD };
+	const unsigned int clients = pdt_many(CROWD);
 	struct pdt_state *s = *state;
 	uint64_t few = 0, many;
 	static int fd[CROWD];
 
 	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
-	for (size_t i = 0; i < CROWD; i++) {
+	for (size_t i = 0; i < clients; i++) {
 		if (i == FEW)
 			few = lines_cost(FEW + 1) / (FEW + 1);
 		fd[i] = pdt_open();
 		assert_true(fd[i] >= 0);
 	}
-	many = lines_cost(CROWD + 1) / (CROWD + 1);
+	many = lines_cost(clients + 1) / (clients + 1);
 	printf("# a line of gem_info: %llu ns of %d, %llu ns of %d\n", (unsigned long long)few,
-	       FEW, (unsigned long long)many, CROWD);
-	for (size_t i = 0; i < CROWD; i++)
+	       FEW, (unsigned long long)many, clients);
+	for (size_t i = 0; i < clients; i++)
 		close(fd[i]);
 	assert_true(pdt_level_wait(s->fd, &s->before));
 }

@@ -231,7 +231,7 @@ static void each_once(void **state)
 	struct churn c = { .fd = s->fd };
 	struct drm_pddgpu_memory_stats stats;
 	struct drm_pddgpu_object *all;
-	size_t most = pdt_count("PDT_OBJECTS", 100000) / pdt_slow(), n = 0, count, found;
+	size_t most = pdt_many(pdt_count("PDT_OBJECTS", 100000)), n = 0, count, found;
 	size_t vram, gtt;
 	struct drm_pddgpu_gem_info info;
 	uint64_t *ids, last, began;

@@ -191,7 +191,9 @@ static void *make_trouble(void *arg)
 
 	(void)arg;
 	for (done = 0; done < count && !failed; done++) {
-		const char *fault = faults[pdt_random(&random) % PDT_ARRAY_SIZE(faults)];
+		/* Each at least once */
+		const char *fault = faults[done < PDT_ARRAY_SIZE(faults) ? done :
+					   pdt_random(&random) % PDT_ARRAY_SIZE(faults)];
 
 		if (strcmp(fault, "error"))
 			failed = pdt_control(fault, answer, sizeof(answer));

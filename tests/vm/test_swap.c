@@ -156,6 +156,7 @@ static void twice_the_ram(void **state)
 
 static void in_the_cpu_domain(void **state)
 {
+	need_speed();
 	more_than_there_is(*state, meminfo("MemTotal") * 3 / 4, PDT_CPU);
 }
 

@@ -152,6 +152,7 @@ unsigned int pdt_threads(unsigned int count, int (*fn)(void *arg, unsigned int i
 void *pdt_shared(size_t size);
 uint64_t pdt_now_ms(void);
 unsigned int pdt_slow(void);
+unsigned int pdt_many(unsigned int n);
 bool pdt_coredump_find(char *path, size_t room);
 bool pdt_coredump_wait(char *path, size_t room, bool wanted);
 void pdt_coredump_free(void);

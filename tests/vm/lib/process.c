@@ -21,6 +21,12 @@ unsigned int pdt_slow(void)
 	return times > 0 ? times : 1;
 }
 
+/* How many there are to be: @n, or far fewer where everything takes longer */
+unsigned int pdt_many(unsigned int n)
+{
+	return pdt_slow() > 1 ? n / pdt_slow() / 2 : n;
+}
+
 /* How often something is to be done: what a variable of the environment says */
 unsigned int pdt_count(const char *name, unsigned int preset)
 {
