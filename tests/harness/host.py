@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Tests of the harness that need no VM."""
 import contextlib
+import fcntl
 import importlib.machinery
 import importlib.util
-import fcntl
 import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -224,6 +225,44 @@ def test_debug_lane_runs_the_entries():
               "--", "run-all"])).argv)
     need("--coverage build/coverage/x.tar" in line and "--append a=b" in line,
          line)
+
+
+def guest_runs(payload, argv):
+    """The test programs that the guest's command of a stage runs, by what `payload` has."""
+    words = argv[argv.index("--") + 1:]
+    if words[-1] == "run-ivshmem":
+        return {"ivshmem"}
+    if "run-all" not in words:
+        return set()
+    done = run("sh", os.path.join(payload, "run-all"), *words[words.index("run-all") + 1:])
+    need(done.status == 0, words, done)
+    return set(re.findall(r"^# (\w+)$", done.out, re.M))
+
+
+def test_debug_lane_leaves_nothing_out():
+    script = load("scripts/test-debug")
+    with folder() as tmp:
+        shutil.copy(os.path.join(TOP, "tests/vm/run-all"), tmp)
+        for name in os.listdir(os.path.join(TOP, "tests/vm")):
+            if name.startswith("test_") and name.endswith(".c"):
+                write(os.path.join(tmp, name[:-2]), "#!/bin/sh\necho 1..0\n")
+                os.chmod(os.path.join(tmp, name[:-2]), 0o755)
+        done = run("sh", os.path.join(tmp, "run-all"), "-leak", "-nothing")
+        need(done.status == 2 and "no test nothing" in done.err, done)
+
+        def programs(stages):
+            return set().union(*(guest_runs(tmp, stage.argv) for stage in stages))
+
+        plain = list(script.test.vm_stages())
+        lane = script.entries(False)
+        missing = programs(plain) - programs(lane)
+        need(not missing, "not run on the debug kernel", missing)
+        need(not {"leak", "create"} & guest_runs(tmp, ["--", "run-all", "-leak", "-create"])
+             and "leak" in guest_runs(tmp, ["--", "run-all", "-create"]), "run-all -NAME")
+    names = [stage.name for stage in lane]
+    need(len(set(names)) == len(names) and {"suite", "faults"} <= set(names), names)
+    need({stage.name for stage in plain} < {stage.name for stage in script.entries(True)},
+         script.entries(True))
 
 
 def test_coverage_counts():
