@@ -481,7 +481,8 @@ static void shared_by_dmabuf(void **state)
 	pdt_buffer_destroy(fd, &other);
 	close(fd);
 
-	for (size_t i = 1; i < set.count; i++)
+	/* Each takes another's place in memory, which takes its time */
+	for (size_t i = 1; i < (pdt_slow() > 1 ? 9 : set.count); i++)
 		assert_ok(stamped(&set.bufs[i]));
 	free_set(s, &set);
 }
