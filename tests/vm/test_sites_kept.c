@@ -265,6 +265,7 @@ static void full(void **state)
 	uint32_t handle, number, kept = 0, last = 0, without = 0;
 
 	(void)state;
+	pdt_need_speed();
 	assert_true(fd >= 0);
 	assert_ok(pdt_stacks("1"));
 	for (unsigned int i = 0; i < 5000; i++) {

@@ -49,13 +49,6 @@ static void need_swap(uint64_t bytes)
 			 (unsigned long long)(bytes / PDT_MIB));
 }
 
-/* Where a page takes a millisecond, what moves gigabytes would take all of a run's time */
-static void need_speed(void)
-{
-	if (pdt_slow() > 1 && !pdt_count("PDT_LONG", 0))
-		pdt_skip("it takes minutes on a slow kernel; PDT_LONG=1 runs it");
-}
-
 /* What of swap is not for who wants more, in buffers of @size: see docs/driver.md */
 static uint64_t kept(uint64_t size)
 {
@@ -150,13 +143,13 @@ static void more_than_there_is(struct pdt_state *s, uint64_t bytes, uint32_t dom
 
 static void twice_the_ram(void **state)
 {
-	need_speed();
+	pdt_need_speed();
 	more_than_there_is(*state, 2 * meminfo("MemTotal"), PDT_GTT);
 }
 
 static void in_the_cpu_domain(void **state)
 {
-	need_speed();
+	pdt_need_speed();
 	more_than_there_is(*state, meminfo("MemTotal") * 3 / 4, PDT_CPU);
 }
 
@@ -168,7 +161,7 @@ static void without_handles(void **state)
 	struct drm_pddgpu_memory_stats before = stats_of(s), full, read;
 	struct set set;
 
-	need_speed();
+	pdt_need_speed();
 	need_swap(ram / 2);
 	set.count = ram * 3 / 4 / size;
 	set.bufs = calloc(set.count, sizeof(*set.bufs));
@@ -200,7 +193,7 @@ static void out_of_vram(void **state)
 	uint64_t ram = meminfo("MemTotal");
 	struct set set;
 
-	need_speed();
+	pdt_need_speed();
 	need_swap(ram / 2);
 	make_set(s, &set, ram * 3 / 4 + stats_of(s).vram_free, 3 * PDT_MIB + PDT_PAGE, PDT_BOTH);
 	assert_true(stats_of(s).swapped_bytes > ram / 5);
@@ -220,7 +213,7 @@ static void jobs_use_it(void **state)
 	struct pdt_buffer to;
 	struct set set;
 
-	need_speed();
+	pdt_need_speed();
 	need_swap(ram / 2);
 	make_set(s, &set, ram * 3 / 4, size, PDT_GTT);
 	assert_int_equal(pdt_domain(s->fd, set.bufs[0].handle), PDT_CPU);
@@ -268,7 +261,7 @@ static void gives_way(void **state)
 	struct drm_pddgpu_memory_stats full, after;
 	struct set set;
 
-	need_speed();
+	pdt_need_speed();
 	need_swap(ram);
 	make_set(s, &set, ram / 3, PDT_MIB, PDT_GTT);
 	/* A kernel that takes much memory for itself may have wanted some of it already */
@@ -331,7 +324,7 @@ static void crowd(void **state)
 	uint64_t ram = meminfo("MemTotal");
 	struct crowd crowd = { .bytes = ram / 5, .size = 5 * PDT_MIB };
 
-	need_speed();
+	pdt_need_speed();
 	need_swap(ram);
 	assert_int_equal(pdt_threads(4, in_the_crowd, &crowd), 0);
 	assert_true(stats_of(s).swap_outs > 0);
@@ -348,7 +341,7 @@ static void swap_is_full(void **state)
 	uint64_t ram = meminfo("MemTotal"), swap;
 	int rc = 0;
 
-	need_speed();
+	pdt_need_speed();
 	need_swap(ram / 2 + kept(16 * PDT_MIB));
 	swap = meminfo("SwapFree") - kept(16 * PDT_MIB);
 	assert_non_null(bufs);

@@ -79,6 +79,12 @@
 	skip();									\
 } while (0)
 
+/* What would take a large part of a run's time on a kernel that is slow */
+#define pdt_need_speed() do {							\
+	if (pdt_slow() > 1 && !pdt_count("PDT_LONG", 0))			\
+		pdt_skip("it takes minutes on a slow kernel; PDT_LONG=1 runs it"); \
+} while (0)
+
 /* device.c */
 int pdt_open(void);
 int pdt_open_card(const char *driver, bool render);
