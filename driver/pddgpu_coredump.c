@@ -5,9 +5,11 @@
  * and a work item makes the text of it.
  */
 #include <linux/atomic.h>
+#include <linux/delay.h>
 #include <linux/devcoredump.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/sysfs.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
@@ -29,6 +31,9 @@
 #define PDDGPU_COREDUMP_OPS	64u
 /* Room for the text: 160 bytes an operation, and the lines before them */
 #define PDDGPU_COREDUMP_SIZE	(PDDGPU_COREDUMP_OPS * 160u + 2048u)
+/* How long one that is thrown away may take to go */
+#define PDDGPU_COREDUMP_TRIES	20u
+#define PDDGPU_COREDUMP_DELAY_MS	10
 
 /**
  * struct pddgpu_coredump_ring - the registers of a ring
@@ -251,6 +256,32 @@ static void pddgpu_coredump_print(struct pddgpu_coredump *dump, struct drm_print
 		drm_printf(p, "  and %u more\n", dump->count - PDDGPU_COREDUMP_OPS);
 }
 
+/*
+ * One that was thrown away a moment ago is not found any more by dev_coredumpv(), but
+ * its link is in the device's folder until all have let go of it, and of a second link
+ * the kernel warns with a call trace.
+ */
+static bool pddgpu_coredump_has_place(struct device *dev)
+{
+	struct kernfs_node *link, *data;
+	unsigned int left;
+
+	for (left = PDDGPU_COREDUMP_TRIES; left; left--) {
+		link = sysfs_get_dirent(dev->kobj.sd, "devcoredump");
+		if (!link)
+			return true;
+		/* Of one that is kept there is the text to be read */
+		data = sysfs_get_dirent(link->symlink.target_kn, "data");
+		sysfs_put(link);
+		if (data) {
+			sysfs_put(data);
+			return false;
+		}
+		msleep(PDDGPU_COREDUMP_DELAY_MS);
+	}
+	return false;
+}
+
 static void pddgpu_coredump_work(struct work_struct *work)
 {
 	struct pddgpu_coredump *dump = container_of(work, struct pddgpu_coredump, work);
@@ -260,9 +291,12 @@ static void pddgpu_coredump_work(struct work_struct *work)
 	iter.data = vzalloc(PDDGPU_COREDUMP_SIZE);
 	if (iter.data) {
 		pddgpu_coredump_print(dump, &p);
-		/* Takes the text over; where one is kept already, it drops this one */
-		dev_coredumpv(dump->drm->dev, iter.data,
-			      PDDGPU_COREDUMP_SIZE - iter.remain, GFP_KERNEL);
+		/* Where one is kept already, this one is dropped */
+		if (pddgpu_coredump_has_place(dump->drm->dev))
+			dev_coredumpv(dump->drm->dev, iter.data,
+				      PDDGPU_COREDUMP_SIZE - iter.remain, GFP_KERNEL);
+		else
+			vfree(iter.data);
 	}
 	atomic_set_release(&dump->busy, 0);
 }
