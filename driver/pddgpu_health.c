@@ -229,20 +229,17 @@ void pddgpu_health_fail(struct pddgpu_health *health, const char *format, ...)
  */
 void pddgpu_health_recovered(struct pddgpu_health *health)
 {
-	bool ready;
-
 	spin_lock(&health->lock);
 	pddgpu_health_end_error(health);
-	ready = health->state == PDDGPU_HEALTH_ERROR;
-	if (ready) {
+	if (health->state == PDDGPU_HEALTH_ERROR) {
+		/* First: who is passed by is to find ERROR, or one more recovery */
+		health->ops->usable(health, true);
 		pddgpu_health_begin_ready(health);
 		health->counts.recoveries++;
 		/* Under the lock: an attempt that is queued from now on is another error's */
 		cancel_delayed_work(&health->work);
 	}
 	spin_unlock(&health->lock);
-	if (ready)
-		health->ops->usable(health, true);
 }
 
 /**

@@ -72,7 +72,10 @@ struct pddgpu_health_ops {
 	 * errno, which leaves the state ERROR. Process context, one at a time.
 	 */
 	int (*recover)(struct pddgpu_health *health);
-	/** @usable: whether anything is given out from now on; the manager's lock is held */
+	/**
+	 * @usable: whether anything is given out from now on; the manager's lock is held,
+	 * and this one's too where something is
+	 */
 	void (*usable)(struct pddgpu_health *health, bool usable);
 };
 

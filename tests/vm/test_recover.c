@@ -199,7 +199,11 @@ static int wants_a_page(void *arg, unsigned int index)
 	for (unsigned int i = 0; !index && i < pdt_many(SUDDEN); i++) {
 		child_check(!pdt_debugfs_write("inject_error", "vram account"));
 		child_check(pdt_debugfs_write("check", "vram") == -EIO);
-		child_check(!pdt_debugfs_write("recover", "vram"));
+		do {
+			/* What is being cleared may not have come back yet */
+			rc = pdt_debugfs_write("recover", "vram");
+		} while (rc == -EBUSY);
+		child_check(!rc);
 	}
 	if (!index)
 		load->stop = true;
