@@ -435,7 +435,7 @@ static void failure_changes_nothing(void **state)
 
 	/* Soon: who lost his place for it gets one again. */
 	start = pdt_now_ms();
-	while (in_gtt < set.count && pdt_now_ms() - start < SETTLE_MS) {
+	while (in_gtt < set.count && pdt_now_ms() - start < SETTLE_MS * (uint64_t)pdt_slow()) {
 		in_gtt = 0;
 		pdt_sleep_ms(10);
 		for (size_t k = 0; k < set.count; k++)
