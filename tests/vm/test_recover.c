@@ -188,25 +188,38 @@ static void with_evictions(void **state)
 	run(s, stats.vram_total / (THREADS * KEPT / 4), "100");
 }
 
+static int err_and_recover(void)
+{
+	uint64_t end;
+	int rc;
+
+	for (unsigned int i = 0; i < pdt_many(SUDDEN); i++) {
+		child_check(!pdt_debugfs_write("inject_error", "vram account"));
+		child_check(pdt_debugfs_write("check", "vram") == -EIO);
+		end = pdt_now_ms() + 60000;
+		do {
+			/* What is being cleared may not have come back yet */
+			rc = pdt_debugfs_write("recover", "vram");
+		} while (rc == -EBUSY && pdt_now_ms() < end);
+		child_check(!rc);
+	}
+	return 0;
+}
+
 /* Where there is room an error is said to be one, though it may be over by then. */
 static int wants_a_page(void *arg, unsigned int index)
 {
 	struct load *load = arg;
 	uint32_t handle;
-	int fd = pdt_open(), rc;
+	int fd, rc;
 
-	child_check(fd >= 0);
-	for (unsigned int i = 0; !index && i < pdt_many(SUDDEN); i++) {
-		child_check(!pdt_debugfs_write("inject_error", "vram account"));
-		child_check(pdt_debugfs_write("check", "vram") == -EIO);
-		do {
-			/* What is being cleared may not have come back yet */
-			rc = pdt_debugfs_write("recover", "vram");
-		} while (rc == -EBUSY);
-		child_check(!rc);
-	}
-	if (!index)
+	if (!index) {
+		rc = err_and_recover();
 		load->stop = true;
+		return rc;
+	}
+	fd = pdt_open();
+	child_check(fd >= 0);
 	while (!load->stop) {
 		rc = pdt_create(fd, PDT_PAGE, PDT_VRAM, PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED,
 				&handle);

@@ -475,7 +475,7 @@ static void shared_by_dmabuf(void **state)
 	close(fd);
 
 	/* Each takes another's place in memory, which takes its time */
-	for (size_t i = 1; i < (pdt_slow() > 1 ? 9 : set.count); i++)
+	for (size_t i = 1; i < set.count && (pdt_slow() == 1 || i < 9); i++)
 		assert_ok(stamped(&set.bufs[i]));
 	free_set(s, &set);
 }
