@@ -450,7 +450,7 @@ static void crowd(void **state)
 		assert_true(fd[i] >= 0);
 	}
 	many = lines_cost(clients + 1) / (clients + 1);
-	printf("# a line of gem_info: %llu ns of %d, %llu ns of %d\n", (unsigned long long)few,
+	printf("# a line of gem_info: %llu ns of %d, %llu ns of %u\n", (unsigned long long)few,
 	       FEW, (unsigned long long)many, clients);
 	for (size_t i = 0; i < clients; i++)
 		close(fd[i]);
