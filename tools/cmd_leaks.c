@@ -287,18 +287,12 @@ static int list_missing(const struct found *found)
 	return RC_OK;
 }
 
-/* An older driver cannot tell, and nothing is said of it: the list is what was asked for */
-static void look_first(struct found *found)
-{
-	struct looks looks = { .pid = (uint32_t)pid, .min_size = filter.min_size };
-
-	found->first.card = *found->card;
-	looks_once(&found->first, &looks);
-}
-
 /* 0 or an error: of a card that does not answer */
 static int look(struct found *found)
 {
+	const struct leaks_wanted wanted = {
+		.filter = &filter, .by = by, .sort = sort, .sites = sites,
+	};
 	struct pddgpu_device *dev = found->card->dev;
 	int error = found->card->error;
 
@@ -309,11 +303,10 @@ static int look(struct found *found)
 	}
 	if (error)
 		return error;
-	found->leaks_error = leaks_read(found->card, &filter, by, sort, &found->leaks);
+	/* That an older driver has no first look is not said: the list is what was asked for */
+	found->leaks_error = leaks_read(found->card, &wanted, &found->leaks, &found->first);
 	if (found->leaks_error == -ENODEV)
 		return -ENODEV;
-	if (!query.names)
-		look_first(found);
 	return pddgpu_query_stats(dev, &found->stats);
 }
 
@@ -456,10 +449,9 @@ int cmd_leaks(int argc, char **argv)
 		cards_close(&cards);
 		return rc;
 	}
-	if (as_json) {
+	if (as_json)
 		devices = out_need(json_array());
-		sites = sites_new();
-	}
+	sites = sites_new();
 	if (query.names)
 		query_header(&query);
 	for (i = 0; i < cards.count; i++)

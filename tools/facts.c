@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "drmclient.h"
@@ -18,8 +20,9 @@
 /* How often figures are read again that have changed while they were read */
 #define READ_TRIES 5
 
-/* Of the machine's first pid namespace, in every kernel */
+/* Of the machine's first namespaces, in every kernel */
 #define INITIAL_PID_NAMESPACE "pid:[4026531836]"
+#define INITIAL_USER_NAMESPACE "user:[4026531837]"
 
 const char *const region_names[PDDGPU_REGIONS] = { "vram", "gtt", "cpu" };
 const char *const region_titles[PDDGPU_REGIONS] = { "VRAM", "GTT", "CPU" };
@@ -48,22 +51,43 @@ const char *device_state_name(uint32_t state)
 	}
 }
 
+/* Whether this process is in the machine's first namespace of a kind */
+static bool is_initial(const char *path, const char *name)
+{
+	char text[64] = "";
+	ssize_t length = readlink(path, text, sizeof(text) - 1);
+
+	/* A kernel that has no such namespaces has but one */
+	if (length < 0 && errno == ENOENT)
+		return !access("/proc/self", F_OK);
+	return length > 0 && !strcmp(text, name);
+}
+
 /* The driver's pids mean something here */
 static bool sees_all_processes(void)
 {
-	char text[64] = "";
 	static int sees = -1;
-	ssize_t length;
 
-	if (sees < 0) {
-		length = readlink("/proc/self/ns/pid", text, sizeof(text) - 1);
-		/* A kernel that has no such namespaces has but one */
-		if (length < 0 && errno == ENOENT)
-			sees = !access("/proc/self", F_OK);
-		else
-			sees = length > 0 && !strcmp(text, INITIAL_PID_NAMESPACE);
-	}
+	if (sees < 0)
+		sees = is_initial("/proc/self/ns/pid", INITIAL_PID_NAMESPACE);
 	return sees;
+}
+
+int facts_all = -1;
+
+bool sees_all(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	bool may;
+
+	if (facts_all >= 0)
+		return facts_all;
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	may = data[CAP_TO_INDEX(CAP_PERFMON)].effective & CAP_TO_MASK(CAP_PERFMON) ||
+	      data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
+	return may && is_initial("/proc/self/ns/user", INITIAL_USER_NAMESPACE);
 }
 
 enum alive process_alive(int32_t pid, const char *comm)

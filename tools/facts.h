@@ -87,6 +87,13 @@ uint64_t process_region(const struct process *process, unsigned int region);
 uint64_t process_total(const struct process *process);
 /* Where processes and cards are looked for instead of /proc and /sys, in tests; NULL */
 extern const char *facts_proc, *facts_sys;
+/*
+ * Whether the driver tells this program of everybody's buffers by ioctls, as it does whoever
+ * may watch performance (CAP_PERFMON) outside of containers with users of their own.
+ */
+bool sees_all(void);
+/* What sees_all() answers, in tests; less than 0 */
+extern int facts_all;
 /* As a person may want to see it: "pid 12 gone" needs no debugfs to tell */
 enum alive process_alive(int32_t pid, const char *comm);
 

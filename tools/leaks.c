@@ -23,36 +23,53 @@ static uint64_t hash(const char *key, size_t length)
 	return value ^ value >> 32;
 }
 
-/* pid, comm, label, stack, each with its NUL; what does not count is empty */
-static char *key_of(const struct pddgpu_leak *leak, enum leaks_by by, size_t *length)
+/**
+ * struct reading - a card's buffers, one after the other
+ */
+struct reading {
+	const struct card *card;
+	const struct leaks_wanted *wanted;
+	struct leaks *leaks;
+	/* Of the buffer that is added: where it was made; 0: its stack tells */
+	uint32_t site;
+};
+
+static size_t key_put(char *key, size_t at, const void *from, size_t bytes)
 {
-	bool owner = by != LEAKS_BY_LABEL;
-	bool label = by != LEAKS_BY_OWNER;
-	bool stack = by == LEAKS_BY_STACK || by == LEAKS_BY_NONE;
-	const char *comm = owner ? leak->comm : "";
-	const char *name = label ? leak->label : "";
-	const char *frames = stack ? leak->stack : "";
-	char pid[16] = "";
-	char *key;
-	size_t at = 0, i;
-	const char *parts[] = { pid, comm, name, frames };
-
-	if (owner)
-		snprintf(pid, sizeof(pid), "%d", leak->pid);
-	key = out_need(malloc(strlen(pid) + strlen(comm) + strlen(name) + strlen(frames) + 4));
-	for (i = 0; i < 4; i++) {
-		size_t bytes = strlen(parts[i]) + 1;
-
-		memcpy(key + at, parts[i], bytes);
-		at += bytes;
-	}
-	*length = at;
-	return key;
+	memcpy(key + at, from, bytes);
+	return at + bytes;
 }
 
-static struct leak_group *group_new(struct leaks *leaks, char *key, size_t length, int32_t pid)
+/* pid, site; comm, label and stack each with its NUL; what does not count is empty */
+static size_t key_of(const struct reading *reading, const struct pddgpu_leak *leak)
 {
+	enum leaks_by by = reading->wanted->by;
+	bool owner = by != LEAKS_BY_LABEL, stack = by == LEAKS_BY_STACK || by == LEAKS_BY_NONE;
+	const char *comm = owner ? leak->comm : "";
+	const char *name = by != LEAKS_BY_OWNER ? leak->label : "";
+	const char *frames = stack ? leak->stack : "";
+	int32_t pid = owner ? leak->pid : 0;
+	uint32_t site = stack ? reading->site : 0;
+	size_t comms = strlen(comm) + 1, names = strlen(name) + 1, bytes = strlen(frames) + 1;
+	struct leaks *leaks = reading->leaks;
+	size_t need = sizeof(pid) + sizeof(site) + comms + names + bytes, at;
+
+	if (leaks->key_room < need) {
+		leaks->key = out_need(realloc(leaks->key, need));
+		leaks->key_room = need;
+	}
+	at = key_put(leaks->key, 0, &pid, sizeof(pid));
+	at = key_put(leaks->key, at, &site, sizeof(site));
+	at = key_put(leaks->key, at, comm, comms);
+	at = key_put(leaks->key, at, name, names);
+	return key_put(leaks->key, at, frames, bytes);
+}
+
+static struct leak_group *group_new(struct reading *reading, size_t length)
+{
+	struct leaks *leaks = reading->leaks;
 	struct leak_group *group;
+	uint32_t site;
 
 	if (leaks->count == leaks->room) {
 		leaks->room = leaks->room * 2 + 64;
@@ -61,10 +78,14 @@ static struct leak_group *group_new(struct leaks *leaks, char *key, size_t lengt
 	}
 	group = &leaks->groups[leaks->count++];
 	memset(group, 0, sizeof(*group));
-	group->key = key;
+	group->key = out_need(malloc(length));
+	memcpy(group->key, leaks->key, length);
 	group->key_length = length;
-	group->pid = pid;
-	group->comm = key + strlen(key) + 1;
+	memcpy(&group->pid, group->key, sizeof(group->pid));
+	memcpy(&site, group->key + sizeof(group->pid), sizeof(site));
+	if (site)
+		group->site = sites_get(reading->wanted->sites, reading->card->dev, site);
+	group->comm = group->key + sizeof(group->pid) + sizeof(site);
 	group->label = group->comm + strlen(group->comm) + 1;
 	group->stack = group->label + strlen(group->label) + 1;
 	group->youngest_ms = UINT64_MAX;
@@ -97,24 +118,20 @@ static void slots_grow(struct leaks *leaks)
 			(uint32_t)i + 1;
 }
 
-static struct leak_group *group_of(struct leaks *leaks, const struct pddgpu_leak *leak,
-				   enum leaks_by by)
+static struct leak_group *group_of(struct reading *reading, const struct pddgpu_leak *leak)
 {
-	int32_t pid = by == LEAKS_BY_LABEL ? 0 : leak->pid;
-	size_t length, slot;
-	char *key = key_of(leak, by, &length);
+	struct leaks *leaks = reading->leaks;
+	size_t length = key_of(reading, leak), slot;
 
-	if (by == LEAKS_BY_NONE)
-		return group_new(leaks, key, length, pid);
+	if (reading->wanted->by == LEAKS_BY_NONE)
+		return group_new(reading, length);
 	if (leaks->count * 2 >= leaks->slots_count)
 		slots_grow(leaks);
-	slot = slot_of(leaks, key, length);
-	if (leaks->slots[slot]) {
-		free(key);
+	slot = slot_of(leaks, leaks->key, length);
+	if (leaks->slots[slot])
 		return &leaks->groups[leaks->slots[slot] - 1];
-	}
 	leaks->slots[slot] = (uint32_t)leaks->count + 1;
-	return group_new(leaks, key, length, pid);
+	return group_new(reading, length);
 }
 
 static unsigned int region_of(uint32_t domain)
@@ -195,37 +212,105 @@ static int by_age(const void *a, const void *b)
 	return order ? order : by_bytes(a, b);
 }
 
-int leaks_read(const struct card *card, const struct leaks_filter *filter, enum leaks_by by,
-	       enum leaks_sort sort, struct leaks *leaks)
+static void add(struct reading *reading, const struct pddgpu_leak *leak)
+{
+	if (!wanted(leak, reading->wanted->filter))
+		return;
+	count(group_of(reading, leak), leak);
+	count(&reading->leaks->all, leak);
+}
+
+/* For looks_once() */
+static void add_object(void *to, const struct drm_pddgpu_object *object, uint64_t now_ns)
+{
+	struct reading *reading = to;
+	struct pddgpu_leak leak;
+
+	if (object->age_class == PDDGPU_OBJECT_YOUNG || object->is & PDDGPU_OBJECT_BASELINE)
+		return;
+	leak = (struct pddgpu_leak) {
+		.age_ms = now_ns > object->birth_ns ? (now_ns - object->birth_ns) / 1000000 : 0,
+		.size = object->size,
+		.domain = object->domain,
+		.state = object->state < PDDGPU_STATES_OWNED ? (enum pddgpu_state)object->state :
+			 PDDGPU_STATE_UNKNOWN,
+		.pid = (int32_t)object->pid,
+		.confirmed = object->age_class == PDDGPU_OBJECT_CONFIRMED,
+		.stack = "",
+	};
+	reading->site = object->site;
+	memcpy(leak.comm, object->comm, sizeof(object->comm) - 1);
+	memcpy(leak.label, object->label, sizeof(object->label) - 1);
+	/* As debugfs calls them */
+	if (!*leak.label && object->is & PDDGPU_OBJECT_IMPORTED)
+		strcpy(leak.label, "imported");
+	else if (!*leak.label && object->is & PDDGPU_OBJECT_KERNEL)
+		strcpy(leak.label, "kernel");
+	add(reading, &leak);
+}
+
+static void begin(struct leaks *leaks)
+{
+	memset(leaks, 0, sizeof(*leaks));
+	leaks->all.youngest_ms = UINT64_MAX;
+}
+
+static void sort(struct leaks *leaks, enum leaks_sort by)
 {
 	static int (*const orders[])(const void *, const void *) = {
 		[LEAKS_SORT_BYTES] = by_bytes,
 		[LEAKS_SORT_OBJECTS] = by_objects,
 		[LEAKS_SORT_AGE] = by_age,
 	};
-	struct pddgpu_leaks *reader;
-	struct pddgpu_leak leak;
 	size_t i;
-	int ret;
 
-	memset(leaks, 0, sizeof(*leaks));
-	leaks->all.youngest_ms = UINT64_MAX;
-	ret = pddgpu_leaks_open(card->dev, &reader);
-	if (ret)
-		return ret;
-	while ((ret = pddgpu_leaks_next(reader, &leak)) > 0 || ret == -EPROTO) {
-		if (ret < 0 || !wanted(&leak, filter))
-			continue;
-		count(group_of(leaks, &leak, by), &leak);
-		count(&leaks->all, &leak);
-	}
-	pddgpu_leaks_close(reader);
 	for (i = 0; i < leaks->count; i++)
 		leaks->groups[i].alive = process_alive(leaks->groups[i].pid,
 						       leaks->groups[i].comm);
 	if (leaks->count)
-		qsort(leaks->groups, leaks->count, sizeof(*leaks->groups), orders[sort]);
+		qsort(leaks->groups, leaks->count, sizeof(*leaks->groups), orders[by]);
+}
+
+int leaks_read_text(const struct card *card, const struct leaks_wanted *wanted,
+		    struct leaks *leaks)
+{
+	struct reading reading = { .card = card, .wanted = wanted, .leaks = leaks };
+	struct pddgpu_leaks *reader;
+	struct pddgpu_leak leak;
+	int ret;
+
+	begin(leaks);
+	ret = pddgpu_leaks_open(card->dev, &reader);
+	if (ret)
+		return ret;
+	while ((ret = pddgpu_leaks_next(reader, &leak)) > 0 || ret == -EPROTO)
+		if (ret > 0)
+			add(&reading, &leak);
+	pddgpu_leaks_close(reader);
+	sort(leaks, wanted->sort);
 	return ret;
+}
+
+int leaks_read(const struct card *card, const struct leaks_wanted *wanted, struct leaks *leaks,
+	       struct looked *first)
+{
+	struct reading reading = { .card = card, .wanted = wanted, .leaks = leaks };
+	bool all = sees_all();
+	const struct looks looks = {
+		.pid = (uint32_t)wanted->filter->pid, .min_size = wanted->filter->min_size,
+		.each = all ? add_object : NULL, .to = &reading,
+	};
+	int ret;
+
+	begin(leaks);
+	first->card = *card;
+	ret = looks_once(first, &looks);
+	if (ret == -ENODEV || (!ret && all)) {
+		sort(leaks, wanted->sort);
+		return ret;
+	}
+	leaks_free(leaks);
+	return leaks_read_text(card, wanted, leaks);
 }
 
 void leaks_free(struct leaks *leaks)
@@ -236,6 +321,7 @@ void leaks_free(struct leaks *leaks)
 		free(leaks->groups[i].key);
 	free(leaks->groups);
 	free(leaks->slots);
+	free(leaks->key);
 	memset(leaks, 0, sizeof(*leaks));
 }
 
@@ -246,11 +332,14 @@ static json_t *text_or_null(const char *text)
 	return *text ? json_text(text) : json_null();
 }
 
-static json_t *frames_json(const char *stack)
+static json_t *frames_json(const struct leak_group *group)
 {
 	json_t *frames = out_need(json_array());
-	char *copy = out_need(strdup(stack)), *at = copy, *end;
+	char *copy = out_need(strdup(group->stack)), *at = copy, *end;
+	unsigned int i;
 
+	for (i = 0; group->site && i < group->site->count; i++)
+		json_add(frames, json_text(group->site->texts[i]));
 	while (*at) {
 		end = strstr(at, " < ");
 		if (end)
@@ -285,7 +374,7 @@ json_t *leak_group_json(const struct leak_group *group, enum leaks_by by)
 		 json_boolean(group->alive == ALIVE_NO));
 	json_put(object, "label", text_or_null(group->label));
 	json_put(object, "stack", by == LEAKS_BY_STACK || by == LEAKS_BY_NONE ?
-		 frames_json(group->stack) : json_null());
+		 frames_json(group) : json_null());
 	return object;
 }
 
@@ -377,5 +466,7 @@ void leak_group_print(const struct leak_group *group, enum leaks_by by)
 		fputs("no label", stdout);
 	}
 	putchar('\n');
+	if (group->site)
+		site_print(stdout, group->site, 6, true);
 	print_frames(group->stack);
 }

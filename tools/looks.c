@@ -60,8 +60,11 @@ static int feed(struct looked *looked, const struct looks *looks, struct pddgpu_
 	if (!looked->now_ns)
 		looked->since_ns = since(looks, now_ns);
 	error = verdict_begin(looked->verdict, now_ns);
-	for (; ret > 0 && !error; ret = pddgpu_objects_next(reader, &object))
+	for (; ret > 0 && !error; ret = pddgpu_objects_next(reader, &object)) {
+		if (looks->each)
+			looks->each(looks->to, object, pddgpu_objects_now(reader));
 		error = add(looked, looks, object, &last);
+	}
 	if (!error)
 		error = ret;
 	if (!error)

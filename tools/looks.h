@@ -42,6 +42,10 @@ struct looks {
 	const char *since;
 	/** @since_ms: what it means, where it is a time */
 	uint64_t since_ms;
+	/** @each: is told of every buffer, those that are left out too; or NULL */
+	void (*each)(void *to, const struct drm_pddgpu_object *object, uint64_t now_ns);
+	/** @to: for @each */
+	void *to;
 	struct looked *cards;
 	unsigned int count;
 	struct sites *sites;

@@ -177,10 +177,11 @@ static void take_aged(struct report_card *card, const struct leak_group *from,
 static int judge_by_age(struct report_card *card)
 {
 	static const struct leaks_filter all;
+	static const struct leaks_wanted wanted = { .filter = &all };
 	struct report_group other = { 0 };
 	struct leaks leaks;
 	size_t i;
-	int ret = leaks_read(card->card, &all, LEAKS_BY_STACK, LEAKS_SORT_BYTES, &leaks);
+	int ret = leaks_read_text(card->card, &wanted, &leaks);
 
 	if (!ret) {
 		card->sums = out_need(calloc(2, sizeof(*card->sums)));

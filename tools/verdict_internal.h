@@ -204,6 +204,8 @@ struct kind {
 	uint32_t not_given;
 	/** @retracted: the look at which one was used or freed that was taken for a leak */
 	uint32_t retracted;
+	/** @near: for verdict_together() */
+	size_t near;
 	/** @pool: its buffers are used again and again, and not freed */
 	bool pool;
 	/** @habit_ns: what is longer than that is unusual; 0: nobody can say */

@@ -62,32 +62,33 @@ static uint64_t apart(const struct seen *early, const struct seen *late)
 	return late->active_ns - early->active_ns;
 }
 
-/* Runs of one owner: windows of both lengths slide along it */
+/* Runs of one owner: windows of both lengths slide along it; kinds count who is in the near one */
 static void judge_run(struct seen **at, size_t count)
 {
-	size_t near = 0, near_end = 0, around = 0, around_end = 0, i, j;
+	size_t near = 0, near_end = 0, around = 0, around_end = 0, i;
 
 	for (i = 0; i < count; i++) {
-		size_t others = 0, usual;
+		size_t all, others, usual;
 		bool sharp;
 
+		while (near_end < count && (near_end <= i || apart(at[i], at[near_end]) <= NEAR_NS))
+			at[near_end++]->kind->near++;
 		while (apart(at[near], at[i]) > NEAR_NS)
-			near++;
-		while (near_end < count && apart(at[i], at[near_end < i ? i : near_end]) <= NEAR_NS)
-			near_end++;
+			at[near++]->kind->near--;
+		while (around_end < count &&
+		       (around_end <= i || apart(at[i], at[around_end]) <= AROUND_NS))
+			around_end++;
 		while (apart(at[around], at[i]) > AROUND_NS)
 			around++;
-		while (around_end < count &&
-		       apart(at[i], at[around_end < i ? i : around_end]) <= AROUND_NS)
-			around_end++;
-		/* Very many at once: the first ones tell */
-		for (j = near; j < near_end && j < near + 1024 && others < OTHERS; j++)
-			others += at[j]->kind != at[i]->kind;
-		usual = (around_end - around) - (near_end - near);
-		sharp = (near_end - near) * AROUND_NS >= TIMES * usual * NEAR_NS;
+		all = near_end - near;
+		others = all - at[i]->kind->near;
+		usual = (around_end - around) - all;
+		sharp = all * AROUND_NS >= TIMES * usual * NEAR_NS;
 		at[i]->together = sharp && others >= OTHERS;
-		at[i]->crowded = sharp && near_end - near > CROWD;
+		at[i]->crowded = sharp && all > CROWD;
 	}
+	while (near < near_end)
+		at[near++]->kind->near--;
 }
 
 static bool is_drop(const struct seen *seen)

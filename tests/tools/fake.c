@@ -39,6 +39,7 @@ static void __attribute__((constructor)) no_processes(void)
 	facts_proc = path ? path : "/nowhere";
 	path = getenv("PDDGPU_FAKE_SYS");
 	facts_sys = path ? path : "/nowhere";
+	facts_all = !getenv("PDDGPU_FAKE_PART");
 }
 
 static json_t *devices(void)

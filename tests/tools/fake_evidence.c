@@ -100,6 +100,7 @@ static void made_object(struct pddgpu_objects *reader)
 	object->site = (uint32_t)(at % 7 + 1);
 	object->birth_ns = (reader->now_ms / 2 + at) * NS_PER_MS;
 	object->used_ns = at % 3 ? object->birth_ns : 0;
+	object->age_class = PDDGPU_OBJECT_SUSPICIOUS;
 	snprintf(object->comm, sizeof(object->comm), "p%zu", at % 100);
 	snprintf(object->label, sizeof(object->label), "label %zu", at % 13);
 }
@@ -136,7 +137,8 @@ int pddgpu_objects_next(struct pddgpu_objects *reader, const struct drm_pddgpu_o
 	object->site = (uint32_t)fake_number(one, "site");
 	object->is = (uint32_t)fake_number(one, "is");
 	object->state = (uint8_t)fake_number(one, "state");
-	object->domain = 4;
+	object->domain = json_object_get(one, "domain") ? (uint8_t)fake_number(one, "domain") : 4;
+	object->age_class = (uint8_t)fake_number(one, "class");
 	object->session = session_of(one);
 	fake_bytes(one, "comm", object->comm, sizeof(object->comm));
 	fake_bytes(one, "label", object->label, sizeof(object->label));

@@ -4,7 +4,10 @@ import os
 import tempfile
 
 from command import SCRATCH, equal, jq, run
-from world import GONE, KIB, MIB, card, leak, user
+from world import GONE, KIB, MIB, card, leak, looks, thing, user
+
+# PDDGPU_OBJECT_*
+IMPORTED, BASELINE, KERNEL = 1 << 3, 1 << 6, 1 << 7
 
 STATS = {"leak_suspicious": 3, "leak_suspicious_bytes": 4 * MIB + 12 * KIB,
          "leak_confirmed": 3, "leak_confirmed_bytes": 30 * MIB}
@@ -33,6 +36,63 @@ def test_text():
     equal(done.lines[-3:], ["  4 KiB in 1 buffer, suspicious, 50.0 s old, zombie, CPU",
                             "    init (pid 1), label texture",
                             "      pddgpu_gem_create_ioctl+0x54/0x90 [pddgpu]"])
+
+
+def answers(**more):
+    """The same buffers by ioctls, and nothing in debugfs."""
+    objects = [thing(n + 1, 10 * MIB, 0, label="texture", **{"class": 2}) for n in range(3)]
+    objects += [thing(4, 4 * MIB, 369000, pid=1, comm="init", state=1, **{"class": 1}),
+                thing(5, 4 * KIB, 350000, pid=1, comm="init", state=2, label="texture",
+                      domain=1, **{"class": 1}),
+                thing(6, 8 * KIB, 340000, pid=1, comm="init", domain=2, **{"class": 1}),
+                thing(7, 2 * MIB, 399000),
+                thing(8, 2 * MIB, 0, **{"class": 2, "is": BASELINE}),
+                thing(9, 1 * MIB, 0, pid=0, comm="", site=2, **{"class": 1, "is": KERNEL}),
+                thing(10, 1 * MIB, 0, site=2, comm="fifteen letters",
+                      **{"class": 1, "is": IMPORTED})]
+    objects[3]["site"] = objects[4]["site"] = objects[5]["site"] = 2
+    ioctl = {"name": "pddgpu_gem_create_ioctl", "offset": 84}
+    sites = {"1": [{"user": 1, "name": "/nowhere/leaker", "offset": 64}, ioctl], "2": [ioctl]}
+    return {**machine(), "objects": looks(objects, start_ms=400000), "sites": sites, **more}
+
+
+def test_the_list_by_ioctls():
+    """As the text has it, but for where that the driver tells of better."""
+    found = run("leaks", "--json", cards=[answers(leaks=None)]).json["devices"][0]["groups"]
+    wanted = groups()
+    equal([(g["comm"], g["label"], g["bytes"], g["objects"]) for g in found], [
+        ("leaker", "texture", 30 * MIB, 3), ("init", None, 4 * MIB + 8 * KIB, 2),
+        (None, "kernel", MIB, 1), ("fifteen letters", "imported", MIB, 1),
+        ("init", "texture", 4 * KIB, 1)])
+    for one, other in ((0, 0), (1, 1), (4, 2)):
+        for name in ("bytes", "objects", "confirmed", "confirmed_bytes", "live", "orphan",
+                     "zombie", "vram", "gtt", "cpu", "pid", "comm", "label"):
+            equal(found[one][name], wanted[other][name])
+    equal((found[0]["oldest_ms"], found[1]["oldest_ms"]), (400000, 60000))
+    equal(found[0]["stack"], ["leaker+0x40", "pddgpu_gem_create_ioctl+0x54"])
+    done = run("leaks", cards=[answers(leaks=None)])
+    equal((done.rc, done.err), (0, ""))
+    equal(done.lines[2:5], [
+        "  30 MiB in 3 buffers, confirmed, 6 min 40 s to 6 min 40 s old, live, VRAM",
+        f"    leaker (pid {GONE}, exited), label texture", "      leaker+0x40"])
+    for args, count in ((["--confirmed"], 3), (["--state=orphan"], 1), (["--pid=1"], 3),
+                        (["--min-size=4M"], 4), (["--min-age=51"], 6)):
+        device = run("leaks", "--json", *args, cards=[answers()]).json["devices"][0]
+        equal(device["listed_objects"], count)
+    found = run("leaks", "--json", "--by=owner", cards=[answers()]).json["devices"][0]["groups"]
+    equal([(g["comm"], g["objects"]) for g in found],
+          [("leaker", 3), ("init", 3), (None, 1), ("fifteen letters", 1)])
+
+
+def test_ioctls_that_tell_of_some():
+    """Who is told of his own buffers alone, and may read the list, reads the list."""
+    part = {"PDDGPU_FAKE_PART": "1"}
+    done = run("leaks", "--json", cards=[answers()], env=part).json["devices"][0]
+    equal(done["listed_objects"], 6)
+    equal(done["groups"][0]["stack"], ["a+0x1/0x2", "b", "c"])
+    done = run("leaks", cards=[user(answers())], env=part)
+    equal(done.rc, 0)
+    assert "only root may see which buffers they are" in done.err, done.err
 
 
 def test_groups():
