@@ -113,7 +113,8 @@ static char *next_word(char **line)
 
 	while (is_blank(*word))
 		word++;
-	for (end = word; *end && !is_blank(*end); end++)
+	/* Most characters are beyond the blank, and need not be asked for more */
+	for (end = word; (unsigned char)*end > ' ' || (*end && !is_blank(*end)); end++)
 		;
 	*line = end;
 	if (*end)
@@ -181,7 +182,7 @@ int pddi_table_next(struct pddi_table *table)
 		if (ret <= 0)
 			return ret;
 	} while (!*line);	/* an empty one */
-	memset(table->field, 0, sizeof(table->field));
+	memset(table->field, 0, table->count * sizeof(table->field[0]));
 	for (i = 0; i < table->columns; i++) {
 		if (i == table->columns - 1) {
 			for (word = line; is_blank(*word); word++)

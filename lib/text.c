@@ -4,20 +4,33 @@
 
 #include "internal.h"
 
-/* Digits and nothing else */
-int pddi_number(const char *text, uint64_t max, uint64_t *value)
+/* So many digits are no more than UINT64_MAX, whatever they are */
+#define SAFE_DIGITS	19
+
+/* As pddi_number(), of more digits than are safe */
+static int long_number(const char *text, uint64_t *value)
 {
 	uint64_t n = 0;
 
-	if (!*text)
-		return -EINVAL;
-	for (; *text; text++) {
-		unsigned int digit = (unsigned int)(*text - '0');
-
-		if (digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, digit, &n) || n > max)
+	for (; *text; text++)
+		if (__builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (unsigned int)(*text - '0'), &n))
 			return -EINVAL;
-	}
+	*value = n;
+	return 0;
+}
+
+/* Digits and nothing else; there may be half a million such words, of few digits each */
+int pddi_number(const char *text, uint64_t max, uint64_t *value)
+{
+	const char *at = text;
+	unsigned int digit;
+	uint64_t n = 0;
+
+	for (; (digit = (unsigned int)(*at - '0')) <= 9; at++)
+		n = n * 10 + digit;
+	if (*at || at == text || (at - text > SAFE_DIGITS && long_number(text, &n)) || n > max)
+		return -EINVAL;
 	*value = n;
 	return 0;
 }
