@@ -64,7 +64,8 @@ static void every_allocation_of_bind(void **state)
 			 * __request_region() (kernel/resource.c).
 			 */
 			busy += rc == -EBUSY;
-			if (!failed || busy > BARS || (rc != -ENOMEM && rc != -EFAULT && rc != -EBUSY))
+			if (!failed || busy > BARS ||
+			    (rc != -ENOMEM && rc != -EFAULT && rc != -EBUSY))
 				fail_msg("bind: allocation %u%s: %s", n,
 					 failed ? " failed" : " would have", strerror(-rc));
 			refused++;
