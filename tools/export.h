@@ -7,7 +7,10 @@
  *
  * cards.c asks every card, each in a thread of its own, so that one that does not
  * answer keeps nobody waiting; export_text.c says in metrics what they answered;
- * export_http.c hands that to who asks over HTTP, and cmd_export.c to a file.
+ * export_http.c hands that to who asks over HTTP, and export_run.c to a file.
+ *
+ * All of it is in a program of its own, pddgpu-export, which pddgpu becomes: the
+ * libraries that HTTP brings take longer to load than most other commands to run.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -80,6 +83,8 @@ void export_text(struct metrics_text *out, const struct export_sample *samples, 
 
 struct export_server;
 
+/* The command: its line, and an exit code (enum rc) */
+int export_run(int argc, char **argv);
 int export_listen(const char *address, char *url, size_t url_size, const char **why);
 int export_server_open(int listener, struct export_cards *cards, struct export_server **out);
 void export_server_tick(struct export_server *server);

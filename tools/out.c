@@ -4,8 +4,10 @@
  * it cannot be written.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,28 @@ static bool colour_wanted(enum out_colour when)
 	if (no && *no)
 		return false;
 	return screen.terminal && term && *term && strcmp(term, "dumb");
+}
+
+/*
+ * A file that is opened must not become stdout because that was closed. What is
+ * printed then fails, as it should.
+ */
+static void keep_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+void out_program(void)
+{
+	keep_standard_files();
+	/* A reader that has seen enough ends this quietly, whoever started it */
+	signal(SIGPIPE, SIG_DFL);
 }
 
 void out_begin(enum out_colour when)

@@ -47,6 +47,8 @@ struct out {
 
 extern struct out screen;
 
+/* What every program begins with, before it opens anything */
+void out_program(void);
 /* Finds out what stdout is; args_parse() does it */
 void out_begin(enum out_colour when);
 /* Writes what there is; false when stdout cannot be written (any more) */

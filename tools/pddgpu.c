@@ -3,11 +3,8 @@
  * pddgpu: one program for all that can be known of PDDGPU cards. Each command is in a
  * file cmd_NAME.c; what they share is in args, out, text, table, json and card.
  */
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "args.h"
 #include "card.h"
@@ -98,25 +95,8 @@ static int dispatch(int argc, char **argv)
 	return run(first, argc - 1, argv + 1);
 }
 
-/*
- * A file that is opened must not become stdout because that was closed. What is
- * printed then fails, as it should.
- */
-static void keep_standard_files(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDONLY);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 int main(int argc, char **argv)
 {
-	keep_standard_files();
-	/* A reader that has seen enough ends this quietly, whoever started it */
-	signal(SIGPIPE, SIG_DFL);
+	out_program();
 	return out_end(dispatch(argc, argv));
 }

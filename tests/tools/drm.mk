@@ -14,7 +14,7 @@ $(BUILD)/unit_%: unit_%.c $(wildcard *.h) command $(BUILD)/fake.o
 	@echo "  CC    $@"
 	@$(CC) $(CFLAGS) $(FAKE_CFLAGS) -o $@ $< \
 		$(filter-out %/pddgpu.o,$(wildcard $(BUILD)/command.objects/*.o)) $(BUILD)/fake.o \
-		$(shell pkg-config --libs jansson ncursesw libdrm libudev libdw libelf libmicrohttpd cmocka) -lm -pthread
+		$(shell pkg-config --libs jansson ncursesw libdrm libudev libdw libelf cmocka) -lm -pthread
 
 $(BUILD)/fuzz_%: fuzz_%.c $(FUZZED) $(wildcard $(TOP)/tools/*.h) | $(BUILD)
 	@echo "  CLANG $@"

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -34,7 +35,7 @@ def harmless(text, newlines=True):
 
 
 def test_install():
-    made = ["bin/pddgpu", "include/libpddgpu/pddgpu.h", "lib/libpddgpu.so",
+    made = ["bin/pddgpu", "bin/pddgpu-export", "include/libpddgpu/pddgpu.h", "lib/libpddgpu.so",
             "lib/pkgconfig/libpddgpu.pc", "lib/systemd/system/pddgpu-exporter.service",
             "share/bash-completion/completions/pddgpu", "share/man/man1/pddgpu.1",
             "share/pddgpu/grafana/pddgpu.json", "share/pddgpu/prometheus/pddgpu.rules.yml",
@@ -55,6 +56,26 @@ def test_install():
         with open(root + prefix + "/lib/systemd/system/pddgpu-exporter.service",
                   encoding="utf-8") as f:
             assert f"\nExecStart={prefix}/bin/pddgpu export" in f.read()
+
+
+def test_export_is_another_program():
+    """What speaks HTTP takes long to load, so that only who needs it does."""
+    alone = tempfile.mkdtemp(dir=SCRATCH)
+    shutil.copy(COMMAND, alone)
+    done = subprocess.run([alone + "/pddgpu", "export"], check=False, capture_output=True)
+    equal((done.returncode, done.stdout, done.stderr.decode()),
+          (5, b"", f"pddgpu: export: {alone}/pddgpu-export: No such file or directory\n"))
+    with open(alone + "/pddgpu-export", "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\"\nexit 7\n")
+    done = subprocess.run([alone + "/pddgpu", "export"], check=False, capture_output=True)
+    equal(done.returncode, 4)
+    os.chmod(alone + "/pddgpu-export", 0o755)
+    done = subprocess.run([alone + "/pddgpu", "export", "--listen", "a b"], check=False,
+                          capture_output=True)
+    equal((done.returncode, done.stdout.decode()),
+          (7, f"{alone}/pddgpu-export\n--listen\na b\n"))
+    needed = subprocess.run(["ldd", COMMAND], check=True, capture_output=True).stdout
+    assert b"libc.so" in needed and b"libmicrohttpd" not in needed, needed
 
 
 def test_packages_are_built_where_one_says():

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
 #include "export.h"
 #include "out.h"
 
@@ -16,5 +15,5 @@ int main(int argc, char **argv)
 		puts(export_format(argv[2]) == METRICS_OPENMETRICS ? "openmetrics" : "text");
 		return 0;
 	}
-	return out_end(cmd_export(argc, argv));
+	return out_end(export_run(argc, argv));
 }
