@@ -135,7 +135,11 @@ struct pddi_table {
 	unsigned int columns;
 	/** @map: for each, which field it is; or -1 */
 	signed char map[PDDI_COLUMNS_MAX];
-	/** @field: of the line that was read last; NULL where it has none */
+	/** @line: what pddi_table_split() has not split yet of the line that was read last */
+	char *line;
+	/** @column: how many columns it has split */
+	unsigned int column;
+	/** @field: of that line; NULL where it has none, or where that is in @line still */
 	char *field[PDDI_FIELDS_MAX];
 };
 
@@ -143,6 +147,8 @@ struct pddi_table {
 int pddi_table_open(struct pddgpu_device *dev, const char *file,
 		    const struct pddi_column *wanted, unsigned int count,
 		    struct pddi_table *table);
+int pddi_table_line(struct pddi_table *table);
+int pddi_table_split(struct pddi_table *table, unsigned int columns);
 int pddi_table_next(struct pddi_table *table);
 void pddi_table_close(struct pddi_table *table);
 

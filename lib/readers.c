@@ -13,8 +13,26 @@ struct pddgpu_leaks {
 	struct pddi_table table;
 };
 
+/* Ends of lines that are kept, and how long one may be */
+#define BLOCK_ENDS	8
+#define BLOCK_END_MAX	128
+
+/**
+ * struct block_end - what a line has behind where its block is, which is the same in many
+ */
+struct block_end {
+	/** @text: as it is in the line; empty: none */
+	char text[BLOCK_END_MAX];
+	/** @block: what that means */
+	struct pddgpu_block block;
+};
+
 struct pddgpu_blocks {
 	struct pddi_table table;
+	/** @first: lines begin with where the block is, as columns may have any order */
+	bool first;
+	/** @ends: by their first letter, that of the state: free ones are between others */
+	struct block_end ends[BLOCK_ENDS];
 };
 
 /* What an older driver does not tell is zero. */
@@ -211,33 +229,81 @@ int pddgpu_blocks_open(struct pddgpu_device *dev, uint32_t domain, struct pddgpu
 
 	if (domain != PDDGPU_GEM_DOMAIN_VRAM && domain != PDDGPU_GEM_DOMAIN_GTT)
 		return -EINVAL;
-	reader = malloc(sizeof(*reader));
+	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
 	ret = pddi_table_open(dev, domain == PDDGPU_GEM_DOMAIN_VRAM ? "vram_blocks" : "gtt_blocks",
 			      block_columns, BLOCK_COLUMNS, &reader->table);
-	if (ret)
+	if (ret) {
 		free(reader);
-	else
-		*out = reader;
-	return ret;
+		return ret;
+	}
+	reader->first = reader->table.columns > 2 && reader->table.map[0] == BLOCK_OFFSET &&
+			reader->table.map[1] == BLOCK_SIZE;
+	*out = reader;
+	return 0;
+}
+
+/* Splits a line up to where an end is that may be known: that one, or where to keep it */
+static struct block_end *block_end(struct pddgpu_blocks *blocks, bool *known)
+{
+	struct pddi_table *table = &blocks->table;
+	struct block_end *end;
+	size_t length;
+
+	*known = false;
+	if (!blocks->first)
+		return NULL;
+	pddi_table_split(table, 2);
+	end = &blocks->ends[(unsigned char)*table->line % BLOCK_ENDS];
+	if (*end->text && !strcmp(end->text, table->line)) {
+		*known = true;
+		return end;
+	}
+	length = strlen(table->line);
+	if (length >= sizeof(end->text))
+		return NULL;
+	memcpy(end->text, table->line, length + 1);
+	return end;
+}
+
+/* The rest of a line whose beginning has been understood */
+static int read_end(struct pddi_table *table, struct pddgpu_block *block)
+{
+	char *const *field = table->field;
+
+	if (pddi_table_split(table, PDDI_COLUMNS_MAX) < 0 ||
+	    field_number(field, BLOCK_CLIENT, &block->client_id) ||
+	    field_pid(field, BLOCK_PID, &block->pid))
+		return -EPROTO;
+	block->state = pddi_state(field[BLOCK_STATE], strlen(field[BLOCK_STATE]));
+	field_text(field, BLOCK_COMM, block->comm, sizeof(block->comm));
+	return 0;
 }
 
 int pddgpu_blocks_next(struct pddgpu_blocks *blocks, struct pddgpu_block *out)
 {
 	char *const *field = blocks->table.field;
-	int ret = pddi_table_next(&blocks->table);
+	int ret = pddi_table_line(&blocks->table);
 	struct pddgpu_block block = { 0 };
+	struct block_end *end;
+	bool known;
 
 	if (ret <= 0)
 		return ret;
-	if (field_number(field, BLOCK_OFFSET, &block.offset) ||
-	    field_number(field, BLOCK_SIZE, &block.size) ||
-	    field_number(field, BLOCK_CLIENT, &block.client_id) ||
-	    field_pid(field, BLOCK_PID, &block.pid))
+	end = block_end(blocks, &known);
+	if (known) {
+		block = end->block;
+	} else if (read_end(&blocks->table, &block)) {
+		if (end)
+			*end->text = '\0';
 		return -EPROTO;
-	block.state = pddi_state(field[BLOCK_STATE], strlen(field[BLOCK_STATE]));
-	field_text(field, BLOCK_COMM, block.comm, sizeof(block.comm));
+	} else if (end) {
+		end->block = block;
+	}
+	if (field_number(field, BLOCK_OFFSET, &block.offset) ||
+	    field_number(field, BLOCK_SIZE, &block.size))
+		return -EPROTO;
 	*out = block;
 	return 1;
 }

@@ -167,37 +167,55 @@ int pddi_table_open(struct pddgpu_device *dev, const char *file,
 	return ret;
 }
 
-/*
- * The fields of the next line: 1; 0 at the end. The last column takes what is left
- * of the line, blanks and all.
- */
-int pddi_table_next(struct pddi_table *table)
+/* The next line, of which nothing is split: 1; 0 at the end */
+int pddi_table_line(struct pddi_table *table)
 {
-	unsigned int i;
-	char *line, *word;
 	int ret;
 
 	do {
-		ret = next_line(table, &line);
+		ret = next_line(table, &table->line);
 		if (ret <= 0)
 			return ret;
-	} while (!*line);	/* an empty one */
+	} while (!*table->line);	/* an empty one */
+	table->column = 0;
 	memset(table->field, 0, table->count * sizeof(table->field[0]));
-	for (i = 0; i < table->columns; i++) {
-		if (i == table->columns - 1) {
-			for (word = line; is_blank(*word); word++)
+	return 1;
+}
+
+/*
+ * The fields of its columns up to so many. The last column takes what is left of the
+ * line, blanks and all. When there are no more: 1, or that something is missing.
+ */
+int pddi_table_split(struct pddi_table *table, unsigned int columns)
+{
+	char *word;
+	unsigned int i;
+
+	for (; table->column < table->columns && table->column < columns; table->column++) {
+		if (table->column == table->columns - 1) {
+			for (word = table->line; is_blank(*word); word++)
 				;
 			word = *word ? word : NULL;
 		} else {
-			word = next_word(&line);
+			word = next_word(&table->line);
 		}
-		if (word && table->map[i] >= 0)
-			table->field[(int)table->map[i]] = word;
+		if (word && table->map[table->column] >= 0)
+			table->field[(int)table->map[table->column]] = word;
 	}
+	if (table->column < table->columns)
+		return 0;
 	for (i = 0; i < table->count; i++)
 		if (table->wanted[i].needed && !table->field[i])
 			return -EPROTO;
 	return 1;
+}
+
+/* The fields of the next line: 1; 0 at the end */
+int pddi_table_next(struct pddi_table *table)
+{
+	int ret = pddi_table_line(table);
+
+	return ret <= 0 ? ret : pddi_table_split(table, PDDI_COLUMNS_MAX);
 }
 
 void pddi_table_close(struct pddi_table *table)

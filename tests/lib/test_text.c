@@ -205,6 +205,79 @@ static void wrong_lines(void **state)
 	pddgpu_blocks_close(reader);
 }
 
+/* What is behind size and offset is the same in many lines, and almost the same in others. */
+static void same_ends(void **state)
+{
+	static const struct {
+		const char *end;
+		int ret;
+		enum pddgpu_state state;
+		uint64_t client;
+		int32_t pid;
+		const char *comm;
+	} lines[] = {
+		{ "LIVE 3 77 bash", 1, PDDGPU_STATE_LIVE, 3, 77, "bash" },
+		{ "LIVE 3 77 bash", 1, PDDGPU_STATE_LIVE, 3, 77, "bash" },
+		{ "FREE 0 0 -", 1, PDDGPU_STATE_FREE, 0, 0, "" },
+		{ "LIVE 3 77 bas", 1, PDDGPU_STATE_LIVE, 3, 77, "bas" },
+		{ "LIVE 3 77 bash", 1, PDDGPU_STATE_LIVE, 3, 77, "bash" },
+		{ "LIVE 3 77 bash2", 1, PDDGPU_STATE_LIVE, 3, 77, "bash2" },
+		{ "LIVE 3 x bash2", -EPROTO, 0, 0, 0, NULL },
+		{ "LIVE 3 x bash2", -EPROTO, 0, 0, 0, NULL },
+		{ "LIVE 3 77 bash2", 1, PDDGPU_STATE_LIVE, 3, 77, "bash2" },
+		{ "FREE 0 0 -", 1, PDDGPU_STATE_FREE, 0, 0, "" },
+		{ "LOST 3 77 bash2", 1, PDDGPU_STATE_UNKNOWN, 3, 77, "bash2" },
+		{ "LIVE 3 77 bash2", 1, PDDGPU_STATE_LIVE, 3, 77, "bash2" },
+		{ "LIVE 4 77 bash2", 1, PDDGPU_STATE_LIVE, 4, 77, "bash2" },
+		{ "LIVE", 1, PDDGPU_STATE_LIVE, 0, 0, "" },
+		{ "", -EPROTO, 0, 0, 0, NULL },
+		{ "", -EPROTO, 0, 0, 0, NULL },
+	};
+	/* The same columns in other orders */
+	static const char *const others[] = {
+		"offset state size\n0 LIVE 5\n5 LIVE 6\n11 LIVE 6\n",
+		"size offset state\n5 0 LIVE\n6 5 LIVE\n6 11 LIVE\n",
+		"more offset size state\nx 0 5 LIVE\nx 5 6 LIVE\nx 11 6 LIVE\n",
+		"offset more size state\n0 x 5 LIVE\n5 x 6 LIVE\n11 x 6 LIVE\n",
+	};
+	struct rig *rig = *state;
+	struct pddgpu_blocks *reader;
+	struct pddgpu_block block;
+	char text[4096];
+	size_t i, n;
+
+	n = (size_t)sprintf(text, "offset size state client pid comm\n");
+	for (i = 0; i < PDDI_ARRAY_SIZE(lines); i++)
+		n += (size_t)sprintf(text + n, "%zu %zu %s\n", i * 10, i + 1, lines[i].end);
+	tree_debugfs(&rig->tree, "gtt_blocks", text);
+	assert_ok(pddgpu_blocks_open(rig->dev, PDDGPU_GEM_DOMAIN_GTT, &reader));
+	for (i = 0; i < PDDI_ARRAY_SIZE(lines); i++) {
+		assert_int_equal(pddgpu_blocks_next(reader, &block), lines[i].ret);
+		if (lines[i].ret < 0)
+			continue;
+		assert_int_equal(block.offset, i * 10);
+		assert_int_equal(block.size, i + 1);
+		assert_int_equal(block.state, lines[i].state);
+		assert_int_equal(block.client_id, lines[i].client);
+		assert_int_equal(block.pid, lines[i].pid);
+		assert_string_equal(block.comm, lines[i].comm);
+	}
+	assert_int_equal(pddgpu_blocks_next(reader, &block), 0);
+	pddgpu_blocks_close(reader);
+	for (i = 0; i < PDDI_ARRAY_SIZE(others); i++) {
+		tree_debugfs(&rig->tree, "gtt_blocks", others[i]);
+		assert_ok(pddgpu_blocks_open(rig->dev, PDDGPU_GEM_DOMAIN_GTT, &reader));
+		for (n = 0; n < 3; n++) {
+			assert_int_equal(pddgpu_blocks_next(reader, &block), 1);
+			assert_int_equal(block.offset, n * 5 + n / 2);
+			assert_int_equal(block.size, n ? 6 : 5);
+			assert_int_equal(block.state, PDDGPU_STATE_LIVE);
+		}
+		assert_int_equal(pddgpu_blocks_next(reader, &block), 0);
+		pddgpu_blocks_close(reader);
+	}
+}
+
 /* Lines around the size of the buffer, and one longer than any may be */
 static void long_lines(void **state)
 {
@@ -486,6 +559,7 @@ const struct CMUnitTest text_tests[] = {
 	rig_test(blocks),
 	rig_test(wrong_headers),
 	rig_test(wrong_lines),
+	rig_test(same_ends),
 	rig_test(long_lines),
 	rig_test(many_lines),
 	cmocka_unit_test(escapes),
