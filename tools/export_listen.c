@@ -82,9 +82,10 @@ static void name(int fd, char *url, size_t size)
  * @address: "host:port", "[host]:port", or ":port" for all addresses; port 0: any
  * @url: where it can be reached
  * @url_size: its room
- * @why: with -EINVAL, what is wrong; else left alone
+ * @why: what is wrong, where an errno does not say; else left alone
  *
- * Return: the socket, or a negative errno.
+ * Return: the socket, or a negative errno: -EINVAL of what is no address at all, and
+ * -EADDRNOTAVAIL of one that cannot be found, which it may be later.
  */
 int export_listen(const char *address, char *url, size_t url_size, const char **why)
 {
@@ -104,7 +105,8 @@ int export_listen(const char *address, char *url, size_t url_size, const char **
 	ret = getaddrinfo(*host ? host : NULL, port, &hints, &found);
 	if (ret) {
 		*why = gai_strerror(ret);
-		return -EINVAL;
+		/* A name that does not exist is a wrong one; others may be found later */
+		return ret == EAI_NONAME ? -EINVAL : -EADDRNOTAVAIL;
 	}
 	ret = -EADDRNOTAVAIL;
 	/* Of all addresses those of IPv6 include the others */

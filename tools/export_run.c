@@ -57,13 +57,21 @@ static const struct args_command command = {
 	.options = options,
 };
 
-/* Those that end it. They are blocked everywhere, and waited for here. */
+/* Those that end it. They are blocked in all threads, and waited for in pause_for(). */
 static void ends(sigset_t *set)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGHUP);
+}
+
+static void block_ends(void)
+{
+	sigset_t set;
+
+	ends(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 /* True when it is to end */
@@ -174,6 +182,9 @@ static int write_file(struct export_cards *cards)
 	int ret, last = 0;
 	bool first = true;
 
+	/* A file is written whole, or not; a pipe may be full for ever */
+	if (strcmp(file, "-") != 0)
+		block_ends();
 	do {
 		ret = write_once(cards, first);
 		if (ret && ret != last)
@@ -195,12 +206,14 @@ static int serve(struct export_cards *cards)
 	int count, fd, ret;
 
 	fd = export_listen(address, url, sizeof(url), &why);
-	if (why)
+	if (fd == -EINVAL && why)
 		return args_wrong(&command, "--listen=%s: %s", address, why);
 	if (fd < 0) {
-		out_say("export: cannot listen at %s: %s", address, strerror(-fd));
+		out_say("export: cannot listen at %s: %s", address, why ? why : strerror(-fd));
 		return fd == -EACCES ? RC_DENIED : RC_ERROR;
 	}
+	/* Not before: to find an address may take a while, which is not to be waited for */
+	block_ends();
 	count = export_cards_ask(cards, &samples);
 	if (count >= 0) {
 		say_troubles(samples, count);
@@ -222,7 +235,6 @@ static int serve(struct export_cards *cards)
 int export_run(int argc, char **argv)
 {
 	struct export_cards *cards;
-	sigset_t set;
 	int rc;
 
 	rc = args_parse(&command, argc, argv);
@@ -238,10 +250,9 @@ int export_run(int argc, char **argv)
 		address = DEFAULT_LISTEN;
 	/* The decimal point of metrics is nobody's choice */
 	setlocale(LC_NUMERIC, "C");
-	ends(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* A log that nobody reads any more is no reason to end */
-	signal(SIGPIPE, SIG_IGN);
+	/* A log that nobody reads any more is no reason to end; that nobody reads figures is */
+	if (!file || strcmp(file, "-") != 0)
+		signal(SIGPIPE, SIG_IGN);
 	rc = export_cards_open((unsigned int)processes, &cards);
 	if (rc) {
 		out_say("export: %s", strerror(-rc));

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Tests of `pddgpu export`: what it says of recorded cards, and to whom."""
+import fcntl
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -234,12 +236,25 @@ def test_usage():
                      ["--listen=127.0.0.1"], ["--listen=127.0.0.1:65536"],
                      ["--listen=127.0.0.1:-1"], ["--listen=::1:80"], ["--listen=[::1:80"],
                      ["--listen=]:80"], ["--listen=["], ["--listen="], ["--listen=:"],
-                     ["--listen=no.such.host.invalid:1"], ["--listen=" + "a" * 300 + ":1"],
+                     ["--listen=" + "a" * 300 + ":1"],
                      ["operand"], ["--nonsense"]):
             done = cards.run(*args)
             said = done.stderr.decode()
             assert done.returncode == 2 and said.count("\n") == 1, (args, done)
             assert "--help" in said, said
+
+
+def test_host_that_nobody_knows():
+    """Where no name server answers that is no usage error, which would be one for ever."""
+    with Cards() as cards:
+        alone = subprocess.run(["unshare", "-rn", PROGRAM, "--listen=no.such.host.invalid:1"],
+                               env=cards.environment(), stdin=subprocess.DEVNULL,
+                               capture_output=True, timeout=60, check=False)
+        if b"unshare" in alone.stderr:
+            alone = cards.run("--listen=no.such.host.invalid:1")
+    said = alone.stderr.decode()
+    assert said.count("\n") == 1 and "no.such.host.invalid:1: " in said, said
+    assert alone.returncode == (2 if "not known" in said else 5), alone
 
 
 def test_port_taken():
@@ -513,6 +528,29 @@ def test_textfile_errors():
         assert done.returncode == 5 and b"space" in done.stderr, done
         assert os.stat("/dev/full").st_rdev
         assert os.listdir(folder) == []
+
+
+def test_textfile_pipe():
+    """Nobody reads any more, or not yet: it ends as others do, when it is told to."""
+    with Cards() as cards:
+        cards.card()
+        for closed, signals in ((True, ()), (False, (signal.SIGTERM,))):
+            ours, its = os.pipe()
+            fcntl.fcntl(its, fcntl.F_SETPIPE_SZ, 4096)
+            if closed:
+                os.close(ours)
+            child = subprocess.Popen([PROGRAM, "--textfile=-"], env=cards.environment(),
+                                     stdout=its, stderr=subprocess.PIPE)
+            os.close(its)
+            for number in signals:
+                time.sleep(1)
+                assert child.poll() is None
+                child.send_signal(number)
+            _, said = child.communicate(timeout=20)
+            assert said == b"" and child.returncode == -(signals or (signal.SIGPIPE,))[0], \
+                (child.returncode, said)
+            if not closed:
+                os.close(ours)
 
 
 def test_textfile_interval():
