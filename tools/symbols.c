@@ -110,14 +110,13 @@ static void keep_only(int socket)
 	close_range(SOCKET + 1, ~0U, 0);
 }
 
-static void __attribute__((noreturn)) serve(int socket)
+static void __attribute__((noreturn)) serve(int socket, pid_t parent)
 {
 	char text[SYMBOLS_TEXT_MAX];
 	struct question question;
 	struct elves *elves;
 
 	keep_only(socket);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* From the terminal: what started it decides when it ends */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
@@ -125,6 +124,10 @@ static void __attribute__((noreturn)) serve(int socket)
 	signal(SIGPIPE, SIG_IGN);
 	limit();
 	drop_rights();
+	/* Whoever becomes another user loses what was asked for before */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
 	/* Only one ever asks, and it has closed its end when it is gone */
 	elves = elves_new();
 	while (elves && recv(SOCKET, &question, sizeof(question), 0) == sizeof(question)) {
@@ -150,16 +153,18 @@ static void stop(struct symbols *symbols)
 static bool start(struct symbols *symbols)
 {
 	int ends[2];
+	pid_t parent;
 
 	if (symbols->socket >= 0)
 		return true;
 	if (symbols->failed || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return false;
 	out_flush();
+	parent = getpid();
 	symbols->pid = fork();
 	if (!symbols->pid) {
 		close(ends[0]);
-		serve(ends[1]);
+		serve(ends[1], parent);
 	}
 	close(ends[1]);
 	if (symbols->pid < 0) {
