@@ -58,6 +58,11 @@ int drmscan_run(struct drmscan *scan, uint64_t now_ms);
 
 /* What the last run found, in order of process; valid until the next. */
 const struct drmclient *const *drmscan_clients(const struct drmscan *scan, size_t *count);
+/*
+ * A driver says that there is a client, by its number, of a process: all that this one has
+ * open is looked at when drmscan_run() is called next, once for each that is newer.
+ */
+void drmscan_expect(struct drmscan *scan, pid_t pid, uint64_t client);
 void drmscan_totals(const struct drmscan *scan, struct drmscan_totals *totals);
 
 #endif

@@ -459,6 +459,25 @@ static void look_through(struct drmscan *scan, struct process *process)
 		read_comm(scan, process);
 }
 
+void drmscan_expect(struct drmscan *scan, pid_t pid, uint64_t client)
+{
+	size_t low = 0, high = scan->nr_processes;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (scan->processes[middle]->pid < pid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == scan->nr_processes || scan->processes[low]->pid != pid ||
+	    scan->processes[low]->expected >= client)
+		return;
+	scan->processes[low]->expected = client;
+	scan->processes[low]->looked_ms = 0;
+}
+
 int drmscan_find(struct drmscan *scan)
 {
 	int error = list_pids(scan);

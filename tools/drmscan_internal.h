@@ -30,6 +30,7 @@ struct process {
 	bool denied;
 	uint64_t born_ms;	/* when it was first seen */
 	uint64_t looked_ms;	/* when all of its descriptors were looked at; 0: never */
+	uint64_t expected;	/* the newest client that drmscan_expect() was told of */
 	int64_t files;		/* how many it had then; -1: an old kernel does not say */
 	struct slot **slots;	/* in order of fd */
 	size_t max_slots;

@@ -281,9 +281,13 @@ static int by_owner(const void *a, const void *b)
 	return (one->id > other->id) - (one->id < other->id);
 }
 
-/* Takes those away who are clients still: these are shown as such. */
-static void drop_clients(struct sample *sample)
+/*
+ * Takes those away who are clients still: these are shown as such. Others may be whose
+ * descriptor has not been found yet, if their process lives: it is looked for.
+ */
+static void drop_clients(struct live *live)
 {
+	struct sample *sample = &live->sample;
 	size_t left = 0;
 
 	if (!sample->nr_owners)
@@ -298,8 +302,10 @@ static void drop_clients(struct sample *sample)
 			found->objects = 0;
 	}
 	for (size_t i = 0; i < sample->nr_owners; i++)
-		if (sample->owners[i].objects)
+		if (sample->owners[i].objects) {
+			drmscan_expect(live->scan, sample->owners[i].pid, sample->owners[i].id);
 			sample->owners[left++] = sample->owners[i];
+		}
 	sample->nr_owners = left;
 }
 
@@ -309,6 +315,7 @@ static void ask_cards(struct live *live)
 	bool owners = live->with_owners && !live->rest;
 	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
+	sample->owners_old = !owners;
 	if (owners) {
 		sample->nr_owners = 0;
 		sample->owners_known = true;
@@ -379,7 +386,7 @@ int live_sample(struct live *live, const struct sample **out)
 	find_cards(live);
 	ask_cards(live);
 	add_up(live);
-	drop_clients(sample);
+	drop_clients(live);
 	if (sample->nr_cards)
 		qsort(sample->cards, sample->nr_cards, sizeof(*sample->cards), by_device);
 	*out = sample;

@@ -59,6 +59,8 @@ struct sample {
 	size_t nr_owners;
 	/** @owners_known: this user may see who left memory behind, on all PDDGPU cards */
 	bool owners_known;
+	/** @owners_old: @owners is what was read for the sample before, but for who was found */
+	bool owners_old;
 	struct drmscan_totals totals;
 };
 

@@ -300,9 +300,13 @@ static void tell_owner(struct watch *watch, const struct sample_owner *owner)
 
 static int check_owners(struct watch *watch, const struct sample *sample)
 {
-	struct watch_owner *owners = calloc(sample->nr_owners + 1, sizeof(*owners));
+	struct watch_owner *owners;
 	size_t old = 0;
 
+	/* To be there twice takes two readings */
+	if (sample->owners_old)
+		return 0;
+	owners = calloc(sample->nr_owners + 1, sizeof(*owners));
 	if (!owners)
 		return -ENOMEM;
 	/* Both are in order of device and id. */

@@ -155,11 +155,21 @@ void pddgpu_close(struct pddgpu_device *dev)
 	free(dev);
 }
 
-/* export asks the driver itself; its tests have a library of their own */
+/* Another file each time that the card has been bound: "bound" has a number for each look */
 int pddgpu_fd(const struct pddgpu_device *dev)
 {
-	(void)dev;
-	return -1;
+	const json_t *bound = json_object_get(dev->json, "bound");
+	static int files[8];
+	size_t look = (size_t)fake_number(json_object_get(dev->json, "objects"), "done");
+	json_int_t number;
+
+	if (!bound)
+		return -1;
+	number = json_integer_value(json_array_get(bound, look < json_array_size(bound) ? look :
+						   json_array_size(bound) - 1)) % 8;
+	if (!files[number])
+		files[number] = memfd_create("bound", MFD_CLOEXEC);
+	return files[number];
 }
 
 const struct pddgpu_device_id *pddgpu_id(const struct pddgpu_device *dev)
@@ -356,6 +366,10 @@ void fake_bytes(const json_t *object, const char *name, char *out, size_t room)
 
 int pddgpu_owners_open(struct pddgpu_device *dev, struct pddgpu_owners **out)
 {
+	const char *ms = getenv("PDDGPU_FAKE_OWNERS_MS");
+
+	if (ms)
+		usleep((useconds_t)strtoul(ms, NULL, 10) * 1000);
 	return reader_open(dev, "owners", (struct reader **)out);
 }
 

@@ -21,8 +21,9 @@ ALERT, CLEAR, WEDGED, ADDED, REMOVED = range(5)
 class Watch:
     """The command, while it runs."""
 
-    def __init__(self, machine, *args, cards=(), json_lines=True, events=None, sysfs=True):
-        env = {"PDDGPU_FAKE_EVENTS": events} if events else None
+    def __init__(self, machine, *args, cards=(), json_lines=True, events=None, sysfs=True,
+                 more=None):
+        env = {**({"PDDGPU_FAKE_EVENTS": events} if events else {}), **(more or {})}
         self.child = subprocess.Popen(
             [COMMAND, "watch", "-i", "0.1", *(["--json"] if json_lines else []), *args,
              *machine.args(sysfs)], env=environment(cards, env), stdout=subprocess.PIPE,
@@ -160,6 +161,20 @@ def test_events_of_the_driver():
             break
         time.sleep(0.1)
     equal(ran, [f"leak_alert {CARD} 200000000  200", f"wedged {CARD}   200"])
+
+
+def test_who_was_seen_once():
+    """Where the list is long it is read for every tenth sample: twice is by two readings."""
+    machine, entry = owned_world()
+    watch = Watch(machine, cards=[entry], more={"PDDGPU_FAKE_OWNERS_MS": "5"})
+    for _ in range(5):
+        # There is one reading in that time, or none
+        machine.no_process(100)
+        time.sleep(0.7)
+        machine.client(100, "alive", 1, vram=64 * MIB)
+        time.sleep(1.5)
+    equal(watch.line(0), None)
+    equal(watch.end()[0], 0)
 
 
 def test_what_is_left_behind():

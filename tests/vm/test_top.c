@@ -337,6 +337,50 @@ static void leaving_memory_behind_is_told(void **state)
 	close(dmabuf);
 }
 
+/* Has so many other files, and after a while the card in place of the first */
+static pid_t late_client(unsigned int files)
+{
+	pid_t pid = fork();
+	uint32_t handle;
+
+	if (pid)
+		return pid;
+	close_range(3, ~0U, 0);
+	while (files--)
+		open("/dev/null", O_RDONLY);
+	usleep(2000000 * pdt_slow());
+	close(3);
+	if (pdt_open() == 3 && !pdt_create(3, PDT_MIB, PDDGPU_GEM_DOMAIN_VRAM, 0, &handle))
+		pause();
+	_exit(1);
+}
+
+/* Though it has as many files as before, and more than are looked at each time */
+static void the_living_have_not_exited(void **state)
+{
+	json_t *json;
+
+	(void)state;
+	for (unsigned int files = 1; files < 200; files += 100) {
+		struct child watch;
+		pid_t pid = late_client(files);
+
+		assert_true(pid > 0);
+		start(&watch, "watch --json -i 0.2");
+		while ((json = next_line(&watch, 5))) {
+			assert_string_not_equal(json_string_value(json_object_get(json, "event")),
+						"exited");
+			json_decref(json);
+		}
+		kill(watch.pid, SIGTERM);
+		fclose(watch.out);
+		assert_int_equal(waitpid(watch.pid, NULL, 0), watch.pid);
+		assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+}
+
 static void alerts_are_told(void **state)
 {
 	struct pdt_state *s = *state;
@@ -543,6 +587,7 @@ int main(void)
 		pdt_test(drivers_that_show_nothing),
 		pdt_test(growth_is_told),
 		pdt_test(leaving_memory_behind_is_told),
+		pdt_test(the_living_have_not_exited),
 		pdt_test(alerts_are_told),
 		pdt_test(a_recording_is_what_was),
 		pdt_test(the_screen),
