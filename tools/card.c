@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "card.h"
@@ -80,6 +81,14 @@ void cards_close(struct cards *cards)
 		pddgpu_close(cards->card[i].dev);
 	free(cards->card);
 	memset(cards, 0, sizeof(*cards));
+}
+
+uint64_t card_bound(struct pddgpu_device *dev)
+{
+	struct stat st;
+
+	/* Its node is made when it is bound */
+	return fstat(pddgpu_fd(dev), &st) ? 0 : st.st_ino;
 }
 
 int card_say(const struct card *card, const char *what, int error)

@@ -4,6 +4,7 @@
  * buffers are leaks.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,43 @@ static bool reached(const struct looking *looking)
 	return looking->wish->limited && objects && bytes >= looking->wish->limit;
 }
 
+/* Seconds that writing may take once it is to end: a pipe may be full for ever */
+#define PATIENCE 1
+
+static volatile sig_atomic_t ended;
+/* A file that cannot be written */
+static int nowhere;
+
+static void note_end(int number)
+{
+	(void)number;
+	ended = 1;
+	alarm(PATIENCE);
+}
+
+static void note_late(int number)
+{
+	(void)number;
+	dup2(nowhere, STDOUT_FILENO);
+}
+
+/* Signals wait until nothing is half done, but not for what is written */
+static void begin_writing(const struct looking *looking)
+{
+	if (ended)
+		alarm(PATIENCE);
+	sigprocmask(SIG_UNBLOCK, &looking->signals, NULL);
+}
+
+static bool end_writing(const struct looking *looking)
+{
+	bool written = out_flush();
+
+	sigprocmask(SIG_BLOCK, &looking->signals, NULL);
+	alarm(0);
+	return written;
+}
+
 /* False when somebody wants it to end */
 static bool rest(struct looking *looking, uint64_t ms)
 {
@@ -177,7 +215,8 @@ static bool rest(struct looking *looking, uint64_t ms)
 	};
 
 	looks_rest(&looking->looks);
-	return sigtimedwait(&looking->signals, NULL, &wait) < 0;
+	ended = ended || sigtimedwait(&looking->signals, NULL, &wait) >= 0;
+	return !ended;
 }
 
 static void loop(struct looking *looking)
@@ -185,7 +224,7 @@ static void loop(struct looking *looking)
 	const struct leaks_wish *wish = looking->wish;
 	uint64_t begun = now_ms(), until = begun + wish->for_ms;
 	bool forever = wish->watch && !wish->for_given;
-	bool first = true;
+	bool first = true, written = true;
 
 	while (1) {
 		uint64_t start = now_ms(), now, wait;
@@ -197,10 +236,12 @@ static void loop(struct looking *looking)
 				show_json(looking, "last");
 			return;
 		}
+		begin_writing(looking);
 		show(looking, first);
+		written = end_writing(looking);
 		first = false;
 		now = now_ms();
-		if (!out_flush() || (wish->watch && reached(looking)) || (!forever && now >= until))
+		if (!written || (wish->watch && reached(looking)) || (!forever && now >= until))
 			break;
 		wait = start + wish->interval_ms;
 		if (wait < now + (now - start) * (SHARE - 1))
@@ -212,7 +253,11 @@ static void loop(struct looking *looking)
 			break;
 		}
 	}
-	sum_up(looking);
+	if (written) {
+		begin_writing(looking);
+		sum_up(looking);
+		end_writing(looking);
+	}
 	if (reached(looking))
 		looking->rc = out_worse(looking->rc, RC_FOUND);
 }
@@ -220,13 +265,20 @@ static void loop(struct looking *looking)
 static void choose_signals(sigset_t *signals)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action;
+	struct sigaction action = { .sa_handler = note_late };
 	size_t i;
 
+	nowhere = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigaction(SIGALRM, &action, NULL);
 	sigemptyset(signals);
-	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (!sigaction(ends[i], NULL, &action) && action.sa_handler != SIG_IGN)
-			sigaddset(signals, ends[i]);
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (sigaction(ends[i], NULL, &action) || action.sa_handler == SIG_IGN)
+			continue;
+		sigaddset(signals, ends[i]);
+		/* Without SA_RESTART */
+		action = (struct sigaction){ .sa_handler = note_end };
+		sigaction(ends[i], &action, NULL);
+	}
 }
 
 int leaks_look(const struct args_command *command, const struct leaks_wish *wish)

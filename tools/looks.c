@@ -15,7 +15,6 @@ static void forget(struct looked *looked)
 {
 	verdict_free(looked->verdict);
 	looked->verdict = NULL;
-	looked->last_id = 0;
 }
 
 /* ---- one card ---- */
@@ -36,22 +35,10 @@ static bool wanted(const struct looked *looked, const struct looks *looks,
 	       (!looks->pid || object->pid == looks->pid) && object->size >= looks->min_size;
 }
 
-/* 1 where the driver gives out ids anew, since the card has been bound anew */
-static int add(struct looked *looked, const struct looks *looks,
-	       const struct drm_pddgpu_object *object, uint64_t *last)
-{
-	if (object->id <= looked->last_id && object->birth_ns > looked->now_ns)
-		return 1;
-	if (object->id > *last)
-		*last = object->id;
-	return wanted(looked, looks, object) ? verdict_add(looked->verdict, object) : 0;
-}
-
-/* 0, 1 as add() has it, or a negative errno */
 static int feed(struct looked *looked, const struct looks *looks, struct pddgpu_objects *reader)
 {
 	const struct drm_pddgpu_object *object;
-	uint64_t last = looked->last_id, now_ns;
+	uint64_t now_ns;
 	int ret = pddgpu_objects_next(reader, &object), error;
 
 	if (ret < 0)
@@ -63,7 +50,8 @@ static int feed(struct looked *looked, const struct looks *looks, struct pddgpu_
 	for (; ret > 0 && !error; ret = pddgpu_objects_next(reader, &object)) {
 		if (looks->each)
 			looks->each(looks->to, object, pddgpu_objects_now(reader));
-		error = add(looked, looks, object, &last);
+		if (wanted(looked, looks, object))
+			error = verdict_add(looked->verdict, object);
 	}
 	if (!error)
 		error = ret;
@@ -72,26 +60,25 @@ static int feed(struct looked *looked, const struct looks *looks, struct pddgpu_
 	if (error)
 		return error;
 	looked->now_ns = now_ns;
-	looked->last_id = last;
 	return 0;
 }
 
 int looks_once(struct looked *looked, const struct looks *looks)
 {
 	struct drm_pddgpu_memory_stats stats;
+	uint64_t bound = card_bound(looked->card.dev);
 	struct pddgpu_objects *reader;
-	int ret = 1;
+	int ret;
 
-	while (ret == 1) {
-		ret = pddgpu_objects_open(looked->card.dev, &reader);
-		if (ret)
-			break;
+	if (looked->bound != bound)
+		forget(looked);
+	looked->bound = bound;
+	ret = pddgpu_objects_open(looked->card.dev, &reader);
+	if (!ret) {
 		if (!looked->verdict)
 			looked->verdict = out_need(verdict_new());
 		ret = feed(looked, looks, reader);
 		pddgpu_objects_close(reader);
-		if (ret == 1)
-			forget(looked);
 	}
 	if (!ret)
 		ret = pddgpu_query_stats(looked->card.dev, &stats);
@@ -187,13 +174,19 @@ static int ask(struct looked *looked, const struct looks *looks)
 {
 	struct card *card = &looked->card;
 
+	bool again;
+
 	card->error = looks_once(looked, looks);
+	again = card->error == looked->said;
+	looked->said = card->error;
 	if (!card->error)
 		return RC_OK;
 	if (card->error != -EOPNOTSUPP)
-		return card_say(card, "cannot ask it", card->error);
-	out_say("leaks: %s: its driver is too old to tell what buffers are used for",
-		card->id.pci);
+		return again ? out_rc(card->error) :
+		       card_say(card, "cannot ask it", card->error);
+	if (!again)
+		out_say("leaks: %s: its driver is too old to tell what buffers are used for",
+			card->id.pci);
 	return RC_ERROR;
 }
 

@@ -24,8 +24,10 @@ struct looked {
 	uint64_t now_ns;
 	/** @since_ns: older buffers are left out */
 	uint64_t since_ns;
-	/** @last_id: the last one that there was */
-	uint64_t last_id;
+	/** @bound: card_bound() of the last look */
+	uint64_t bound;
+	/** @said: the error of asking it that was said last, of those that there are still */
+	int said;
 };
 
 /**

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card.h"
 #include "json.h"
 #include "out.h"
 #include "sites.h"
@@ -17,6 +18,9 @@ struct kept {
 	struct kept *next;
 	char pci[16];
 	uint32_t number;
+	/* card_bound() of then: numbers begin anew */
+	uint64_t bound;
+	bool filled;
 	struct site site;
 };
 
@@ -50,14 +54,17 @@ void sites_free(struct sites *sites)
 	free(sites);
 }
 
-static void fill(struct sites *sites, struct site *site, struct pddgpu_device *dev,
+/* Whether the driver has said what there is to say */
+static bool fill(struct sites *sites, struct site *site, struct pddgpu_device *dev,
 		 uint32_t number)
 {
 	struct drm_pddgpu_site answer = { .site = number };
 	unsigned int i;
 
-	if (!number || pddgpu_query_site(dev, number, &answer))
-		return;
+	if (!number)
+		return true;
+	if (pddgpu_query_site(dev, number, &answer))
+		return false;
 	site->count = answer.count < PDDGPU_SITE_FRAMES ? answer.count : PDDGPU_SITE_FRAMES;
 	for (i = 0; i < site->count; i++) {
 		struct drm_pddgpu_frame *frame = &site->frames[i];
@@ -68,22 +75,28 @@ static void fill(struct sites *sites, struct site *site, struct pddgpu_device *d
 		if (frame->kind == PDDGPU_FRAME_USER)
 			site->user = true;
 	}
+	return true;
 }
 
 const struct site *sites_get(struct sites *sites, struct pddgpu_device *dev, uint32_t number)
 {
 	struct kept **list = &sites->slots[number % 256], *kept;
 	const char *pci = pddgpu_id(dev)->pci;
+	uint64_t bound = card_bound(dev);
 
 	for (kept = *list; kept; kept = kept->next)
-		if (kept->number == number && !strcmp(kept->pci, pci))
-			return &kept->site;
-	kept = out_need(calloc(1, sizeof(*kept)));
-	kept->number = number;
-	snprintf(kept->pci, sizeof(kept->pci), "%s", pci);
-	fill(sites, &kept->site, dev, number);
-	kept->next = *list;
-	*list = kept;
+		if (kept->number == number && kept->bound == bound && !strcmp(kept->pci, pci))
+			break;
+	if (!kept) {
+		kept = out_need(calloc(1, sizeof(*kept)));
+		kept->number = number;
+		kept->bound = bound;
+		snprintf(kept->pci, sizeof(kept->pci), "%s", pci);
+		kept->next = *list;
+		*list = kept;
+	}
+	if (!kept->filled)
+		kept->filled = fill(sites, &kept->site, dev, number);
 	return &kept->site;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What has changed since it was told */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -122,27 +123,49 @@ static bool compare(const struct looks *looks, const struct told_leak *before,
 	return true;
 }
 
+/* What there is on a card that is there, and does not answer, nobody knows */
+static bool unknown(const struct looks *looks, const struct told_leak *leak)
+{
+	int error = looks->cards[leak->card].card.error;
+
+	return error && error != -ENODEV;
+}
+
+static struct told_leak *keep(struct told_leak *leaks, size_t at, const struct told_leak *leak)
+{
+	leaks = out_need(reallocarray(leaks, at + 1, sizeof(*leaks)));
+	leaks[at] = *leak;
+	leaks[at].group = NULL;
+	return leaks;
+}
+
 bool told_change(struct told *told, const struct looks *looks, bool print)
 {
 	struct told_leak *leaks;
-	size_t count = all_leaks(looks, &leaks), i = 0, j = 0;
+	size_t count = all_leaks(looks, &leaks), kept = 0, i = 0, j = 0;
 	bool changed = false;
 
 	while (i < told->count || j < count) {
 		int way = i == told->count ? 1 :
 			  j == count ? -1 : order(&told->leaks[i], &leaks[j]);
 
-		if (way >= 0)
+		if (way >= 0) {
 			changed |= compare(looks, way ? NULL : &told->leaks[i], &leaks[j], print);
-		else if (print)
-			print_gone(looks, &told->leaks[i]);
-		changed |= way < 0;
+		} else if (unknown(looks, &told->leaks[i])) {
+			leaks = keep(leaks, count + kept++, &told->leaks[i]);
+		} else {
+			if (print)
+				print_gone(looks, &told->leaks[i]);
+			changed = true;
+		}
 		i += way <= 0;
 		j += way >= 0;
 	}
+	if (kept)
+		qsort(leaks, count + kept, sizeof(*leaks), order);
 	free(told->leaks);
 	told->leaks = leaks;
-	told->count = count;
+	told->count = count + kept;
 	return changed;
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """pddgpu leaks --for and --watch: which buffers are leaks, as time goes by."""
+import fcntl
 import json
 import os
 import re
@@ -178,6 +179,41 @@ def test_watch_until_a_signal():
         equal(json.loads(out.splitlines()[-1])["event"], "last")
 
 
+def test_watch_into_a_full_pipe():
+    """Which nobody reads: it ends when it is told to all the same, and says why."""
+    for args in (["--json"], []):
+        ours, its = os.pipe()
+        fcntl.fcntl(its, fcntl.F_SETPIPE_SZ, 4096)
+        os.set_blocking(its, False)
+        os.write(its, bytes(4096))
+        os.set_blocking(its, True)
+        child = subprocess.Popen([COMMAND, "leaks", "--watch", *args, *FAST],
+                                 env=environment([leaky()], {}), stdout=its,
+                                 stderr=subprocess.PIPE)
+        os.close(its)
+        time.sleep(1)
+        equal(child.poll(), None)
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=20)
+        equal((child.returncode, err), (5, b"pddgpu: cannot write the output: "
+                                           b"Interrupted system call\n"))
+        os.close(ours)
+
+
+def test_a_card_that_does_not_answer():
+    """It is said once, and what leaked there is not said to be none any more."""
+    lists = painter(30) + ["EIO"] * 40
+    entry = card(objects=looks(*lists, step_ms=STEP), sites=SITES)
+    done = run("leaks", "--watch", "--for=5", *FAST, cards=[entry])
+    equal((done.rc, done.err.count("cannot ask it"), done.err.count("\n")), (5, 1, 1))
+    assert "  leak  " in done.out and "  gone  " not in done.out, done.out
+    # Those that are there when it answers again are no news
+    entry = card(objects=looks(*painter(30), *["EIO"] * 5, *painter(30)[-1:], step_ms=STEP),
+                 sites=SITES)
+    done = run("leaks", "--watch", "--for=5", *FAST, cards=[entry])
+    equal(done.err.count("cannot ask it"), 1)
+
+
 def test_a_card_that_goes():
     """In the middle of anything; the other one is watched on."""
     for args in (["--for=0.3"], ["--watch", "--for=0.3"]):
@@ -205,7 +241,7 @@ def test_ids_that_begin_anew():
     """A card that was bound anew between two looks."""
     first = [thing(n, MIB, START - 600000, state=1) for n in range(1, 30)]
     again = [thing(1, MIB, START + STEP + 1)]
-    entry = card(objects=looks(first, first, again, again, step_ms=STEP))
+    entry = card(objects=looks(first, first, again, again, step_ms=STEP), bound=[1, 1, 2, 2])
     device = run("leaks", "--for=1", "--json", *FAST, cards=[entry]).json["devices"][0]
     equal([(g["objects"], g["leak"]) for g in device["groups"]], [(1, False)])
     assert device["span_ns"] < 60 * 10 ** 9
