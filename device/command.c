@@ -63,13 +63,17 @@ void command_error(struct answer *answer, const char *format, ...)
 
 static bool number(const char *text, uint64_t max, uint64_t *value)
 {
+	unsigned long long number;
 	char *end;
 
 	if (*text < '0' || *text > '9')
 		return false;
 	errno = 0;
-	*value = strtoull(text, &end, !strncmp(text, "0x", 2) ? 16 : 10);
-	return !errno && !*end && *value <= max;
+	number = strtoull(text, &end, !strncmp(text, "0x", 2) ? 16 : 10);
+	if (errno || *end || number > max)
+		return false;
+	*value = number;
+	return true;
 }
 
 /* The argument's number, or false after an answer */

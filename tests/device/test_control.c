@@ -53,6 +53,8 @@ static void test_bad_commands(void **state)
 		{ "skip-flushes", "missing" },
 		{ "delay 60000001", "from 0 to 60000000" }, { "delay 1s", "not a number" },
 		{ "fault 9", "not a number" }, { "fail-reset many", "not a number" },
+		{ "fail-reset 5x", "not a number" }, { "fail-reset 0x", "not a number" },
+		{ "fail-reset 18446744073709551616", "not a number" },
 		{ "stats now", "'now' is not reset" }, { "stats reset 1", "too many" },
 		{ "read 0", "missing" }, { "read 0 4097", "from 0 to 4096" },
 		{ "read 0x800000000 -1", "not a number" },
