@@ -42,7 +42,8 @@ static bool may_replace(const char *path)
 		errno = EEXIST;
 		return false;
 	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	/* Of another kind: who listens there says so, and hears nothing of it */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || !set_path(&addr, path))
 		return false;
 	answered = !connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ||

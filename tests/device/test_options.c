@@ -147,6 +147,15 @@ static void test_socket_of_another(void **state)
 	assert_non_null(strstr(text, "in use"));
 	assert_non_null(strstr(command(rig, "info"), "guest=1"));
 
+	/* One whose guest has not come yet takes nobody for it */
+	rig_start(&again, &config);
+	argv[2] = (char *)rig_path(&again, "socket");
+	assert_int_equal(run_device(argv, text, sizeof(text)), 1);
+	assert_non_null(strstr(text, "in use"));
+	usleep(20000);
+	rig_connect(&again);
+	rig_end(&again);
+
 	/* One that was killed leaves its files */
 	rig_start(&again, &config);
 	rig_connect(&again);
