@@ -91,12 +91,10 @@ static void latch(struct irq *irq, uint32_t engine, const struct fault *fault)
 }
 
 /* The ring's own page is gone: the ring is off until it is enabled again. */
-static void ring_broken(struct irq *irq, uint32_t reason, uint64_t addr)
+static void ring_broken(struct irq *irq, const struct fault *fault)
 {
-	const struct fault fault = { .reason = reason, .write = true, .addr = addr };
-
 	irq->ring_on = false;
-	latch(irq, IRQ_NO_ENGINE, &fault);
+	latch(irq, IRQ_NO_ENGINE, fault);
 }
 
 static void put_entry(struct irq *irq, struct pddgpu_ih_entry *entry)
@@ -120,7 +118,7 @@ static void put_entry(struct irq *irq, struct pddgpu_ih_entry *entry)
 		return;
 	}
 	if (!mmu_access(irq->mmu, NULL, irq->base + irq->wptr, true, &to, &fault)) {
-		ring_broken(irq, fault.reason, fault.addr);
+		ring_broken(irq, &fault);
 		return;
 	}
 	if (irq->overflow)
@@ -248,7 +246,8 @@ static void ring_enable(struct irq *irq)
 	if (ring_valid(irq->mmu, irq->base, irq->size))
 		irq->ring_on = true;
 	else
-		ring_broken(irq, PDDGPU_FAULT_BAD_RING, irq->base);
+		ring_broken(irq, &(const struct fault){ .reason = PDDGPU_FAULT_BAD_RING,
+							.addr = irq->base });
 }
 
 /**

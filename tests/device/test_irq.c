@@ -127,13 +127,12 @@ static void test_take_over(void **state)
 	assert_true(entry.sequence == 3);
 }
 
-static void expect_ih_fault(struct rig *rig, uint32_t reason, uint64_t addr)
+/* @level: of the page tables; 0: it was no access */
+static void expect_ih_fault(struct rig *rig, uint32_t reason, uint32_t level, uint64_t addr)
 {
-	uint32_t status = reg_read(rig, PDDGPU_FAULT_STATUS);
-
-	assert_true(status & PDDGPU_FAULT_VALID);
-	assert_int_equal((status & PDDGPU_FAULT_REASON_MASK) >> PDDGPU_FAULT_REASON_SHIFT,
-			 reason);
+	assert_int_equal(reg_read(rig, PDDGPU_FAULT_STATUS), PDDGPU_FAULT_VALID |
+			 reason << PDDGPU_FAULT_REASON_SHIFT |
+			 level << PDDGPU_FAULT_LEVEL_SHIFT | (level ? PDDGPU_FAULT_WRITE : 0));
 	assert_true(reg_read(rig, PDDGPU_FAULT_ENGINE) == ~0u);
 	assert_true(reg_read64(rig, PDDGPU_FAULT_ADDR_LO) == addr);
 	ack_fault(rig);
@@ -151,7 +150,7 @@ static void test_bad_ring(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		ih_on(rig, bad[i].base, bad[i].size);
-		expect_ih_fault(rig, PDDGPU_FAULT_BAD_RING, bad[i].base);
+		expect_ih_fault(rig, PDDGPU_FAULT_BAD_RING, 0, bad[i].base);
 		/* Engines work on, unheard */
 		fences(rig, 0, i, 2);
 	}
@@ -176,12 +175,12 @@ static void test_ring_in_ram(void **state)
 	/* The second page of the ring is not there */
 	reg_write(rig, PDDGPU_IH_RING_RPTR, 4 * PDDGPU_IH_ENTRY_SIZE);
 	fences(rig, 0, 0, 126);
-	expect_ih_fault(rig, PDDGPU_FAULT_INVALID_ENTRY, GTT_START + 4096);
+	expect_ih_fault(rig, PDDGPU_FAULT_INVALID_ENTRY, 3, GTT_START + 4096);
 	ih_on(rig, GTT_START, 4096);
 	map_entry(rig, GTT_START, page & ~PDDGPU_PTE_WRITABLE);
 	flush_tlb(rig);
 	fences(rig, 0, 0, 1);
-	expect_ih_fault(rig, PDDGPU_FAULT_READ_ONLY, GTT_START);
+	expect_ih_fault(rig, PDDGPU_FAULT_READ_ONLY, 3, GTT_START);
 }
 
 /* The first fault stays in the registers; each has its entry in the ring. */
