@@ -166,6 +166,9 @@ int chip_start(struct chip *chip)
  */
 void chip_fini(struct chip *chip)
 {
+	/* All of them: one that flushes TLBs takes the others' locks */
+	for (int i = 0; i < PDDGPU_ENGINE_COUNT; i++)
+		engine_end(&chip->engine[i]);
 	for (int i = 0; i < PDDGPU_ENGINE_COUNT; i++)
 		engine_fini(&chip->engine[i]);
 	irq_fini(&chip->irq);

@@ -56,18 +56,28 @@ int engine_init(struct engine *all, uint32_t index, struct regs *regs,
 }
 
 /**
+ * engine_end() - end the engine's thread
+ * @engine: an engine after engine_init(); others may be told by it until then
+ */
+void engine_end(struct engine *engine)
+{
+	if (!engine->started)
+		return;
+	engine_hold(engine);
+	engine->exit = true;
+	engine_release(engine);
+	engine_kick(engine);
+	pthread_join(engine->thread, NULL);
+	engine->started = false;
+}
+
+/**
  * engine_fini() - end the engine's thread and give everything back
  * @engine: an engine after engine_init()
  */
 void engine_fini(struct engine *engine)
 {
-	if (engine->started) {
-		engine_hold(engine);
-		engine->exit = true;
-		engine_release(engine);
-		engine_kick(engine);
-		pthread_join(engine->thread, NULL);
-	}
+	engine_end(engine);
 	if (engine->doorbell >= 0)
 		close(engine->doorbell);
 	if (engine->kick >= 0)
@@ -250,6 +260,8 @@ static void run_one(struct engine *engine, uint32_t wptr)
 	struct fault fault;
 
 	wait_delay(engine, ring.epoch);
+	if (engine->hung)
+		return;
 	pthread_mutex_unlock(&engine->lock);
 	result = packet_fetch(engine, &ring, &packet, &fault);
 	if (result == PACKET_DONE)

@@ -86,6 +86,7 @@ int engine_init(struct engine *all, uint32_t index, struct regs *regs,
 		const struct mmu *mmu, struct irq *irq, struct stats *stats);
 int engine_start(struct engine *engine);
 bool engine_step(struct engine *engine);
+void engine_end(struct engine *engine);
 void engine_fini(struct engine *engine);
 void engine_hold(struct engine *engine);
 void engine_release(struct engine *engine);

@@ -33,6 +33,20 @@ static void test_hang(void **state)
 	reset_chip(rig);
 	switch_on(rig);
 	fill(rig, DATA, 7, 4);
+
+	/* One that waits already is not run either */
+	order(rig, "delay 60000000");
+	emit_fill(rig, 0, DATA, 8, 4);
+	submit(rig, 0);
+	wait_for(!(reg_read(rig, PDDGPU_STATUS) & PDDGPU_STATUS_ENGINE_IDLE(0)));
+	usleep(20000);
+	order(rig, "hang 0");
+	order(rig, "delay 0");
+	usleep(20000);
+	assert_int_equal(*vram64(rig, RIG_DATA) & 0xffffffff, 7);
+	order(rig, "unhang 0");
+	finish(rig, 0);
+	assert_int_equal(*vram64(rig, RIG_DATA) & 0xffffffff, 8);
 }
 
 static void test_drop(void **state)
