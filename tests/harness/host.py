@@ -344,6 +344,13 @@ def test_kernel_reports_are_known():
         need(report.find(line)[0] == [line], line)
     for line in HARMLESS:
         need(not report.find(line)[0], line)
+    # One that was expected takes nothing with it that comes behind its end
+    log = ["WARNING: CPU: 0 PID: 70 at fs/proc/generic.c:717 remove_proc_entry+0x1a/0x1b",
+           "Call Trace:", "---[ end trace 0000000000000000 ]---",
+           "kworker: page allocation failure: order:9", "Call Trace:",
+           "Oops: general protection fault, probably for non-canonical address 0xdead"]
+    found, seen = report.find("\n".join(log), "remove_proc_entry")
+    need(found == log[4:] and seen == 1, found, seen)
     log = "\n".join(REPORTS[:3] + HARMLESS)
     found, seen = report.find(log, "kernel BUG at mm")
     need(found == [REPORTS[0], REPORTS[2]] and seen == 1, found, seen)

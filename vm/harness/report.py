@@ -61,6 +61,9 @@ PATTERNS = re.compile("|".join((
 _CONTINUES = re.compile(r"Call Trace:|Oops: |Kernel panic - not syncing|"
                         r"---\[ end Kernel panic")
 
+# What ends a report that is no panic's
+_ENDS = re.compile(r"---\[ end trace ")
+
 # Taint bits that stand for a report: D (oops), L (soft lockup), W (warning),
 # B (bad page, or what the slab allocator finds).
 _TAINT = {7: "an oops", 14: "a soft lockup", 9: "a warning", 5: "a bad page"}
@@ -92,6 +95,8 @@ def find(log, expected=None):
     in_expected = False
     for line in log.splitlines():
         text = _TIME.sub("", line)
+        if _ENDS.match(text):
+            in_expected = False
         if not opens(text):
             continue
         if wanted and wanted.search(text):
