@@ -239,8 +239,9 @@ static struct dma_fence *pddgpu_engine_begin_job(struct pddgpu_engine *engine,
 		ret = pddgpu_engine_run_by_cpu(engine, job);
 		return ret ? ERR_PTR(ret) : NULL;
 	}
+	/* What belongs to a move is done all the same, as by the CPU */
 	ret = pddgpu_job_broken(job);
-	if (ret)
+	if (ret && !job->must_run)
 		return ERR_PTR(ret);
 
 	/* Its time begins now, unless it waits for others in the ring */
@@ -249,6 +250,8 @@ static struct dma_fence *pddgpu_engine_begin_job(struct pddgpu_engine *engine,
 	job->fence->client = job->client;
 	job->fence->work = job->bytes + PDDGPU_ENGINE_JOB_WORK;
 	pddgpu_fence_emit(&engine->timeline, job->fence);
+	if (ret)
+		dma_fence_set_error(&job->fence->base, ret);
 	job->emitted = true;
 	spin_lock(&engine->lock);
 	list_add_tail(&job->link, &engine->jobs);

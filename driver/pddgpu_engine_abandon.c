@@ -62,7 +62,8 @@ void pddgpu_engine_abandon(struct pddgpu_engine *engine)
 		goto out_unlock;
 	pddgpu_engine_stop_sched(engine);
 	list_for_each_entry(job, &engine->jobs, link) {
-		if (dma_fence_is_signaled(&job->fence->base) || job->fence->base.error)
+		if (dma_fence_is_signaled(&job->fence->base) ||
+		    (job->fence->base.error && !job->must_run))
 			continue;
 		ret = pddgpu_engine_finish_job(engine, job);
 		if (ret)

@@ -83,7 +83,10 @@ static void pddgpu_engine_interrupt(struct pddgpu_engine *engine)
 		pddgpu_job_break(job, -ECANCELED);
 }
 
-/* What a job in the ring has failed with, negative; or 0. What follows in it goes too. */
+/*
+ * What a job in the ring has failed with, negative; or 0. What follows in it goes too, but
+ * not what belongs to a move: where that would not be done, memory is not even cleared.
+ */
 static int pddgpu_engine_job_error(struct pddgpu_engine *engine, struct pddgpu_job *job)
 {
 	int error = pddgpu_job_broken(job);
@@ -113,7 +116,8 @@ void pddgpu_engine_give_up(struct pddgpu_engine *engine)
 	WRITE_ONCE(engine->lost, true);
 	pddgpu_engine_interrupt(engine);
 	list_for_each_entry(job, &engine->jobs, link) {
-		if (dma_fence_is_signaled(&job->fence->base) || job->fence->base.error)
+		if (dma_fence_is_signaled(&job->fence->base) ||
+		    (job->fence->base.error && !job->must_run))
 			continue;
 		ret = pddgpu_engine_stale(engine, job);
 		if (!ret)
@@ -128,7 +132,7 @@ void pddgpu_engine_give_up(struct pddgpu_engine *engine)
  * pddgpu_engine_replay() - let the engine go on with the jobs in its ring
  * @engine: the engine, reset, its ring empty; its scheduler is stopped
  *
- * Those that have failed are passed over. The others run, the first of them once
+ * Users' that have failed are passed over. The others run, the first of them once
  * more; see pddgpu_engine_give_up().
  */
 void pddgpu_engine_replay(struct pddgpu_engine *engine)
@@ -141,7 +145,7 @@ void pddgpu_engine_replay(struct pddgpu_engine *engine)
 	list_for_each_entry(job, &engine->jobs, link) {
 		if (dma_fence_is_signaled(&job->fence->base))
 			continue;
-		skip = pddgpu_engine_job_error(engine, job);
+		skip = pddgpu_engine_job_error(engine, job) && !job->must_run;
 		/* What stops it again and again, and so is the first, is the CPU's */
 		if (!skip && job->attempts > PDDGPU_ENGINE_ATTEMPTS) {
 			ret = pddgpu_engine_run_by_cpu(engine, job);

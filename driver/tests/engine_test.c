@@ -399,6 +399,42 @@ static void engine_test_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, et->work, work);
 }
 
+/* The chip's reset, as far as the engine is concerned */
+static bool engine_chip_reset(void *data)
+{
+	struct engine_test *et = data;
+
+	pddgpu_engine_start(et->engine);
+	pddgpu_engine_replay(et->engine);
+	return true;
+}
+
+/*
+ * Neither the engine nor the CPU can do a part of a move: all of it has failed, but the
+ * rest is done, for nothing else clears the memory that it goes to.
+ */
+static void engine_test_rest_of_move(struct kunit *test)
+{
+	struct engine_test *et = test->priv;
+	struct pddgpu_batch batch;
+	u32 i;
+
+	et->recovery.reset_chip = engine_chip_reset;
+	et->recovery.data = et;
+	et->stop_at = 0xbad;
+	et->stops = U32_MAX;
+	engine_begin(test, &batch, 0, true);
+	pddgpu_batch_fill(&batch, PDDGPU_KUNIT_VRAM_START, 4, 0xbad);
+	/* Of which the CPU knows no page */
+	pddgpu_batch_fill(&batch, et->pdev->chip->gtt_start, 4, 0x900d);
+	for (i = 2; i < 3 * PDDGPU_JOB_OPS_MAX; i++)
+		pddgpu_batch_fill(&batch, PDDGPU_KUNIT_VRAM_START + i * PAGE_SIZE, 4, 0x900d);
+	KUNIT_EXPECT_LT(test, engine_wait(test, engine_end(test, &batch)), 0);
+	KUNIT_EXPECT_FALSE(test, pddgpu_engine_lost(et->engine));
+	KUNIT_EXPECT_EQ(test, engine_word(test, PDDGPU_JOB_OPS_MAX + 5), 0x900d);
+	KUNIT_EXPECT_EQ(test, engine_word(test, 3 * PDDGPU_JOB_OPS_MAX - 1), 0x900d);
+}
+
 static void engine_test_reset_fails(struct kunit *test)
 {
 	struct engine_test *et = test->priv;
@@ -459,6 +495,7 @@ static struct kunit_case engine_test_cases[] = {
 	KUNIT_CASE(engine_test_fault),
 	KUNIT_CASE(engine_test_fault_of_move),
 	KUNIT_CASE(engine_test_lost),
+	KUNIT_CASE(engine_test_rest_of_move),
 	KUNIT_CASE(engine_test_reset_fails),
 	KUNIT_CASE_SLOW(engine_test_hang),
 	KUNIT_CASE(engine_test_unplug),
