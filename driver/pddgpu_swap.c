@@ -401,7 +401,8 @@ static unsigned long pddgpu_swap_count_objects(struct shrinker *shrinker,
 	struct pddgpu_swap *swap = shrinker->private_data;
 	s64 used = atomic64_read(&swap->pdev->system_used);
 
-	if (time_before(jiffies, READ_ONCE(swap->stalled)))
+	if (time_before(jiffies, READ_ONCE(swap->stalled)) ||
+	    drm_dev_is_unplugged(&swap->pdev->drm))
 		return 0;
 	return min_t(u64, max_t(s64, used, 0), pddgpu_swap_room(swap, 0, true)) >> PAGE_SHIFT;
 }
@@ -456,6 +457,8 @@ static void pddgpu_swap_release(struct drm_device *drm, void *arg)
 	destroy_workqueue(swap->wq);
 	/* Lets go of the buffers that it has references to */
 	flush_delayed_work(&swap->settle);
+	/* Those that TTM frees later are counted here, while this is there */
+	drain_workqueue(swap->pdev->ttm.wq);
 }
 
 /**

@@ -181,6 +181,9 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 		return false;
 	if (tbo->deleted)
 		return ttm_bo_eviction_valuable(tbo, place);
+	/* Without the card nothing comes back from swap, and mappings still read it */
+	if (pddgpu_ttm_place_is_swap(place) && drm_dev_is_unplugged(&pdev->drm))
+		return false;
 
 	switch (tbo->resource->mem_type) {
 	case TTM_PL_SYSTEM:
