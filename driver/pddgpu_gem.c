@@ -425,7 +425,7 @@ const struct drm_gem_object_funcs pddgpu_gem_funcs = {
  * @data: struct drm_pddgpu_gem_wait
  * @file: who asks
  *
- * Return: 0; -EINVAL, -ENOENT, -ETIME, -ERESTARTSYS, -ENODEV.
+ * Return: 0; -EINVAL, -ENOENT, -ETIME, -ERESTARTSYS, -ENODEV; -EIO when it is wedged.
  */
 int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
@@ -433,6 +433,7 @@ int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 	struct drm_gem_object *obj;
 	enum dma_resv_usage usage;
 	long ret, timeout;
+	int error;
 
 	if (args->flags & ~PDDGPU_GEM_WAIT_MASK)
 		return -EINVAL;
@@ -445,9 +446,10 @@ int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 		pddgpu_wait_awake(to_pddgpu(drm), obj->resv, usage, true);
 	ret = dma_resv_wait_timeout(obj->resv, usage, true, timeout);
 	drm_gem_object_put(obj);
-	/* What it waited for may have failed because the card is gone */
-	if (pddgpu_device_error(to_pddgpu(drm)))
-		return -ENODEV;
+	/* What it waited for may have failed because the card is gone, or wedged */
+	error = pddgpu_device_error(to_pddgpu(drm));
+	if (error)
+		return error;
 	if (!ret)
 		return -ETIME;
 	return ret < 0 ? ret : 0;
