@@ -238,7 +238,10 @@ bool ring_valid(const struct mmu *mmu, uint64_t base, uint32_t size)
 
 static void ring_enable(struct irq *irq)
 {
+	struct fault fault = { .reason = PDDGPU_FAULT_BAD_RING };
+
 	irq->base = (uint64_t)regs_read(irq->regs, PDDGPU_IH_RING_BASE) << 12;
+	fault.addr = irq->base;
 	irq->size = regs_read(irq->regs, PDDGPU_IH_RING_SIZE);
 	irq->wptr = 0;
 	irq->overflow = false;
@@ -246,8 +249,7 @@ static void ring_enable(struct irq *irq)
 	if (ring_valid(irq->mmu, irq->base, irq->size))
 		irq->ring_on = true;
 	else
-		ring_broken(irq, &(const struct fault){ .reason = PDDGPU_FAULT_BAD_RING,
-							.addr = irq->base });
+		ring_broken(irq, &fault);
 }
 
 /**
