@@ -134,6 +134,12 @@ void pddgpu_close(struct pddgpu_device *dev)
 	free(dev);
 }
 
+int pddgpu_fd(const struct pddgpu_device *dev)
+{
+	(void)dev;
+	return -1;
+}
+
 const struct pddgpu_device_id *pddgpu_id(const struct pddgpu_device *dev)
 {
 	return &dev->id;
