@@ -54,14 +54,6 @@ static int pddgpu_device_init_hw(struct pddgpu_device *pdev, struct pci_dev *pci
 				  pdev->chip->vram_visible_size);
 }
 
-/* Buffers on their way out hold no reference to the device: let them finish. */
-static void pddgpu_device_drain(struct drm_device *drm, void *arg)
-{
-	struct pddgpu_device *pdev = arg;
-
-	drain_workqueue(pdev->ttm.wq);
-}
-
 static int pddgpu_device_init_memory(struct pddgpu_device *pdev)
 {
 	const struct pddgpu_chip *chip = pdev->chip;
@@ -95,9 +87,6 @@ static int pddgpu_device_init_memory(struct pddgpu_device *pdev)
 	pdev->gart = pddgpu_gart_init(drm, pdev->hw, chip, pdev->vram_mgr);
 	if (IS_ERR(pdev->gart))
 		return PTR_ERR(pdev->gart);
-	ret = drmm_add_action_or_reset(drm, pddgpu_device_drain, pdev);
-	if (ret)
-		return ret;
 	return pddgpu_swap_init(pdev);
 }
 

@@ -457,7 +457,10 @@ static void pddgpu_swap_release(struct drm_device *drm, void *arg)
 	destroy_workqueue(swap->wq);
 	/* Lets go of the buffers that it has references to */
 	flush_delayed_work(&swap->settle);
-	/* Those that TTM frees later are counted here, while this is there */
+	/*
+	 * Buffers on their way out hold no reference to the device: let them finish, while
+	 * that which counts them is there.
+	 */
 	drain_workqueue(swap->pdev->ttm.wq);
 }
 
