@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Tests of the harness that need no VM."""
+import argparse
 import contextlib
 import fcntl
 import importlib.machinery
@@ -396,6 +397,29 @@ def test_terminal_is_known():
         need((b"what it can do" in out.getvalue()) == known, name)
         need((b"LC_CTYPE" in out.getvalue())
              == (utf8 and os.path.isdir(initramfs.LOCALE)), locale)
+
+
+def test_driver_that_kills_its_kernel_gets_one_try():
+    """Another one would hide it; a kernel that dies of itself gets another."""
+    script = load("vm/run")
+    for log, began in (("[    1.0] Run /init as init process\n", True),
+                       ("[    9.0] pddgpu: loading out-of-tree module taints kernel.\n"
+                        "[    9.1] BUG: kernel NULL pointer dereference\n", False)):
+        class Machine:
+            boots = [(log, False), ("", True)]
+            timed_out, failure = False, None
+
+            def __init__(self, *_):
+                self.kernel_log, self.began = self.boots.pop(0)
+
+            def run(self, _):
+                pass
+
+        options = argparse.Namespace(thread="single", verbose=False, shell=False, timeout=1)
+        with folder() as tmp, mock.patch.object(script, "Machine", Machine), \
+                mock.patch.object(script, "say"):
+            machine = script.boot(options, tmp, "kernel", "initrd")
+        need(machine.began == began and (began or machine.kernel_log == log), log)
 
 
 def test_suite_counts():
