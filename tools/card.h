@@ -32,12 +32,12 @@ struct cards {
  */
 int cards_open(const char *name, struct cards *cards);
 void cards_close(struct cards *cards);
-/* "0000:00:04.0: what: why" on stderr; returns the exit code of a negative errno */
 /*
  * What is another number when the card has been bound anew, with which all that its driver
  * counts begins anew; 0: nobody can say.
  */
 uint64_t card_bound(struct pddgpu_device *dev);
+/* "0000:00:04.0: what: why" on stderr; returns the exit code of a negative errno */
 int card_say(const struct card *card, const char *what, int error);
 /*
  * A file of the card's debugfs folder, whole, to be freed; NULL when it cannot be

@@ -262,7 +262,7 @@ static void loop(struct looking *looking)
 		looking->rc = out_worse(looking->rc, RC_FOUND);
 }
 
-static void choose_signals(sigset_t *signals)
+static void take_signals(sigset_t *signals)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction action = { .sa_handler = note_late };
@@ -301,7 +301,7 @@ int leaks_look(const struct args_command *command, const struct leaks_wish *wish
 	looking.picture = wish->watch && !wish->as_json && screen.terminal && term &&
 			  strcmp(term, "dumb") != 0;
 	looking.looks.sites = sites_new();
-	choose_signals(&looking.signals);
+	take_signals(&looking.signals);
 	sigprocmask(SIG_BLOCK, &looking.signals, &before);
 	if (geteuid())
 		out_say("leaks: these are your own processes' buffers; root sees all");
