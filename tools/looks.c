@@ -163,8 +163,10 @@ static int open_again(struct looks *looks)
 			card->dev = NULL;
 		if (card->error && !before)
 			card_say(card, "cannot open it", card->error);
-		if (card->error)
+		if (card->error) {
 			forget(&looks->cards[i]);
+			looks->cards[i].said = 0;
+		}
 		rc = out_worse(rc, out_rc(card->error));
 	}
 	return rc;
@@ -173,7 +175,6 @@ static int open_again(struct looks *looks)
 static int ask(struct looked *looked, const struct looks *looks)
 {
 	struct card *card = &looked->card;
-
 	bool again;
 
 	card->error = looks_once(looked, looks);
