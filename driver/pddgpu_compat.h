@@ -11,6 +11,7 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/kobject.h>
+#include <linux/rcupdate.h>
 
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
@@ -275,6 +276,11 @@ static inline int pddgpu_cgroup_init(struct ttm_resource_manager *man,
 #endif
 	return 0;
 }
+
+/* Where nothing in the kernel is preempted, RCU alone is what call_rcu_tasks() is */
+#ifndef CONFIG_TASKS_RCU
+#define rcu_barrier_tasks	rcu_barrier
+#endif
 
 /*
  * Tell userspace that the device is of no use until it is bound anew. DRM has had a

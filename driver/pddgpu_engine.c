@@ -311,7 +311,7 @@ static void pddgpu_engine_free_job(struct drm_sched_job *base)
 	spin_unlock(&engine->lock);
 	if (trace_job_done_enabled())
 		pddgpu_engine_trace_done(engine, job);
-	pddgpu_job_forget(base->s_fence);
+	pddgpu_job_forget(base->s_fence, &engine->timeline);
 	pddgpu_job_free(job);
 	if (atomic_dec_and_test(&engine->alive))
 		wake_up_var(&engine->alive);
@@ -455,6 +455,7 @@ static void pddgpu_engine_fini(struct drm_device *drm, void *arg)
 	pddgpu_coredump_stop(engine->coredump);
 	pddgpu_timeline_fail(&engine->timeline, -ENODEV);
 	pddgpu_engine_free_jobs(engine);
+	pddgpu_timeline_fini(&engine->timeline);
 	drm_sched_fini(&engine->sched);
 	mutex_destroy(&engine->abandon_lock);
 	mutex_destroy(&engine->stop_lock);

@@ -6,10 +6,12 @@
  * shared among them by what they had to do.
  */
 #include <linux/math64.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
 #include "pddgpu_account.h"
+#include "pddgpu_compat.h"
 #include "pddgpu_fence.h"
 
 static const char *pddgpu_fence_driver_name(struct dma_fence *fence)
@@ -40,6 +42,18 @@ void pddgpu_timeline_init(struct pddgpu_timeline *timeline, u32 engine, const ch
 	timeline->context = dma_fence_context_alloc(1);
 	timeline->engine = engine;
 	timeline->name = name;
+}
+
+/**
+ * pddgpu_timeline_fini() - end a timeline
+ * @timeline: the timeline; all of its fences have signalled
+ *
+ * Returns when pddgpu_fence_put_late() has nothing left to do. Sleeps.
+ */
+void pddgpu_timeline_fini(struct pddgpu_timeline *timeline)
+{
+	if (READ_ONCE(timeline->late))
+		rcu_barrier_tasks();
 }
 
 /**
@@ -88,6 +102,27 @@ static void pddgpu_fence_done(struct pddgpu_fence *fence, int error)
 		dma_fence_set_error(&fence->base, error);
 	dma_fence_signal_locked(&fence->base);
 	dma_fence_put(&fence->base);
+}
+
+static void pddgpu_fence_put_now(struct rcu_head *late)
+{
+	dma_fence_put(&container_of(late, struct pddgpu_fence, late)->base);
+}
+
+/**
+ * pddgpu_fence_put_late() - drop a reference that somebody may rely on unknowingly
+ * @timeline: the fence's timeline
+ * @fence: from pddgpu_fence_emit(); for each of them only once
+ *
+ * It is dropped when every task has slept or left the kernel: a task that looks
+ * at a fence meanwhile and has no reference to it may have been preempted, so that
+ * a grace period as all fences have it would not do.
+ */
+void pddgpu_fence_put_late(struct pddgpu_timeline *timeline, struct dma_fence *fence)
+{
+	WRITE_ONCE(timeline->late, true);
+	call_rcu_tasks(&container_of(fence, struct pddgpu_fence, base)->late,
+		       pddgpu_fence_put_now);
 }
 
 /* What has passed since that was last asked, ns; something is pending */

@@ -30,6 +30,8 @@ struct pddgpu_fence {
 	struct pddgpu_account_client *client;
 	/** @work: how much that is, compared with others; not 0 */
 	u64 work;
+	/** @late: for pddgpu_fence_put_late() */
+	struct rcu_head late;
 };
 
 /**
@@ -51,6 +53,8 @@ struct pddgpu_timeline {
 	 * pending
 	 */
 	u64 since;
+	/** @late: has pddgpu_fence_put_late() been called? Then for ever */
+	bool late;
 	/** @pending: fences that have not signalled, oldest first */
 	struct list_head pending;
 };
@@ -64,8 +68,10 @@ DEFINE_CLASS(pddgpu_signalling, bool, dma_fence_end_signalling(_T),
 	     dma_fence_begin_signalling(), void)
 
 void pddgpu_timeline_init(struct pddgpu_timeline *timeline, u32 engine, const char *name);
+void pddgpu_timeline_fini(struct pddgpu_timeline *timeline);
 struct pddgpu_fence *pddgpu_fence_alloc(gfp_t gfp);
 void pddgpu_fence_emit(struct pddgpu_timeline *timeline, struct pddgpu_fence *fence);
+void pddgpu_fence_put_late(struct pddgpu_timeline *timeline, struct dma_fence *fence);
 void pddgpu_timeline_tick(struct pddgpu_timeline *timeline);
 bool pddgpu_timeline_signal(struct pddgpu_timeline *timeline, u64 reached);
 u64 pddgpu_timeline_signalled(struct pddgpu_timeline *timeline);

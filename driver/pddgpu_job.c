@@ -92,16 +92,28 @@ int pddgpu_job_init_past(void)
 /**
  * pddgpu_job_forget() - let go of what a job's fences point to
  * @fence: the scheduler's fences of a job that is over
+ * @timeline: whose fence the engine's is
  *
  * They may outlive the card and the driver.
+ *
+ * Who sets a deadline for them says so under their lock, and then looks at the
+ * engine's fence without a reference (drm_sched_fence_set_deadline_finished()): what
+ * was said before may be followed by such a look still, what is said later is not.
  */
-void pddgpu_job_forget(struct drm_sched_fence *fence)
+void pddgpu_job_forget(struct drm_sched_fence *fence, struct pddgpu_timeline *timeline)
 {
 	struct dma_fence *parent = fence->parent;
+	bool looked_at;
 
+	spin_lock_irq(&fence->lock);
 	/* Who sets a deadline reads it so */
 	smp_store_release(&fence->parent, NULL);
-	dma_fence_put(parent);
+	looked_at = test_bit(DRM_SCHED_FENCE_FLAG_HAS_DEADLINE_BIT, &fence->finished.flags);
+	spin_unlock_irq(&fence->lock);
+	if (parent && looked_at)
+		pddgpu_fence_put_late(timeline, parent);
+	else
+		dma_fence_put(parent);
 	WRITE_ONCE(fence->sched, pddgpu_job_past);
 }
 

@@ -16,6 +16,7 @@ struct pddgpu_chip;
 struct pddgpu_gart;
 struct pddgpu_hw;
 struct pddgpu_queue;
+struct pddgpu_timeline;
 
 /**
  * struct pddgpu_batch - operations on their way to an engine
@@ -69,7 +70,7 @@ bool pddgpu_job_repeatable(const struct pddgpu_job *job, const struct pddgpu_chi
 void pddgpu_job_break(struct pddgpu_job *job, int error);
 int pddgpu_job_broken(const struct pddgpu_job *job);
 int pddgpu_job_init_past(void);
-void pddgpu_job_forget(struct drm_sched_fence *fence);
+void pddgpu_job_forget(struct drm_sched_fence *fence, struct pddgpu_timeline *timeline);
 void pddgpu_job_free(struct pddgpu_job *job);
 
 #endif /* PDDGPU_JOB_H */

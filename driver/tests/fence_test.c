@@ -9,6 +9,7 @@
 
 #include "pddgpu_account.h"
 #include "pddgpu_fence.h"
+#include "pddgpu_job.h"
 
 #define FENCES	100
 
@@ -282,6 +283,42 @@ static void fence_test_time_of_clients(struct kunit *test)
 	fence_test_expect_ns(test, &time, 950, 200);
 }
 
+/*
+ * A scheduler's fence lets go of the engine's. Who has set a deadline for it may look
+ * at that without a reference.
+ */
+static void fence_test_forgotten(struct kunit *test)
+{
+	struct drm_sched_fence *sched = kunit_kzalloc(test, sizeof(*sched), GFP_KERNEL);
+	struct fence_test *ft = test->priv;
+	struct dma_fence *plain, *looked_at;
+
+	KUNIT_ASSERT_NOT_NULL(test, sched);
+	spin_lock_init(&sched->lock);
+	fence_test_emit(test, 2);
+	pddgpu_timeline_signal(&ft->timeline, 2);
+	plain = &ft->fence[0]->base;
+	looked_at = &ft->fence[1]->base;
+
+	sched->parent = dma_fence_get(plain);
+	pddgpu_job_forget(sched, &ft->timeline);
+	KUNIT_EXPECT_NULL(test, sched->parent);
+	KUNIT_EXPECT_EQ(test, kref_read(&plain->refcount), 1);
+
+	set_bit(DRM_SCHED_FENCE_FLAG_HAS_DEADLINE_BIT, &sched->finished.flags);
+	sched->parent = dma_fence_get(looked_at);
+	/* This task has not slept since: it might be the one that looks */
+	pddgpu_job_forget(sched, &ft->timeline);
+	KUNIT_EXPECT_EQ(test, kref_read(&looked_at->refcount), 2);
+	KUNIT_EXPECT_NULL(test, sched->parent);
+	pddgpu_timeline_fini(&ft->timeline);
+	KUNIT_EXPECT_EQ(test, kref_read(&looked_at->refcount), 1);
+
+	/* It never came so far that there was one */
+	sched->parent = NULL;
+	pddgpu_job_forget(sched, &ft->timeline);
+}
+
 static struct kunit_case fence_test_cases[] = {
 	KUNIT_CASE(fence_test_numbers),
 	KUNIT_CASE(fence_test_in_order),
@@ -290,6 +327,7 @@ static struct kunit_case fence_test_cases[] = {
 	KUNIT_CASE(fence_test_fail),
 	KUNIT_CASE(fence_test_fail_with_error),
 	KUNIT_CASE(fence_test_time_of_clients),
+	KUNIT_CASE(fence_test_forgotten),
 	{}
 };
 

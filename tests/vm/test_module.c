@@ -3,8 +3,22 @@
 #include "pdt.h"
 
 #include <linux/sync_file.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Headers of a kernel before 6.6 do not have it, as the kernel that is tested does */
+#ifndef SYNC_IOC_SET_DEADLINE
+struct sync_set_deadline {
+	__u64 deadline_ns;
+	__u64 pad;
+};
+#define SYNC_IOC_SET_DEADLINE	_IOW(SYNC_IOC_MAGIC, 5, struct sync_set_deadline)
+#endif
+
+#define HURRIED		200
+#define HURRIERS	3
 
 /* Where everything takes longer, fewer: kmemleak looks as well there */
 #define ROUNDS	(pdt_slow() > 1 ? 6U : 20U)
@@ -158,6 +172,90 @@ static void a_sync_file_outlives_the_driver(void **state)
 	assert_unloads();
 	assert_ok(sync_file_ask(args.fd));
 	close(args.fd);
+}
+
+/**
+ * struct hurry - jobs for whose ends somebody sets deadlines
+ */
+struct hurry {
+	/** @sync: sync files of the jobs */
+	int sync[HURRIED];
+	/** @jobs: how many have been submitted */
+	atomic_uint jobs;
+	/** @over: no more will come */
+	atomic_bool over;
+	/** @set: deadlines that have been set */
+	atomic_uint set;
+	/** @refused: and those that were not */
+	atomic_uint refused;
+};
+
+/* Each earlier than the one before, or the kernel would keep that */
+static void hurry_once(struct hurry *hurry, int sync, uint64_t number)
+{
+	struct sync_set_deadline args = { .deadline_ns = (UINT64_MAX >> 1) - number };
+
+	/* A negative time is one too, and the earliest */
+	if (number % 5 == 0)
+		args.deadline_ns = 1ULL << 63;
+	if (pdt_ioctl(sync, SYNC_IOC_SET_DEADLINE, &args))
+		atomic_fetch_add(&hurry->refused, 1);
+	else
+		atomic_fetch_add(&hurry->set, 1);
+}
+
+/* The last ones again and again: one of them ends meanwhile */
+static void *hurry_up(void *arg)
+{
+	struct hurry *hurry = arg;
+	uint64_t number = 0;
+
+	while (!atomic_load(&hurry->over)) {
+		unsigned int jobs = atomic_load(&hurry->jobs);
+
+		for (unsigned int i = jobs > 3 ? jobs - 3 : 0; i < jobs; i++)
+			hurry_once(hurry, hurry->sync[i], ++number);
+	}
+	return NULL;
+}
+
+/* The end of a job is where its deadline must not be followed any further. */
+static void deadlines_outlive_jobs_and_the_driver(void **state)
+{
+	struct hurry *hurry = calloc(1, sizeof(*hurry));
+	struct drm_pddgpu_submit_op op;
+	pthread_t threads[HURRIERS];
+	uint32_t handle;
+	int fd;
+
+	(void)state;
+	assert_non_null(hurry);
+	fd = pdt_open();
+	assert_true(fd >= 0);
+	assert_ok(pdt_create(fd, PDT_MIB, PDT_BOTH, 0, &handle));
+	op = pdt_fill(handle, 0, 64 * PDT_KIB, 1);
+	for (int i = 0; i < HURRIERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hurry_up, hurry), 0);
+	for (unsigned int i = 0; i < HURRIED; i++) {
+		assert_ok(pdt_submit_fence(fd, &op, 1, &hurry->sync[i]));
+		atomic_fetch_add(&hurry->jobs, 1);
+		if (i % 2)
+			assert_ok(pdt_wait_idle(fd, handle, 10000));
+	}
+	assert_ok(pdt_wait_idle(fd, handle, 10000));
+	atomic_store(&hurry->over, true);
+	for (int i = 0; i < HURRIERS; i++)
+		pthread_join(threads[i], NULL);
+	close(fd);
+	assert_unloads();
+	for (unsigned int i = 0; i < HURRIED; i++) {
+		hurry_once(hurry, hurry->sync[i], i);
+		assert_int_equal(pdt_fence_fd_wait(hurry->sync[i], 0), 1);
+		close(hurry->sync[i]);
+	}
+	assert_int_equal(atomic_load(&hurry->refused), 0);
+	assert_true(atomic_load(&hurry->set) > HURRIED);
+	free(hurry);
 }
 
 /* Uses what there is, so that there is something to forget. */
@@ -314,6 +412,7 @@ int main(void)
 		module_test(refused_with_a_dmabuf),
 		module_test(refused_with_debugfs_read),
 		module_test(a_sync_file_outlives_the_driver),
+		module_test(deadlines_outlive_jobs_and_the_driver),
 		module_test(monitor_comes_and_goes),
 		module_test(twenty_times_leaks_nothing),
 	};
