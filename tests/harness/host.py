@@ -78,6 +78,41 @@ sys.exit(script.main())
                 os.remove(os.path.join(tmp, f"pid.{pid}"))
 
 
+def test_ioctl_fuzzer_ends_with_its_script():
+    """One VM, or several scripts with one each; and what it had brought there."""
+    machine = "#!/bin/sh\n: >{0}/pid.$$\nexec sleep 600\n"
+    for several in (False, True):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with folder() as tmp:
+                path = os.path.join(tmp, "vm/run")
+                write(path, machine.format(tmp))
+                os.chmod(path, 0o755)
+                script = start(sys.executable, "-c", f"""
+import sys
+sys.path.insert(0, "tests/harness")
+from host import load
+script = load("scripts/fuzz-ioctl")
+script.TOP, script.SEEDS, script.KEPT = {tmp!r}, {tmp!r} + "/vm/seeds", {tmp!r} + "/kept"
+script.PROGRAM = "/bin/true"
+if {several}:
+    script.sys.executable, script.__file__ = "/bin/sh", {path!r}
+sys.argv = ["fuzz-ioctl", "--no-kcov", "--vms", "{1 + several}"]
+sys.exit(script.main())
+""", TMPDIR=tmp)
+                while len(pids := [name.partition(".")[2] for name in os.listdir(tmp)
+                                   if name.startswith("pid.")]) <= several \
+                        and script.poll() is None:
+                    time.sleep(0.05)
+                script.send_signal(number)
+                result = finish(script)
+                need(result.status == 128 + number, result)
+                for pid in pids:
+                    state = run("ps", "-o", "state=", "-p", pid).out.strip()
+                    need(state in ("", "Z"), pid, state)
+                need(not [name for name in os.listdir(tmp) if name.startswith("pddgpu-")],
+                     os.listdir(tmp))
+
+
 def test_missing_device_is_said():
     result = run("vm/run", "--no-load", "--device", "/nonexistent", "--", "true")
     need(result.status == 125, result)

@@ -14,6 +14,7 @@ struct sync_set_deadline {
 	__u64 deadline_ns;
 	__u64 pad;
 };
+
 #define SYNC_IOC_SET_DEADLINE	_IOW(SYNC_IOC_MAGIC, 5, struct sync_set_deadline)
 #endif
 
