@@ -270,8 +270,10 @@ def guest_runs(payload, argv):
         return {"ivshmem"}
     if "run-all" not in words:
         return set()
-    done = run("sh", os.path.join(payload, "run-all"), *words[words.index("run-all") + 1:])
+    done = run("sh", os.path.join(payload, "run-all"), *words[words.index("run-all") + 1:],
+               PATH=payload + ":" + os.environ["PATH"])
     need(done.status == 0, words, done)
+    need(done.out.count("# pddgpu +") == sum(word[0] == "+" for word in words), words, done)
     return set(re.findall(r"^# (\w+)$", done.out, re.M))
 
 
@@ -283,6 +285,9 @@ def test_debug_lane_leaves_nothing_out():
             if name.startswith("test_") and name.endswith(".c"):
                 write(os.path.join(tmp, name[:-2]), "#!/bin/sh\necho 1..0\n")
                 os.chmod(os.path.join(tmp, name[:-2]), 0o755)
+        for name in ("rmmod", "modprobe"):
+            write(os.path.join(tmp, name), "#!/bin/sh\n")
+            os.chmod(os.path.join(tmp, name), 0o755)
         done = run("sh", os.path.join(tmp, "run-all"), "-leak", "-nothing")
         need(done.status == 2 and "no test nothing" in done.err, done)
 
