@@ -420,6 +420,106 @@ static void lost_on_the_way(void **state)
 	pdt_buffer_destroy(s->fd, &buf);
 }
 
+/* More than one job of the paging engine's: 64 MiB is the most for one */
+#define JOBS_SIZE	(80 * PDT_MIB)
+
+/* Stops the paging engine where it is until its job is the CPU's: three resets, a fourth stop */
+static void *hang_at_one_place(void *arg)
+{
+	uint64_t end = pdt_now_ms() + 20000 * pdt_slow(), resets = 0;
+	const uint64_t *before = arg;
+	char answer[256];
+
+	while (resets < *before + 3 && pdt_now_ms() < end) {
+		pdt_control("hang 1", answer, sizeof(answer));
+		pdt_reset_figure("engine_resets", &resets);
+	}
+	pdt_control("delay 0", answer, sizeof(answer));
+	pdt_control("unhang 1", answer, sizeof(answer));
+	return (void *)(intptr_t)(resets < *before + 3);
+}
+
+/* Evicts a buffer that is out of the CPU's reach meanwhile */
+static void evict_with_hangs(struct pdt_state *s, struct pdt_buffer *buf)
+{
+	uint64_t before = figure("engine_resets");
+	struct drm_pddgpu_memory_stats stats;
+	pthread_t thread;
+	uint32_t other;
+	void *failed;
+	int rc;
+
+	/* Time enough to stop it again in, and less than a job may take: 300 ms */
+	control("delay 150000");
+	control("hang 1");
+	assert_int_equal(pthread_create(&thread, NULL, hang_at_one_place, &before), 0);
+	assert_ok(pdt_stats(s->fd, &stats));
+	rc = pdt_create(s->fd, pdt_pages(stats.vram_free + PDT_MIB), PDT_VRAM, 0, &other);
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	assert_ok(rc);
+	assert_ok(pdt_destroy(s->fd, other));
+	assert_ok(pdt_wait_idle(s->fd, buf->handle, 60000));
+	assert_int_equal(pdt_domain(s->fd, buf->handle), PDT_GTT);
+}
+
+/* Bytes of a buffer that are lost after that; those that are not are what they were. */
+static uint64_t lose_part_of_a_move(struct pdt_state *s)
+{
+	struct pdt_buffer secret, seen, buf = { .size = JOBS_SIZE };
+	struct drm_pddgpu_submit_op op;
+	uint64_t lost = 0;
+
+	assert_ok(pdt_buffer_create(s->fd, &seen, buf.size, PDT_GTT, 0));
+	assert_ok(pdt_create(s->fd, buf.size, PDT_BOTH, PDDGPU_GEM_CREATE_NO_CPU_ACCESS,
+			     &buf.handle));
+	op = pdt_fill(buf.handle, 0, buf.size, 0x14141414);
+	assert_ok(pdt_submit(s->fd, &op, 1));
+	assert_ok(pdt_wait_idle(s->fd, buf.handle, 60000));
+	/* Pages that it gets */
+	assert_ok(pdt_buffer_create(s->fd, &secret, JOBS_SIZE + 16 * PDT_MIB, PDT_GTT, 0));
+	memset(secret.map, 0xa5, secret.size);
+	pdt_buffer_destroy(s->fd, &secret);
+
+	evict_with_hangs(s, &buf);
+	op = pdt_copy(seen.handle, 0, buf.handle, 0, buf.size);
+	assert_ok(pdt_submit(s->fd, &op, 1));
+	assert_ok(pdt_wait_idle(s->fd, seen.handle, 60000));
+	for (uint64_t i = 0; i < buf.size / 4; i++) {
+		uint32_t word = ((uint32_t *)seen.map)[i];
+
+		if (word && word != 0x14141414)
+			fail_msg("word %llu is %#x", (unsigned long long)i, word);
+		lost += word ? 0 : 4;
+	}
+	assert_int_equal(pdt_vram_lost(s->fd, buf.handle), lost > 0);
+	pdt_buffer_destroy(s->fd, &seen);
+	assert_ok(pdt_destroy(s->fd, buf.handle));
+	return lost;
+}
+
+/*
+ * The first of a move's jobs stops the engine again and again, and no CPU reaches what
+ * it is about: that much is lost, says so, and is zeros. The others are done.
+ */
+static void rest_of_a_move(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats stats;
+	uint64_t lost = 0;
+
+	assert_ok(pdt_stats(s->fd, &stats));
+	if (stats.vram_total - stats.vram_visible_total < JOBS_SIZE + 8 * PDT_MIB)
+		pdt_skip("too little of this card's VRAM is out of the CPU's reach");
+	/* The paging engine has nothing else to do, or soon has not */
+	assert_ok(pdt_parameter("clear_freed", "0"));
+	for (int tries = 0; tries < 5 && !lost; tries++)
+		lost = lose_part_of_a_move(s);
+	assert_ok(pdt_parameter("clear_freed", "1"));
+	printf("# %llu MiB are lost\n", (unsigned long long)(lost / PDT_MIB));
+	assert_true(lost > 0 && lost < JOBS_SIZE);
+}
+
 /* The file for people: what it takes, and what it says */
 static void reset_file(void **state)
 {
@@ -485,6 +585,7 @@ int main(void)
 		pdt_test(jobs_before_the_loss),
 		pdt_test(nothing_is_clear),
 		pdt_test(lost_on_the_way),
+		pdt_test(rest_of_a_move),
 		pdt_test(reset_file),
 		pdt_test(many_hangs),
 	};
