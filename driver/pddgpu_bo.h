@@ -43,6 +43,8 @@ struct pddgpu_bo {
 	bool settle;
 	/** @swap_link: among those that were to be swapped out, see pddgpu_swap.c */
 	struct list_head swap_link;
+	/** @swap_tries: how often it has got no place again; under the reservation */
+	u8 swap_tries;
 	/** @import: imported: whose pages it has, see pddgpu_import.c */
 	struct pddgpu_import *import;
 	/** @import_link: among those that have them too */

@@ -62,12 +62,14 @@ enum pddgpu_stats_counter {
 	PDDGPU_STATS_MOVES,
 	PDDGPU_STATS_MOVE_TIME,
 	PDDGPU_STATS_BYTES_MOVED,
+	/* Swap-ins that are counted as such, and that came to nothing */
+	PDDGPU_STATS_SWAP_INS_FAILED,
 	PDDGPU_STATS_SWAP_INS,
 	PDDGPU_STATS_SWAP_OUTS,
 	PDDGPU_STATS_COUNTERS,
 };
 
-/* Counters that stay inside, because only the averages need them */
+/* Counters that stay inside, because only others need them */
 #define PDDGPU_STATS_HIDDEN	U16_MAX
 
 #define PDDGPU_STATS_FIELD(name)	offsetof(struct drm_pddgpu_memory_stats, name)
@@ -80,6 +82,7 @@ static const u16 counter_fields[] = {
 	[PDDGPU_STATS_MOVES] = PDDGPU_STATS_FIELD(moves),
 	[PDDGPU_STATS_MOVE_TIME] = PDDGPU_STATS_HIDDEN,
 	[PDDGPU_STATS_BYTES_MOVED] = PDDGPU_STATS_FIELD(bytes_moved),
+	[PDDGPU_STATS_SWAP_INS_FAILED] = PDDGPU_STATS_HIDDEN,
 	[PDDGPU_STATS_SWAP_INS] = PDDGPU_STATS_FIELD(swap_ins),
 	[PDDGPU_STATS_SWAP_OUTS] = PDDGPU_STATS_FIELD(swap_outs),
 };
@@ -323,6 +326,7 @@ void pddgpu_memory_stats_batch_update(struct pddgpu_stats *stats,
 	u64_stats_add(&cpu->value[PDDGPU_STATS_BYTES_MOVED], batch->bytes_moved);
 	u64_stats_add(&cpu->value[PDDGPU_STATS_SWAP_OUTS], batch->swap_outs);
 	u64_stats_add(&cpu->value[PDDGPU_STATS_SWAP_INS], batch->swap_ins);
+	u64_stats_add(&cpu->value[PDDGPU_STATS_SWAP_INS_FAILED], batch->swap_ins_failed);
 	stats_end(stats, cpu);
 }
 
@@ -359,6 +363,23 @@ static void stats_sum_all(struct pddgpu_stats *stats, u64 *sum)
 	}
 }
 
+/*
+ * Where counting begins: the other way round. What is counted meanwhile is taken off
+ * the later events, if only off one of the two, so that there are not more of them.
+ */
+static void stats_base_all(struct pddgpu_stats *stats)
+{
+	unsigned int i = PDDGPU_STATS_VALUES;
+
+	lockdep_assert_held(&stats->lock);
+
+	while (i--) {
+		stats->base[i] = stats_sum(stats, i);
+		/* Keeps that order, reversed */
+		smp_rmb();
+	}
+}
+
 /**
  * pddgpu_memory_stats_reset() - begin all counters and histograms anew
  * @stats: the statistics
@@ -370,7 +391,7 @@ static void stats_sum_all(struct pddgpu_stats *stats, u64 *sum)
 void pddgpu_memory_stats_reset(struct pddgpu_stats *stats)
 {
 	mutex_lock(&stats->lock);
-	stats_sum_all(stats, stats->base);
+	stats_base_all(stats);
 	mutex_unlock(&stats->lock);
 }
 
@@ -413,6 +434,9 @@ void pddgpu_memory_stats_fill(struct pddgpu_stats *stats, struct drm_pddgpu_memo
 	stats_sum_all(stats, sum);
 	for (i = 0; i < PDDGPU_STATS_VALUES; i++)
 		sum[i] -= stats->base[i];
+
+	sum[PDDGPU_STATS_SWAP_INS] -= min(sum[PDDGPU_STATS_SWAP_INS],
+					  sum[PDDGPU_STATS_SWAP_INS_FAILED]);
 
 	for (i = 0; i < PDDGPU_STATS_COUNTERS; i++) {
 		if (counter_fields[i] != PDDGPU_STATS_HIDDEN)

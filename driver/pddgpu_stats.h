@@ -29,6 +29,8 @@ struct pddgpu_memory_stats_batch {
 	u64 swap_outs;
 	/** @swap_ins: buffers read back */
 	u64 swap_ins;
+	/** @swap_ins_failed: counted among @swap_ins at some time, and were not */
+	u64 swap_ins_failed;
 };
 
 struct pddgpu_stats *pddgpu_memory_stats_init(struct drm_device *drm);

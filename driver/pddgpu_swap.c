@@ -13,7 +13,8 @@
  *
  * A failure in the middle leaves the content in its pages, but without the place
  * in the aperture: TTM gives that up first. So each swapping out is looked at
- * again soon after it began, and who has his pages still gets a place again.
+ * again soon after it began, and who has his pages still gets a place again; a few
+ * times, for who wanted the memory may have taken the place, and have to give it up.
  *
  * Locks
  * -----
@@ -52,6 +53,8 @@
 
 /* When to see what became of a buffer that was to be swapped out */
 #define PDDGPU_SWAP_SETTLE_DELAY	(HZ / 50)
+/* And how often where there is no place, each time after twice as long: 5 s in all */
+#define PDDGPU_SWAP_SETTLE_TRIES	8
 /* How long one who reclaims memory waits for the worker */
 #define PDDGPU_SWAP_RECLAIM_WAIT	(HZ / 10)
 /* How long the shrinker has nothing to offer after nothing could be swapped out */
@@ -290,7 +293,7 @@ void pddgpu_swap_populated(struct pddgpu_device *pdev, struct pddgpu_tt *tt)
  */
 void pddgpu_swap_unpopulated(struct pddgpu_device *pdev, struct pddgpu_tt *tt)
 {
-	const struct pddgpu_memory_stats_batch failed = { .swap_ins = -1 };
+	const struct pddgpu_memory_stats_batch failed = { .swap_ins_failed = 1 };
 
 	if (tt->base.page_flags & TTM_TT_FLAG_SWAPPED) {
 		/* To read it back has failed: it is in swap as before */
@@ -317,9 +320,10 @@ void pddgpu_swap_destroyed(struct pddgpu_device *pdev, struct pddgpu_tt *tt)
 
 /*
  * A buffer that has not got to swap: back to the aperture, unless its place has
- * been taken meanwhile; then it comes when it is used.
+ * been taken meanwhile; then it comes when it is used, or when it is tried again.
+ * Returns whether that might help.
  */
-static void pddgpu_swap_put_back(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
+static bool pddgpu_swap_put_back(struct pddgpu_device *pdev, struct pddgpu_bo *bo)
 {
 	struct ttm_place places[] = {
 		{
@@ -340,17 +344,44 @@ static void pddgpu_swap_put_back(struct pddgpu_device *pdev, struct pddgpu_bo *b
 
 	if (bo->tbo.resource->mem_type != TTM_PL_SYSTEM || bo->tbo.pin_count ||
 	    !(bo->domains & PDDGPU_GEM_DOMAIN_GTT))
-		return;
-	if (ttm_bo_validate(&bo->tbo, &placement, &ctx))
+		return false;
+	if (ttm_bo_validate(&bo->tbo, &placement, &ctx)) {
 		drm_dbg(&pdev->drm, "PDDGPU: a buffer could not be put back\n");
+		return false;
+	}
+	return bo->tbo.resource->mem_type == TTM_PL_SYSTEM &&
+	       ttm_tt_is_populated(bo->tbo.ttm);
+}
+
+/* What has become of one? True: it has no place, and is to be tried again. */
+static bool pddgpu_swap_settle_one(struct pddgpu_swap *swap, struct pddgpu_bo *bo)
+{
+	struct pddgpu_tt *tt;
+	bool again = false;
+
+	/* Waits for the swapping out to be over */
+	ttm_bo_reserve(&bo->tbo, false, false, NULL);
+	tt = bo->tbo.ttm ? to_pddgpu_tt(bo->tbo.ttm) : NULL;
+	if (tt && (tt->swapping || (bo->swap_tries && ttm_tt_is_populated(&tt->base)))) {
+		tt->swapping = false;
+		again = pddgpu_swap_put_back(swap->pdev, bo) &&
+			kref_read(&bo->tbo.base.refcount) &&
+			!drm_dev_is_unplugged(&swap->pdev->drm) &&
+			++bo->swap_tries < PDDGPU_SWAP_SETTLE_TRIES;
+	}
+	if (!again)
+		bo->swap_tries = 0;
+	ttm_bo_unreserve(&bo->tbo);
+	return again;
 }
 
 static void pddgpu_swap_settle(struct work_struct *work)
 {
 	struct pddgpu_swap *swap = container_of(to_delayed_work(work),
 						struct pddgpu_swap, settle);
+	unsigned int tries = 0;
 	struct pddgpu_bo *bo;
-	struct pddgpu_tt *tt;
+	LIST_HEAD(later);
 
 	for (;;) {
 		spin_lock(&swap->lock);
@@ -361,16 +392,33 @@ static void pddgpu_swap_settle(struct work_struct *work)
 		if (!bo)
 			break;
 
-		/* Waits for the swapping out to be over */
-		ttm_bo_reserve(&bo->tbo, false, false, NULL);
-		tt = bo->tbo.ttm ? to_pddgpu_tt(bo->tbo.ttm) : NULL;
-		if (tt && tt->swapping) {
-			tt->swapping = false;
-			pddgpu_swap_put_back(swap->pdev, bo);
+		if (pddgpu_swap_settle_one(swap, bo)) {
+			tries = max_t(unsigned int, tries, READ_ONCE(bo->swap_tries));
+			spin_lock(&swap->lock);
+			/* Or else it has begun once more, with a reference of its own */
+			if (list_empty(&bo->swap_link)) {
+				list_add_tail(&bo->swap_link, &later);
+				bo = NULL;
+			}
+			spin_unlock(&swap->lock);
 		}
-		ttm_bo_unreserve(&bo->tbo);
-		pddgpu_ttm_bo_unget(&bo->tbo);
+		if (bo)
+			pddgpu_ttm_bo_unget(&bo->tbo);
 	}
+	if (list_empty(&later))
+		return;
+	spin_lock(&swap->lock);
+	list_splice_tail(&later, &swap->begun);
+	spin_unlock(&swap->lock);
+	queue_delayed_work(system_unbound_wq, &swap->settle,
+			   PDDGPU_SWAP_SETTLE_DELAY << tries);
+}
+
+/* Until none is left that would be looked at again */
+static void pddgpu_swap_settle_all(struct pddgpu_swap *swap)
+{
+	while (flush_delayed_work(&swap->settle))
+		;
 }
 
 static void pddgpu_swap_out(struct work_struct *work)
@@ -446,7 +494,7 @@ static unsigned long pddgpu_swap_scan_objects(struct shrinker *shrinker,
 void pddgpu_swap_flush(struct pddgpu_device *pdev)
 {
 	flush_workqueue(pdev->swap->wq);
-	flush_delayed_work(&pdev->swap->settle);
+	pddgpu_swap_settle_all(pdev->swap);
 }
 
 static void pddgpu_swap_release(struct drm_device *drm, void *arg)
@@ -456,7 +504,7 @@ static void pddgpu_swap_release(struct drm_device *drm, void *arg)
 	shrinker_free(swap->shrinker);
 	destroy_workqueue(swap->wq);
 	/* Lets go of the buffers that it has references to */
-	flush_delayed_work(&swap->settle);
+	pddgpu_swap_settle_all(swap);
 	/*
 	 * Buffers on their way out hold no reference to the device: let them finish, while
 	 * that which counts them is there.

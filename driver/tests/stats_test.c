@@ -266,6 +266,23 @@ static void stats_test_threads(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, out->avg_allocation_time, 64);
 }
 
+/* A swap-in that came to nothing is none, also where counting has begun in between */
+static void stats_test_swap_ins_that_fail(struct kunit *test)
+{
+	const struct pddgpu_memory_stats_batch in = { .swap_ins = 1 };
+	const struct pddgpu_memory_stats_batch failed = { .swap_ins_failed = 1 };
+	struct pddgpu_stats *stats = stats_of(test);
+
+	pddgpu_memory_stats_batch_update(stats, &in);
+	pddgpu_memory_stats_batch_update(stats, &in);
+	pddgpu_memory_stats_batch_update(stats, &failed);
+	KUNIT_EXPECT_EQ(test, stats_read(test)->swap_ins, 1);
+	pddgpu_memory_stats_batch_update(stats, &in);
+	pddgpu_memory_stats_reset(stats);
+	pddgpu_memory_stats_batch_update(stats, &failed);
+	KUNIT_EXPECT_EQ(test, stats_read(test)->swap_ins, 0);
+}
+
 static struct kunit_case stats_test_cases[] = {
 	KUNIT_CASE(stats_test_begins_at_zero),
 	KUNIT_CASE(stats_test_histogram_edges),
@@ -274,6 +291,7 @@ static struct kunit_case stats_test_cases[] = {
 	KUNIT_CASE(stats_test_moves),
 	KUNIT_CASE(stats_test_batch),
 	KUNIT_CASE(stats_test_reset),
+	KUNIT_CASE(stats_test_swap_ins_that_fail),
 	KUNIT_CASE(stats_test_others_stay),
 	KUNIT_CASE(stats_test_threads),
 	{}
