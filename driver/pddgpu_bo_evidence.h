@@ -30,10 +30,10 @@ static inline void pddgpu_bo_fenced(struct pddgpu_bo *bo)
  */
 static inline void pddgpu_bo_used(struct pddgpu_bo *bo, u64 now_ns)
 {
-	if (!static_branch_likely(&pddgpu_leak_evidence_key))
-		return;
-	WRITE_ONCE(bo->used_ns, now_ns);
+	/* Whether it is busy is asked whatever is kept of it */
 	pddgpu_bo_fenced(bo);
+	if (static_branch_likely(&pddgpu_leak_evidence_key))
+		WRITE_ONCE(bo->used_ns, now_ns);
 }
 
 /**

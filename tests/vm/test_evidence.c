@@ -337,6 +337,8 @@ static void busy_until_the_job_is_done(void **state)
 	assert_ok(pdt_wait_idle(s->fd, mine, 5000));
 	id = id_of(s->fd, mine);
 	for (int i = 0; i < 2; i++) {
+		/* Whether anything is kept of its use or not */
+		assert_ok(pdt_parameter("evidence", i ? "0" : "1"));
 		/* Asked while it is idle, it is asked again when it no longer is. */
 		assert_true(pdt_object_wait(s->fd, id, BUSY, 0));
 		assert_ok(pdt_vgem_busy(vgem, theirs, &fence));
@@ -349,6 +351,7 @@ static void busy_until_the_job_is_done(void **state)
 		assert_ok(pdt_vgem_signal(vgem, fence));
 		assert_true(pdt_object_wait(s->fd, id, BUSY, 0));
 	}
+	assert_ok(pdt_parameter("evidence", "1"));
 	assert_ok(pdt_destroy(s->fd, mine));
 	object = object_by(s->fd, id);
 	assert_int_equal(object.state, PDDGPU_OBJECT_ZOMBIE);
