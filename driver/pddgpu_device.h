@@ -7,7 +7,10 @@
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/cleanup.h>
+
 #include <drm/drm_device.h>
+#include <drm/drm_drv.h>
 #include <drm/ttm/ttm_device.h>
 
 #include <drm/pddgpu_drm.h>
@@ -177,5 +180,30 @@ int pddgpu_device_init(struct pddgpu_device *pdev, struct pci_dev *pci);
 void pddgpu_device_unplug(struct pddgpu_device *pdev);
 void pddgpu_device_undo(struct pddgpu_device *pdev);
 void pddgpu_device_quiesce(struct pddgpu_device *pdev);
+
+/**
+ * struct pddgpu_inside - whether the card is there, for as long as this is in scope
+ *
+ * Nobody has one any more when drm_dev_unplug() returns, and who asks for one later finds
+ * the device gone (requirement C1). So there is to be no copy from or to the user's memory
+ * in such a scope: see pddgpu_drv_guarded_ioctl().
+ */
+struct pddgpu_inside {
+	/** @is: it is there; or else return -ENODEV */
+	bool is;
+	/** @idx: for drm_dev_exit() */
+	int idx;
+};
+
+static inline struct pddgpu_inside pddgpu_inside_enter(struct drm_device *drm)
+{
+	struct pddgpu_inside inside;
+
+	inside.is = drm_dev_enter(drm, &inside.idx);
+	return inside;
+}
+
+DEFINE_CLASS(pddgpu_inside, struct pddgpu_inside, if (_T.is) drm_dev_exit(_T.idx),
+	     pddgpu_inside_enter(drm), struct drm_device *drm)
 
 #endif /* PDDGPU_DEVICE_H */

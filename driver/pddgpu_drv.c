@@ -45,13 +45,6 @@ static const struct drm_ioctl_desc pddgpu_ioctls[] = {
 	PDDGPU_IOCTL(GEM_SET_LABEL, pddgpu_gem_set_label_ioctl),
 };
 
-/* May it wait as long as its user likes, for what may never come? */
-static bool pddgpu_drv_may_wait_for_ever(unsigned int cmd)
-{
-	return _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_SYNCOBJ_WAIT) ||
-	       _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT);
-}
-
 /* Does it give something back? That can be done with a wedged device too. */
 static bool pddgpu_drv_frees(unsigned int cmd)
 {
@@ -60,11 +53,20 @@ static bool pddgpu_drv_frees(unsigned int cmd)
 	       _IOC_NR(cmd) == _IOC_NR(DRM_IOCTL_PDDGPU_GEM_DESTROY);
 }
 
+/* Is the card there, and of use? 0; -EIO: no more, but what is there can be freed; -ENODEV. */
+static int pddgpu_drv_look(struct drm_device *drm)
+{
+	CLASS(pddgpu_inside, inside)(drm);
+	if (!inside.is || !pddgpu_gone_look(to_pddgpu(drm)))
+		return -ENODEV;
+	return pddgpu_device_error(to_pddgpu(drm));
+}
+
 /*
- * Nobody is inside an ioctl any more when drm_dev_unplug() returns, and one
- * that comes later finds the device gone (requirement C1). Apart from those that
- * do not touch the card, and that nobody can wait for. What fails while the card
- * goes has failed for that, whatever it came to.
+ * Those who are at the card's are inside drm_dev_enter() for that, each by himself. Not
+ * here: the core copies from and to the user's memory, which may be a file whose server
+ * does not answer, and unplugging, of any DRM device, would wait for it. What fails while
+ * the card goes has failed for that, whatever it came to.
  */
 static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 				     unsigned long arg,
@@ -74,26 +76,16 @@ static long pddgpu_drv_guarded_ioctl(struct file *filp, unsigned int cmd,
 {
 	struct drm_file *file = filp->private_data;
 	struct drm_device *drm = file->minor->dev;
-	struct pddgpu_device *pdev = to_pddgpu(drm);
-	long ret = -ENODEV;
-	int idx;
+	long ret;
 
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
-	if (pddgpu_gone_look(pdev)) {
-		ret = pddgpu_device_error(pdev);
-		if (!ret)
-			ret = pddgpu_syncobj_check(cmd, (void __user *)arg);
-		if (!ret && pddgpu_drv_may_wait_for_ever(cmd)) {
-			drm_dev_exit(idx);
-			return ioctl(filp, cmd, arg);
-		}
-		if (!ret || (ret == -EIO && pddgpu_drv_frees(cmd)))
-			ret = ioctl(filp, cmd, arg);
-		if (ret && ret != -ERESTARTSYS && pddgpu_device_error(pdev) == -ENODEV)
-			ret = -ENODEV;
-	}
-	drm_dev_exit(idx);
+	ret = pddgpu_drv_look(drm);
+	if (ret && !(ret == -EIO && pddgpu_drv_frees(cmd)))
+		return ret;
+	ret = pddgpu_syncobj_check(cmd, (void __user *)arg);
+	if (!ret)
+		ret = ioctl(filp, cmd, arg);
+	if (ret && ret != -ERESTARTSYS && pddgpu_device_error(to_pddgpu(drm)) == -ENODEV)
+		ret = -ENODEV;
 	return ret;
 }
 

@@ -165,6 +165,9 @@ int pddgpu_gem_create_ioctl(struct drm_device *drm, void *data,
 	int ret;
 	u32 now;
 
+	CLASS(pddgpu_inside, inside)(drm);
+	if (!inside.is)
+		return -ENODEV;
 	if (args->pad || !pddgpu_gem_domains_ok(args->domains) ||
 	    !pddgpu_gem_flags_ok(args->flags))
 		return -EINVAL;
@@ -206,6 +209,9 @@ int pddgpu_gem_map_ioctl(struct drm_device *drm, void *data,
 	struct drm_gem_object *obj;
 	int ret = 0;
 
+	CLASS(pddgpu_inside, inside)(drm);
+	if (!inside.is)
+		return -ENODEV;
 	if (args->pad || args->flags)
 		return -EINVAL;
 	obj = drm_gem_object_lookup(file, args->handle);
@@ -241,6 +247,9 @@ int pddgpu_gem_info_ioctl(struct drm_device *drm, void *data,
 	struct pddgpu_bo *bo;
 	int ret;
 
+	CLASS(pddgpu_inside, inside)(drm);
+	if (!inside.is)
+		return -ENODEV;
 	if (args->pad)
 		return -EINVAL;
 	obj = drm_gem_object_lookup(file, args->handle);
@@ -279,6 +288,9 @@ int pddgpu_gem_destroy_ioctl(struct drm_device *drm, void *data,
 {
 	struct drm_pddgpu_gem_destroy *args = data;
 
+	CLASS(pddgpu_inside, inside)(drm);
+	if (!inside.is)
+		return -ENODEV;
 	if (args->pad)
 		return -EINVAL;
 	/* All that it can say is that there is no such handle */
@@ -302,6 +314,9 @@ int pddgpu_gem_set_domain_ioctl(struct drm_device *drm, void *data,
 	struct drm_gem_object *obj;
 	int ret;
 
+	CLASS(pddgpu_inside, inside)(drm);
+	if (!inside.is)
+		return -ENODEV;
 	if (args->flags & ~PDDGPU_GEM_SET_MASK || (args->flags & stay) == stay ||
 	    !pddgpu_gem_domains_ok(args->domains))
 		return -EINVAL;
@@ -435,6 +450,9 @@ int pddgpu_gem_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 	long ret, timeout;
 	int error;
 
+	CLASS(pddgpu_inside, inside)(drm);
+	if (!inside.is)
+		return -ENODEV;
 	if (args->flags & ~PDDGPU_GEM_WAIT_MASK)
 		return -EINVAL;
 	obj = drm_gem_object_lookup(file, args->handle);

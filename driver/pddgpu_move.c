@@ -357,10 +357,8 @@ static int pddgpu_move_into_vram(struct pddgpu_device *pdev,
 	return pddgpu_move_pages(pdev, to, tbo->ttm, true);
 }
 
-static int pddgpu_move_out_of_vram(struct pddgpu_device *pdev,
-				   struct ttm_buffer_object *tbo,
-				   struct ttm_operation_ctx *ctx,
-				   struct ttm_resource *to)
+static int pddgpu_move_out_of_vram(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
+				   struct ttm_operation_ctx *ctx, struct ttm_resource *to)
 {
 	int ret;
 
@@ -382,11 +380,17 @@ static u32 pddgpu_move_losses(struct pddgpu_device *pdev, struct ttm_resource *t
 static int pddgpu_move_one(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
 			   struct ttm_operation_ctx *ctx, struct ttm_resource *to)
 {
+	int ret;
+
 	if (tbo->resource->mem_type != TTM_PL_VRAM)
 		return pddgpu_move_into_vram(pdev, tbo, ctx, to);
-	if (to->mem_type == TTM_PL_VRAM)
-		return pddgpu_copy_vram(pdev, tbo->resource, to);
-	return pddgpu_move_out_of_vram(pdev, tbo, ctx, to);
+	if (to->mem_type != TTM_PL_VRAM)
+		return pddgpu_move_out_of_vram(pdev, tbo, ctx, to);
+	ret = pddgpu_copy_vram(pdev, tbo->resource, to);
+	/* What the CPU does not reach is for the engine, if there is one */
+	if (ret == -EINVAL)
+		ret = pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]) ? -EIO : -ENOMEM;
+	return ret;
 }
 
 /* The copy is made, and nobody is at it any more: the new place counts. */
@@ -403,10 +407,8 @@ static void pddgpu_move_done(struct pddgpu_device *pdev, struct ttm_buffer_objec
  * Where one side has no address, or no job can be made: done when it returns. What
  * comes from system pages is there still when VRAM is lost under it.
  */
-static int pddgpu_move_now(struct pddgpu_device *pdev,
-			   struct ttm_buffer_object *tbo,
-			   struct ttm_operation_ctx *ctx,
-			   struct ttm_resource *to)
+static int pddgpu_move_now(struct pddgpu_device *pdev, struct ttm_buffer_object *tbo,
+			   struct ttm_operation_ctx *ctx, struct ttm_resource *to)
 {
 	bool inward = tbo->resource->mem_type != TTM_PL_VRAM;
 	u32 losses;

@@ -2,13 +2,8 @@
 #include <linux/delay.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-resv.h>
-#include <linux/overflow.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
-#include <linux/xarray.h>
 
-#include <drm/drm_exec.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_syncobj.h>
@@ -22,204 +17,15 @@
 #include "pddgpu_queue.h"
 #include "pddgpu_room.h"
 #include "pddgpu_submit.h"
+#include "pddgpu_submit_internal.h"
 #include "pddgpu_submit_op.h"
 #include "pddgpu_walk.h"
 
-static_assert(sizeof(struct drm_pddgpu_submit_op) == 40);
-static_assert(sizeof(struct drm_pddgpu_sync) == 16);
 static_assert(sizeof(struct drm_pddgpu_submit) == 40);
-
-/* Whom a job tells */
-struct pddgpu_submit_signal {
-	struct drm_syncobj *syncobj;
-	/* For a point of a timeline; NULL for a binary one */
-	struct dma_fence_chain *chain;
-	u64 point;
-};
-
-/**
- * struct pddgpu_submit - a job on its way
- */
-struct pddgpu_submit {
-	/** @pdev: the device */
-	struct pddgpu_device *pdev;
-	/** @file: who asks */
-	struct drm_file *file;
-	/** @args: what for */
-	const struct drm_pddgpu_submit *args;
-	/** @ops: the operations, copied and checked */
-	struct drm_pddgpu_submit_op *ops;
-	/** @next: which of them is handed over next */
-	u32 next;
-	/** @done: how much of that one has been */
-	u64 done;
-	/** @begun: something was handed over: it cannot be begun anew */
-	bool begun;
-	/** @buffers: by handle; each with a reference, marked when it is written */
-	struct xarray buffers;
-	/** @first: the lowest handle among them: empty slots take time to look at */
-	u32 first;
-	/** @last: the highest */
-	u32 last;
-	/** @waits: syncobjs to wait for */
-	struct drm_pddgpu_sync *waits;
-	/** @signals: syncobjs to signal */
-	struct pddgpu_submit_signal *signals;
-	/** @exec: the buffers' reservations */
-	struct drm_exec exec;
-	/** @stamp: how old its first attempt to lock them is, as ww_mutex has it; 0: none */
-	unsigned long stamp;
-};
-
-#define PDDGPU_SUBMIT_WRITTEN	XA_MARK_0
 
 /* How often, and after how long, it looks for room again that others' SUBMITs may have had */
 #define PDDGPU_SUBMIT_PATIENCE	200
 #define PDDGPU_SUBMIT_PAUSE_MS	5
-
-static struct drm_gem_object *pddgpu_submit_buffer(struct pddgpu_submit *submit, u32 handle)
-{
-	return xa_load(&submit->buffers, handle);
-}
-
-/* Look a buffer up, once. */
-static int pddgpu_submit_add_buffer(struct pddgpu_submit *submit, u32 handle, bool write)
-{
-	struct drm_gem_object *obj = pddgpu_submit_buffer(submit, handle);
-	int ret;
-
-	if (!obj) {
-		obj = drm_gem_object_lookup(submit->file, handle);
-		if (!obj)
-			return -ENOENT;
-		ret = xa_err(xa_store(&submit->buffers, handle, obj, GFP_KERNEL_ACCOUNT));
-		if (ret) {
-			drm_gem_object_put(obj);
-			return ret;
-		}
-		submit->first = min(submit->first, handle);
-		submit->last = max(submit->last, handle);
-	}
-	if (write)
-		xa_set_mark(&submit->buffers, handle, PDDGPU_SUBMIT_WRITTEN);
-	return 0;
-}
-
-static bool pddgpu_submit_within(struct pddgpu_submit *submit, u32 handle, u64 offset,
-				 u64 bytes)
-{
-	u64 size = pddgpu_submit_buffer(submit, handle)->size;
-
-	return offset < size && bytes <= size - offset;
-}
-
-static int pddgpu_submit_check_op(struct pddgpu_submit *submit,
-				  const struct drm_pddgpu_submit_op *op)
-{
-	bool copy = op->opcode == PDDGPU_SUBMIT_COPY;
-	int ret;
-
-	if (!op->bytes || (!copy && op->opcode != PDDGPU_SUBMIT_FILL))
-		return -EINVAL;
-	if (copy && op->pattern)
-		return -EINVAL;
-	if (!copy && (op->src_handle || op->src_offset ||
-		      (op->dst_offset | op->bytes) % sizeof(u32)))
-		return -EINVAL;
-
-	ret = pddgpu_submit_add_buffer(submit, op->dst_handle, true);
-	if (!ret && copy)
-		ret = pddgpu_submit_add_buffer(submit, op->src_handle, false);
-	if (ret)
-		return ret;
-	if (!pddgpu_submit_within(submit, op->dst_handle, op->dst_offset, op->bytes) ||
-	    (copy && !pddgpu_submit_within(submit, op->src_handle, op->src_offset,
-					   op->bytes)))
-		return -EINVAL;
-	return 0;
-}
-
-/* An array of the user's, in memory that he pays for */
-static void *pddgpu_submit_copy_array(u64 from, u32 count, size_t size)
-{
-	void *array = kvmalloc_array(count, size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
-				     __GFP_RETRY_MAYFAIL);
-
-	if (!array)
-		return ERR_PTR(-ENOMEM);
-	if (copy_from_user(array, u64_to_user_ptr(from), count * size)) {
-		kvfree(array);
-		return ERR_PTR(-EFAULT);
-	}
-	return array;
-}
-
-static int pddgpu_submit_get_ops(struct pddgpu_submit *submit)
-{
-	u32 count = submit->args->op_count, i;
-	int ret;
-
-	submit->ops = pddgpu_submit_copy_array(submit->args->ops, count,
-					       sizeof(*submit->ops));
-	if (IS_ERR(submit->ops)) {
-		ret = PTR_ERR(submit->ops);
-		submit->ops = NULL;
-		return ret;
-	}
-	for (i = 0; i < count; i++) {
-		ret = pddgpu_submit_check_op(submit, &submit->ops[i]);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-static struct drm_pddgpu_sync *pddgpu_submit_copy_syncs(u64 from, u32 count)
-{
-	struct drm_pddgpu_sync *syncs;
-	u32 i;
-
-	syncs = pddgpu_submit_copy_array(from, count, sizeof(*syncs));
-	if (IS_ERR(syncs))
-		return syncs;
-	for (i = 0; i < count; i++) {
-		if (syncs[i].flags) {
-			kvfree(syncs);
-			return ERR_PTR(-EINVAL);
-		}
-	}
-	return syncs;
-}
-
-/* Found before anything is done, so that nothing can fail afterwards. */
-static int pddgpu_submit_get_signals(struct pddgpu_submit *submit)
-{
-	u32 count = submit->args->signal_count, i;
-	struct drm_pddgpu_sync *syncs;
-	int ret = 0;
-
-	syncs = pddgpu_submit_copy_syncs(submit->args->signal_syncs, count);
-	if (IS_ERR(syncs))
-		return PTR_ERR(syncs);
-	submit->signals = kvcalloc(count, sizeof(*submit->signals), GFP_KERNEL_ACCOUNT);
-	if (!submit->signals)
-		ret = -ENOMEM;
-	for (i = 0; i < count && !ret; i++) {
-		struct pddgpu_submit_signal *signal = &submit->signals[i];
-
-		signal->syncobj = drm_syncobj_find(submit->file, syncs[i].handle);
-		signal->point = syncs[i].point;
-		if (!signal->syncobj)
-			ret = -ENOENT;
-		if (!ret && signal->point) {
-			signal->chain = dma_fence_chain_alloc();
-			if (!signal->chain)
-				ret = -ENOMEM;
-		}
-	}
-	kvfree(syncs);
-	return ret;
-}
 
 static void pddgpu_submit_signal(struct pddgpu_submit *submit, struct dma_fence *fence)
 {
@@ -238,23 +44,32 @@ static void pddgpu_submit_signal(struct pddgpu_submit *submit, struct dma_fence 
 	}
 }
 
+/* Is it where the engine reaches it, or could it be? */
+static int pddgpu_submit_placeable(const struct pddgpu_bo *bo)
+{
+	if (pddgpu_walk_possible(bo->tbo.resource))
+		return 0;
+	if (!(bo->domains & ~PDDGPU_GEM_DOMAIN_CPU))
+		return -EINVAL;
+	return bo->tbo.pin_count ? -EBUSY : 0;
+}
+
 /* Where the engine reaches it; a buffer that is there already stays. */
 static int pddgpu_submit_place(struct pddgpu_submit *submit, struct pddgpu_bo *bo)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = !submit->begun };
 	struct pddgpu_bo_placement placement;
-	u32 domains = bo->domains & ~PDDGPU_GEM_DOMAIN_CPU;
+	u32 flags = bo->flags;
 	int ret;
 
 	if (pddgpu_walk_possible(bo->tbo.resource))
 		return 0;
-	if (!domains)
-		return -EINVAL;
-	if (bo->tbo.pin_count)
-		return -EBUSY;
+	/* What is in system pages comes to no other VRAM than the CPU can bring it to */
+	if (pddgpu_engine_lost(submit->pdev->engine[PDDGPU_ENGINE_PAGING]))
+		flags |= PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED;
 	ret = pddgpu_bo_placement_init(submit->pdev, &placement, bo->tbo.base.size,
 				       (u64)bo->tbo.page_alignment << PAGE_SHIFT,
-				       domains, bo->flags);
+				       bo->domains & ~PDDGPU_GEM_DOMAIN_CPU, flags);
 	return ret ? ret : ttm_bo_validate(&bo->tbo, &placement.base, &ctx);
 }
 
@@ -264,6 +79,12 @@ static int pddgpu_submit_place_all(struct pddgpu_submit *submit)
 	unsigned long handle;
 	int ret = 0;
 
+	/* One that cannot be placed at all is not to cost the others theirs */
+	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
+		ret = pddgpu_submit_placeable(gem_to_pddgpu_bo(obj));
+		if (ret)
+			return ret;
+	}
 	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last) {
 		ret = pddgpu_submit_place(submit, gem_to_pddgpu_bo(obj));
 		if (ret)
@@ -402,12 +223,8 @@ static int pddgpu_submit_wait_syncs(struct pddgpu_submit *submit, struct pddgpu_
 	int ret;
 
 	for (i = 0; i < submit->args->wait_count; i++) {
-		struct dma_fence *fence;
-
-		ret = drm_syncobj_find_fence(submit->file, submit->waits[i].handle,
-					     submit->waits[i].point, 0, &fence);
-		if (!ret)
-			ret = pddgpu_batch_wait_fence(batch, fence);
+		ret = pddgpu_batch_wait_fence(batch, submit->waits[i]);
+		submit->waits[i] = NULL;
 		if (ret)
 			return ret;
 	}
@@ -478,26 +295,6 @@ static int pddgpu_submit_run(struct pddgpu_submit *submit)
 	return 0;
 }
 
-static void pddgpu_submit_fini(struct pddgpu_submit *submit)
-{
-	struct drm_gem_object *obj;
-	unsigned long handle;
-	u32 i;
-
-	for (i = 0; submit->signals && i < submit->args->signal_count; i++) {
-		dma_fence_chain_free(submit->signals[i].chain);
-		if (submit->signals[i].syncobj)
-			drm_syncobj_put(submit->signals[i].syncobj);
-	}
-	xa_for_each_range(&submit->buffers, handle, obj, submit->first, submit->last)
-		drm_gem_object_put(obj);
-	xa_destroy(&submit->buffers);
-	kvfree(submit->signals);
-	if (!IS_ERR(submit->waits))
-		kvfree(submit->waits);
-	kvfree(submit->ops);
-}
-
 /*
  * Hand the job over. What the queue has not room for goes in parts, and in
  * between nobody is kept from the buffers: they may move, and others' jobs may
@@ -508,6 +305,9 @@ static int pddgpu_submit_all(struct pddgpu_submit *submit)
 	struct pddgpu_queue *queue = to_pddgpu_file(submit->file)->queue;
 	int ret;
 
+	CLASS(pddgpu_inside, inside)(&submit->pdev->drm);
+	if (!inside.is)
+		return -ENODEV;
 	do {
 		ret = submit->begun ? pddgpu_queue_wait_half(queue) : 0;
 		/* Unplugging waits for who is in here */
@@ -522,21 +322,6 @@ static int pddgpu_submit_all(struct pddgpu_submit *submit)
 		submit->begun = true;
 	} while (!ret && submit->next < submit->args->op_count);
 	return ret;
-}
-
-/* Everything is looked at before anything is done. */
-static int pddgpu_submit_get(struct pddgpu_submit *submit)
-{
-	const struct drm_pddgpu_submit *args = submit->args;
-	int ret;
-
-	ret = pddgpu_submit_get_ops(submit);
-	if (ret)
-		return ret;
-	submit->waits = pddgpu_submit_copy_syncs(args->wait_syncs, args->wait_count);
-	if (IS_ERR(submit->waits))
-		return PTR_ERR(submit->waits);
-	return pddgpu_submit_get_signals(submit);
 }
 
 /**
@@ -578,7 +363,7 @@ int pddgpu_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 	ret = pddgpu_submit_get(&submit);
 	if (!ret)
 		ret = pddgpu_submit_all(&submit);
-	pddgpu_submit_fini(&submit);
+	pddgpu_submit_put(&submit);
 	mutex_unlock(&queue->lock);
 	return ret;
 }

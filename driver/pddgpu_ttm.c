@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/delay.h>
 #include <linux/gfp.h>
-#include <linux/jiffies.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -146,10 +143,15 @@ static u32 pddgpu_ttm_visible_pages(struct pddgpu_device *pdev)
 	return pddgpu_vram_mgr_visible_size(pdev->vram_mgr) >> PAGE_SHIFT;
 }
 
-/* Could a buffer give up the visible part of VRAM for the invisible one? */
+/*
+ * Could a buffer give up the visible part of VRAM for the invisible one? One that is to be
+ * in one piece might not be any more, and where it has to go if there is no such piece is
+ * not known before.
+ */
 static bool pddgpu_ttm_can_hide(struct pddgpu_device *pdev, const struct pddgpu_bo *bo)
 {
-	return !(bo->flags & PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED) &&
+	return !(bo->flags & (PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED |
+			      PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS)) &&
 	       !pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]) &&
 	       to_pddgpu_vram_resource(bo->tbo.resource)->visible &&
 	       pddgpu_vram_mgr_invisible_free(pdev->vram_mgr) >= bo->tbo.base.size;
@@ -195,6 +197,10 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 		if (pddgpu_ttm_can_hide(pdev, bo) &&
 		    place->lpfn <= pddgpu_ttm_visible_pages(pdev))
 			break;
+		/* It would fail, and that would end the search */
+		if (pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]) &&
+		    !pddgpu_bo_is_visible(bo))
+			return false;
 		if (!(bo->domains & (PDDGPU_GEM_DOMAIN_GTT | PDDGPU_GEM_DOMAIN_CPU)) ||
 		    !pddgpu_ttm_has_room(pdev, bo))
 			return false;
@@ -223,6 +229,8 @@ static bool pddgpu_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 struct pddgpu_evict {
 	/** @nowhere: nowhere else: the buffer may live in VRAM alone */
 	struct ttm_place nowhere[1];
+	/** @whole: the same for one that is to be in one piece */
+	struct ttm_place whole[1];
 	/** @gtt: to the aperture */
 	struct ttm_place gtt[2];
 	/** @system: to pages without a place in it */
@@ -258,6 +266,8 @@ int pddgpu_ttm_init_evict(struct pddgpu_device *pdev)
 	if (!evict)
 		return -ENOMEM;
 	evict->nowhere[0] = hidden;
+	evict->whole[0] = hidden;
+	evict->whole[0].flags = TTM_PL_FLAG_CONTIGUOUS;
 	evict->gtt[0] = hidden;
 	evict->gtt[1] = gtt;
 	evict->system[0] = hidden;
@@ -303,7 +313,9 @@ static void pddgpu_ttm_evict_flags(struct ttm_buffer_object *tbo,
 	/* Also when others have just taken the room there: it stays, then */
 	if (domains == PDDGPU_GEM_DOMAIN_VRAM &&
 	    evict->nowhere[0].fpfn < evict->nowhere[0].lpfn) {
-		placement->placement = evict->nowhere;
+		placement->placement =
+			to_pddgpu_bo(tbo)->flags & PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS ?
+			evict->whole : evict->nowhere;
 		placement->num_placement = 1;
 	}
 }
@@ -365,215 +377,6 @@ static const struct ttm_device_funcs pddgpu_ttm_funcs = {
 	.release_notify = pddgpu_ttm_release_notify,
 	.io_mem_reserve = pddgpu_ttm_io_mem_reserve,
 	.io_mem_pfn = pddgpu_ttm_io_mem_pfn,
-};
-
-/*
- * The card is gone: a CPU mapping of it must not kill its user. What is in system
- * pages is there still: moves are over, be it that zeros took the place of what
- * could not be read. For the rest there is one page of zeros for each buffer, so
- * that nothing passes between those who did not share the buffer anyway.
- */
-static vm_fault_t pddgpu_ttm_fault_unplugged(struct vm_fault *vmf,
-					     struct pddgpu_bo *bo)
-{
-	struct ttm_buffer_object *tbo = &bo->tbo;
-
-	dma_resv_assert_held(tbo->base.resv);
-
-	if (tbo->resource && tbo->resource->mem_type != TTM_PL_VRAM && tbo->ttm &&
-	    ttm_tt_is_populated(tbo->ttm))
-		return ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
-						TTM_BO_VM_NUM_PREFAULT);
-	if (!bo->unplugged_page) {
-		bo->unplugged_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!bo->unplugged_page)
-			return VM_FAULT_OOM;
-	}
-	return vmf_insert_pfn_prot(vmf->vma, vmf->address,
-				   page_to_pfn(bo->unplugged_page),
-				   vmf->vma->vm_page_prot);
-}
-
-/* Faults wait for room that others are making, but not for ever */
-#define PDDGPU_TTM_FAULT_PATIENCE	(10 * HZ)
-/* And where nobody is, only a little: somebody may just have been */
-#define PDDGPU_TTM_FAULT_HOPE		(HZ / 10)
-/* How long before the next attempt, ms: a page to swap takes less */
-#define PDDGPU_TTM_FAULT_DELAY		5
-
-static bool pddgpu_ttm_has_its_pages(struct ttm_buffer_object *tbo)
-{
-	return !tbo->ttm || tbo->resource->mem_type == TTM_PL_VRAM ||
-	       ttm_tt_is_populated(tbo->ttm);
-}
-
-/* Where the CPU reaches it, and not in swap */
-static int pddgpu_ttm_fault_try(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
-				const struct vm_area_struct *vma)
-{
-	struct ttm_operation_ctx ctx = { .interruptible = true };
-	struct pddgpu_room room;
-	int ret;
-
-	pddgpu_room_init(&room, pddgpu_file_account(&pdev->drm, vma->vm_file), false);
-	pddgpu_room_search(pdev, &room);
-	ret = pddgpu_bo_make_visible(pdev, bo, &ctx);
-	if (!ret && !pddgpu_ttm_has_its_pages(&bo->tbo))
-		ret = pddgpu_ttm_populate(&bo->tbo, &ctx);
-	pddgpu_room_found(pdev, &room);
-	return ret;
-}
-
-/*
- * What the CPU touches has to be where it reaches, and its pages may have gone to
- * swap. That there is no room at the moment may be so because those who could
- * give some up are at work, or give it to somebody else.
- */
-static vm_fault_t pddgpu_ttm_fault_place(struct pddgpu_device *pdev, struct pddgpu_bo *bo,
-					 const struct vm_area_struct *vma)
-{
-	unsigned long patience;
-	bool wanted = false;
-	int ret = 0;
-
-	if (!pddgpu_bo_is_visible(bo) || !pddgpu_ttm_has_its_pages(&bo->tbo)) {
-		/* Before too: what was in the way may be over when it has failed */
-		wanted = pddgpu_room_wanted(pdev);
-		ret = pddgpu_ttm_fault_try(pdev, bo, vma);
-	}
-	switch (ret) {
-	case 0:
-		bo->starving = 0;
-		return 0;
-	case -EINTR:
-	case -ERESTARTSYS:
-		/* The signal first, then the fault again */
-		return VM_FAULT_NOPAGE;
-	case -EIO:
-		/* Or else a manager is in ERROR: it may recover */
-		if (pddgpu_engine_lost(pdev->engine[PDDGPU_ENGINE_PAGING]))
-			return VM_FAULT_SIGBUS;
-		wanted = true;
-		fallthrough;
-	case -ENOMEM:
-		/* Who starved long ago may have been killed meanwhile */
-		if (!bo->starving ||
-		    time_after(jiffies, bo->starved + PDDGPU_TTM_FAULT_PATIENCE))
-			bo->starving = jiffies | 1;
-		bo->starved = jiffies;
-		patience = wanted || pddgpu_room_wanted(pdev) ?
-			   PDDGPU_TTM_FAULT_PATIENCE : PDDGPU_TTM_FAULT_HOPE;
-		if (time_before(jiffies, bo->starving + patience))
-			return VM_FAULT_NOPAGE;
-		fallthrough;
-	default:
-		bo->starving = 0;
-		return VM_FAULT_SIGBUS;
-	}
-}
-
-static vm_fault_t pddgpu_ttm_fault(struct vm_fault *vmf)
-{
-	struct ttm_buffer_object *tbo = vmf->vma->vm_private_data;
-	struct pddgpu_bo *bo = to_pddgpu_bo(tbo);
-	vm_fault_t ret;
-	bool starving;
-	int idx;
-
-	ret = ttm_bo_vm_reserve(tbo, vmf);
-	if (ret)
-		return ret;
-	pddgpu_bo_touched(bo);
-
-	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		ret = pddgpu_ttm_fault_place(ttm_to_pddgpu(tbo->bdev), bo, vmf->vma);
-		if (!ret && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
-			pddgpu_wait_awake(to_pddgpu(tbo->base.dev), tbo->base.resv,
-					  DMA_RESV_USAGE_KERNEL, true);
-		if (!ret)
-			ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
-						       TTM_BO_VM_NUM_PREFAULT);
-		drm_dev_exit(idx);
-	} else {
-		ret = pddgpu_ttm_fault_unplugged(vmf, bo);
-	}
-
-	/* TTM has dropped the reservation already when it asks for a retry */
-	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
-		return ret;
-
-	starving = bo->starving;
-	/* Also makes it the last to be evicted: it is in use */
-	ttm_bo_unreserve(tbo);
-	if (starving)
-		msleep_interruptible(PDDGPU_TTM_FAULT_DELAY);
-	return ret;
-}
-
-/* A debugger reads or writes: unlike TTM's own, not before a move is over. */
-static int pddgpu_ttm_access(struct ttm_buffer_object *tbo, u64 offset, void *buf,
-			     int len, int write)
-{
-	struct ttm_operation_ctx ctx = { .interruptible = true };
-	int ret;
-
-	ret = pddgpu_bo_make_visible(ttm_to_pddgpu(tbo->bdev), to_pddgpu_bo(tbo), &ctx);
-	if (!ret)
-		ret = pddgpu_wait_idle(ttm_to_pddgpu(tbo->bdev), tbo, &ctx);
-	if (ret)
-		return ret;
-	if (tbo->resource->mem_type == TTM_PL_VRAM)
-		return pddgpu_copy_access_vram(ttm_to_pddgpu(tbo->bdev), tbo->resource,
-					       offset, buf, len, write);
-	ret = pddgpu_ttm_populate(tbo, &ctx);
-	if (!ret)
-		pddgpu_copy_access_pages(tbo->ttm, offset, buf, len, write);
-	return ret;
-}
-
-static int pddgpu_ttm_vm_access(struct vm_area_struct *vma, unsigned long addr,
-				void *buf, int len, int write)
-{
-	struct ttm_buffer_object *tbo = vma->vm_private_data;
-	u64 offset = addr - vma->vm_start +
-		     ((vma->vm_pgoff - drm_vma_node_start(&tbo->base.vma_node)) << PAGE_SHIFT);
-	int ret = -EIO, idx;
-
-	if (len < 1 || offset > tbo->base.size || len > tbo->base.size - offset)
-		return -EIO;
-	if (!drm_dev_enter(tbo->base.dev, &idx))
-		return -EIO;
-	if (!ttm_bo_reserve(tbo, true, false, NULL)) {
-		pddgpu_bo_touched(to_pddgpu_bo(tbo));
-		ret = pddgpu_ttm_access(tbo, offset, buf, len, write);
-		ttm_bo_unreserve(tbo);
-	}
-	drm_dev_exit(idx);
-	return ret ? -EIO : len;
-}
-
-static void pddgpu_ttm_vm_open(struct vm_area_struct *vma)
-{
-	struct ttm_buffer_object *tbo = vma->vm_private_data;
-
-	atomic_inc(&to_pddgpu_bo(tbo)->maps);
-	ttm_bo_vm_open(vma);
-}
-
-static void pddgpu_ttm_vm_close(struct vm_area_struct *vma)
-{
-	struct ttm_buffer_object *tbo = vma->vm_private_data;
-
-	/* It may have been the last that anybody has of it */
-	atomic_dec(&to_pddgpu_bo(tbo)->maps);
-	ttm_bo_vm_close(vma);
-}
-
-const struct vm_operations_struct pddgpu_ttm_vm_ops = {
-	.fault = pddgpu_ttm_fault,
-	.open = pddgpu_ttm_vm_open,
-	.close = pddgpu_ttm_vm_close,
-	.access = pddgpu_ttm_vm_access,
 };
 
 static void pddgpu_ttm_fini(struct drm_device *drm, void *arg)

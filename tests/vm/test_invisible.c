@@ -3,6 +3,7 @@
 #include "pdt.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define SIZE	(8 * PDT_MIB)
 #define BUFFERS	512
@@ -183,6 +184,77 @@ static void to_pages_and_back(void **state)
 	}
 }
 
+/* How many pieces a client has of VRAM */
+static unsigned int pieces(uint64_t client)
+{
+	char *text = pdt_debugfs_read("vram_blocks"), *line, *rest;
+	unsigned long long owner;
+	unsigned int count = 0;
+
+	assert_non_null(text);
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		count += sscanf(line, "%*u %*u LIVE %llu", &owner) == 1 && owner == client;
+	free(text);
+	return count;
+}
+
+/* Buffers of so much until there is no more room of that kind for one */
+static size_t take(int fd, uint32_t *handles, uint64_t size, uint32_t flags)
+{
+	uint64_t used = visible_used(fd);
+	size_t n = 0;
+
+	while (n < BUFFERS && !pdt_create(fd, size, PDT_VRAM, flags, &handles[n])) {
+		n++;
+		if (flags & PDDGPU_GEM_CREATE_NO_CPU_ACCESS && visible_used(fd) > used)
+			break;
+	}
+	return n;
+}
+
+/* What is to be in one piece stays so, also where others want the visible part. */
+static void in_one_piece(void **state)
+{
+	static uint32_t hidden[BUFFERS], seen[BUFFERS];
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats stats;
+	struct pdt_buffer only, either;
+	struct pdt_fdinfo info;
+	int fd = pdt_open();
+	size_t n, m;
+
+	need_invisible(s, &stats);
+	assert_true(fd >= 0);
+	assert_ok(pdt_fdinfo_of(getpid(), fd, &info));
+	n = take(s->fd, hidden, SIZE / 2, PDDGPU_GEM_CREATE_NO_CPU_ACCESS);
+	if (n == BUFFERS)
+		pdt_skip("more than %u buffers are out of the CPU's reach", BUFFERS);
+	assert_ok(pdt_buffer_create(fd, &only, SIZE, PDT_VRAM,
+				    PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS));
+	assert_ok(pdt_buffer_create(fd, &either, SIZE, PDT_BOTH,
+				    PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS));
+	pdt_buffer_fill(&only, 1);
+	pdt_buffer_fill(&either, 2);
+	assert_int_equal(pieces(info.client_id), 2);
+	/* Holes that hold half of one */
+	for (size_t i = 0; i < n; i += 2)
+		assert_ok(pdt_destroy(s->fd, hidden[i]));
+	m = take(s->fd, seen, SIZE / 2, PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED);
+	assert_true(m > 0);
+	assert_int_equal(pieces(info.client_id), 1);
+	assert_int_equal(pdt_domain(fd, only.handle), PDT_VRAM);
+	assert_int_equal(pdt_domain(fd, either.handle), PDT_GTT);
+	assert_ok(pdt_buffer_check(&only));
+	assert_ok(pdt_buffer_check(&either));
+	pdt_buffer_destroy(fd, &only);
+	pdt_buffer_destroy(fd, &either);
+	while (m--)
+		assert_ok(pdt_destroy(s->fd, seen[m]));
+	for (size_t i = 1; i < n; i += 2)
+		assert_ok(pdt_destroy(s->fd, hidden[i]));
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +263,7 @@ int main(void)
 		pdt_test(more_than_can_be_seen),
 		pdt_test(engine_reaches_all_of_it),
 		pdt_test(to_pages_and_back),
+		pdt_test(in_one_piece),
 	};
 
 	return pdt_run_tests("invisible", tests);

@@ -101,6 +101,59 @@ static void what_was_there_is_not_shown(void **state)
 	control("clear");
 }
 
+/*
+ * With the paging engine lost there is still the users' one, and room where the CPU
+ * reaches it: what is out of its reach is in nobody's way there.
+ */
+static void the_rest_is_of_use(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats stats;
+	struct pdt_buffer buf, pushed;
+	struct drm_pddgpu_submit_op op;
+	uint32_t hidden, made, now;
+	uint64_t size;
+
+	assert_ok(pdt_stats(s->fd, &stats));
+	size = stats.vram_total - stats.vram_visible_total;
+	if (size < 8 * SIZE)
+		pdt_skip("all of this card's VRAM is visible");
+	assert_ok(pdt_buffer_create(s->fd, &pushed, SIZE, PDT_VRAM | PDT_CPU, 0));
+	free(pdt_debugfs_read("evict_vram"));
+	assert_int_equal(pdt_domain(s->fd, pushed.handle), PDT_CPU);
+	/* On both sides of the border */
+	assert_ok(pdt_create(s->fd, size + SIZE, PDT_BOTH, 0, &hidden));
+	assert_ok(pdt_wait_idle(s->fd, hidden, 60000));
+	assert_ok(pdt_buffer_create(s->fd, &buf, SIZE, PDT_VRAM,
+				    PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED));
+	assert_ok(pdt_parameter("chip_resets", "0"));
+	control("fail-reset 1000");
+	control("hang 1");
+	assert_ok(pdt_set_domain(s->fd, buf.handle, PDT_GTT, NULL));
+	assert_true(pdt_log_wait(&s->log, "engine 1 is lost"));
+
+	/* It comes to where the CPU brings it */
+	op = pdt_fill(pushed.handle, 0, SIZE, 0x33333333);
+	assert_ok(pdt_submit(s->fd, &op, 1));
+	assert_ok(pdt_wait_idle(s->fd, pushed.handle, 60000));
+	assert_int_equal(((uint32_t *)pushed.map)[100], 0x33333333);
+	pdt_buffer_destroy(s->fd, &pushed);
+
+	/* What would have to be moved out of the way cannot be, and there is the GTT */
+	assert_ok(pdt_stats(s->fd, &stats));
+	assert_ok(pdt_create(s->fd, stats.vram_visible_total - stats.vram_visible_used + SIZE / 2,
+			     PDT_BOTH, PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED, &made));
+	assert_int_equal(pdt_domain(s->fd, made), PDT_GTT);
+	assert_ok(pdt_destroy(s->fd, made));
+
+	/* Not wrong, but not possible now */
+	assert_err(EIO, pdt_set_domain(s->fd, hidden, PDT_GTT, &now));
+	assert_int_equal(pdt_domain(s->fd, hidden), PDT_VRAM);
+	control("clear");
+	assert_ok(pdt_destroy(s->fd, hidden));
+	pdt_buffer_destroy(s->fd, &buf);
+}
+
 /* A card as it was at the beginning, whatever the test before has lost */
 static int new_card(void **state)
 {
@@ -116,6 +169,7 @@ int main(void)
 		pdt_test(what_is_lost_is_zeros),
 		cmocka_unit_test_setup_teardown(what_was_there_is_not_shown, new_card,
 						pdt_teardown),
+		cmocka_unit_test_setup_teardown(the_rest_is_of_use, new_card, pdt_teardown),
 	};
 
 	return pdt_run_tests("lost", tests);

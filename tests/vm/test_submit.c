@@ -454,6 +454,37 @@ static void one_buffer_by_two_handles(void **state)
 	close(card);
 }
 
+/* What is refused for what it waits for, or for its last buffer, has moved none. */
+static void refused_jobs_move_nothing(void **state)
+{
+	struct pdt_state *s = *state;
+	struct drm_pddgpu_memory_stats before, after;
+	struct drm_pddgpu_submit_op ops[2];
+	uint32_t handle, other, syncobj;
+
+	assert_ok(pdt_create(s->fd, SIZE, PDT_GTT | PDT_CPU, 0, &handle));
+	assert_ok(pdt_create(s->fd, SIZE, PDT_CPU, 0, &other));
+	free(pdt_debugfs_read("evict_gtt"));
+	assert_int_equal(pdt_domain(s->fd, handle), PDT_CPU);
+	assert_ok(pdt_syncobj_create(s->fd, &syncobj));
+	assert_ok(pdt_stats(s->fd, &before));
+	ops[0] = pdt_fill(handle, 0, SIZE, 1);
+	ops[1] = pdt_fill(other, 0, SIZE, 1);
+	/* Nobody has promised to signal it */
+	assert_err(EINVAL, pdt_submit_sync(s->fd, ops, 1, syncobj, 0, 0, 0));
+	assert_err(ENOENT, pdt_submit_sync(s->fd, ops, 1, syncobj + 1000, 0, 0, 0));
+	assert_err(EINVAL, pdt_submit(s->fd, ops, 2));
+	assert_int_equal(pdt_domain(s->fd, handle), PDT_CPU);
+	assert_ok(pdt_stats(s->fd, &after));
+	assert_u64(after.moves, before.moves);
+	assert_ok(pdt_submit(s->fd, ops, 1));
+	assert_int_equal(pdt_domain(s->fd, handle), PDT_GTT);
+	assert_ok(pdt_wait_idle(s->fd, handle, 60000));
+	assert_ok(pdt_syncobj_destroy(s->fd, syncobj));
+	assert_ok(pdt_destroy(s->fd, handle));
+	assert_ok(pdt_destroy(s->fd, other));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +493,7 @@ int main(void)
 		pdt_test(four_processes),
 		pdt_test(bad_operations),
 		pdt_test(bad_submits),
+		pdt_test(refused_jobs_move_nothing),
 		pdt_test(syncobjs_in_and_out),
 		pdt_test(waiting_has_an_end),
 		pdt_test(lost_interrupts),

@@ -2,10 +2,14 @@
 /* The card is taken away while it is used: no crash, errors, memory given back. */
 #include "pdt.h"
 
-#include <signal.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const uint32_t domains[] = { PDT_VRAM, PDT_GTT, PDT_BOTH, PDT_CPU };
@@ -122,6 +126,126 @@ static void assert_harmless(const struct pdt_buffer *buf)
 
 	if (status && status != 128 + SIGBUS)
 		fail_msg("touching a mapping of domains %x: status %d", buf->domains, status);
+}
+
+/**
+ * struct stall - a call that waits for memory of its user's, and how it ended
+ */
+struct stall {
+	/** @fd: of the card */
+	int fd;
+	/** @cmd: the call */
+	unsigned long cmd;
+	/** @args: its structure */
+	void *args;
+	/** @rc: 0 or a negative errno */
+	int rc;
+};
+
+static void *stall_call(void *arg)
+{
+	struct stall *stall = arg;
+
+	stall->rc = pdt_ioctl(stall->fd, stall->cmd, stall->args);
+	return NULL;
+}
+
+/* Pages that nobody brings: who reads them waits. A userfaultfd; negative: not here */
+static int stall_memory(unsigned char **pages, size_t bytes)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register all = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return fd;
+	*pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(*pages, MAP_FAILED);
+	all.range.start = (uintptr_t)*pages;
+	all.range.len = bytes;
+	assert_ok(pdt_ioctl(fd, UFFDIO_API, &api));
+	assert_ok(pdt_ioctl(fd, UFFDIO_REGISTER, &all));
+	return fd;
+}
+
+struct removal {
+	const struct unplug *unplug;
+	atomic_bool over;
+};
+
+static void *remove_in_thread(void *arg)
+{
+	struct removal *removal = arg;
+	int rc = pdt_pci_write(removal->unplug->device, "remove", "1");
+
+	atomic_store(&removal->over, true);
+	return (void *)(intptr_t)rc;
+}
+
+/* A user whose memory does not come keeps nobody from taking the card away. */
+static void memory_that_does_not_come(void **state)
+{
+	struct drm_pddgpu_submit submit = { .op_count = 1 };
+	struct drm_pddgpu_query query = { .type = PDDGPU_QUERY_DEVICE_INFO, .size = 8 };
+	struct stall stalls[] = {
+		{ .cmd = DRM_IOCTL_PDDGPU_SUBMIT, .args = &submit },
+		{ .cmd = DRM_IOCTL_PDDGPU_QUERY, .args = &query },
+		{ .cmd = DRM_IOCTL_PDDGPU_GEM_INFO },
+		{ .cmd = DRM_IOCTL_SYNCOBJ_SIGNAL },
+	};
+	struct uffdio_zeropage zeros = { .range.len = sizeof(stalls) / sizeof(*stalls) * PDT_PAGE };
+	struct removal removal = { .unplug = *state };
+	pthread_t threads[PDT_ARRAY_SIZE(stalls)], remover;
+	int fd = pdt_open(), memory;
+	struct uffd_msg fault;
+	unsigned char *pages = NULL;
+	size_t faults = 0;
+	uint64_t end;
+	bool in_time;
+	void *rc;
+
+	assert_true(fd >= 0);
+	memory = stall_memory(&pages, zeros.range.len);
+	if (memory < 0) {
+		close(fd);
+		pdt_skip("this kernel has no userfaultfd");
+	}
+	submit.ops = (uintptr_t)pages;
+	query.data = (uintptr_t)pages + PDT_PAGE;
+	stalls[2].args = pages + 2 * PDT_PAGE;
+	stalls[3].args = pages + 3 * PDT_PAGE;
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(stalls); i++) {
+		stalls[i].fd = fd;
+		assert_int_equal(pthread_create(&threads[i], NULL, stall_call, &stalls[i]), 0);
+	}
+	end = pdt_now_ms() + 10000 * pdt_slow();
+	while (faults < PDT_ARRAY_SIZE(stalls) && pdt_now_ms() < end) {
+		faults += read(memory, &fault, sizeof(fault)) == sizeof(fault);
+		pdt_sleep_ms(1);
+	}
+	assert_int_equal(faults, PDT_ARRAY_SIZE(stalls));
+
+	assert_int_equal(pthread_create(&remover, NULL, remove_in_thread, &removal), 0);
+	end = pdt_now_ms() + 10000 * pdt_slow();
+	while (!atomic_load(&removal.over) && pdt_now_ms() < end)
+		pdt_sleep_ms(10);
+	in_time = atomic_load(&removal.over);
+
+	zeros.range.start = (uintptr_t)pages;
+	assert_ok(pdt_ioctl(memory, UFFDIO_ZEROPAGE, &zeros));
+	pthread_join(remover, &rc);
+	for (size_t i = 0; i < PDT_ARRAY_SIZE(stalls); i++)
+		pthread_join(threads[i], NULL);
+	assert_true(in_time);
+	assert_null(rc);
+	assert_int_equal(stalls[0].rc, -ENODEV);
+	/* It had its answer */
+	assert_int_equal(stalls[1].rc, 0);
+	assert_int_equal(stalls[2].rc, -ENODEV);
+	assert_int_equal(stalls[3].rc, -ENODEV);
+	close(memory);
+	munmap(pages, zeros.range.len);
+	close(fd);
 }
 
 static void every_call_fails(void **state)
@@ -447,6 +571,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unplug_test(every_call_fails),
+		unplug_test(memory_that_does_not_come),
 		unplug_test(mappings_made_later),
 		unplug_test(while_threads_allocate),
 		unplug_test(with_much_in_it),
