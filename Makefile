@@ -38,7 +38,7 @@ help:
 #: make install  install what people use: libpddgpu, pddgpu, the driver's source for
 #:               DKMS, a service, alert rules; PREFIX=/usr/local DESTDIR=
 #:               LIBDIR= INCLUDEDIR=
-#: make setup    install the Debian packages that all this needs
+#: make setup    install the Debian packages that building and testing need
 #: make clean    remove what was built (not the cache of kernels)
 #:
 #: KERNEL=6.12     the VM's kernel: a version, or a Debian suite, such as
@@ -48,7 +48,7 @@ help:
 #: KERNELS= TESTS=  for make kernels: names as for KERNEL, programs of tests/vm
 #: BENCH=OPTIONS   for make bench, such as --quick; for make leak-bench: --seed 7 --explain
 #: TIME= COUNT= SEED=  for make fuzz-ioctl: seconds, ioctls, random numbers
-#: TIMEOUT=SECONDS   time limit of one VM (demo 120, test 600, else 300)
+#: TIMEOUT=SECONDS   time limit of one VM (demo 120, test 900, bench 600, else 300)
 
 setup:
 	@scripts/setup
@@ -122,6 +122,7 @@ install:
 	@$(MAKE) --no-print-directory -s -C packaging install
 
 deb:
+	@scripts/setup deb
 	@$(MAKE) --no-print-directory -s -C packaging deb
 
 test-packages:
