@@ -111,7 +111,7 @@ static void the_rest_is_of_use(void **state)
 	struct drm_pddgpu_memory_stats stats;
 	struct pdt_buffer buf, pushed;
 	struct drm_pddgpu_submit_op op;
-	uint32_t hidden, made, now;
+	uint32_t hidden, small, made, now;
 	uint64_t size;
 
 	assert_ok(pdt_stats(s->fd, &stats));
@@ -121,8 +121,9 @@ static void the_rest_is_of_use(void **state)
 	assert_ok(pdt_buffer_create(s->fd, &pushed, SIZE, PDT_VRAM | PDT_CPU, 0));
 	free(pdt_debugfs_read("evict_vram"));
 	assert_int_equal(pdt_domain(s->fd, pushed.handle), PDT_CPU);
+	assert_ok(pdt_create(s->fd, SIZE, PDT_BOTH, 0, &small));
 	/* On both sides of the border */
-	assert_ok(pdt_create(s->fd, size + SIZE, PDT_BOTH, 0, &hidden));
+	assert_ok(pdt_create(s->fd, size, PDT_BOTH, 0, &hidden));
 	assert_ok(pdt_wait_idle(s->fd, hidden, 60000));
 	assert_ok(pdt_buffer_create(s->fd, &buf, SIZE, PDT_VRAM,
 				    PDDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED));
@@ -147,9 +148,10 @@ static void the_rest_is_of_use(void **state)
 	assert_ok(pdt_destroy(s->fd, made));
 
 	/* Not wrong, but not possible now */
-	assert_err(EIO, pdt_set_domain(s->fd, hidden, PDT_GTT, &now));
-	assert_int_equal(pdt_domain(s->fd, hidden), PDT_VRAM);
+	assert_err(EIO, pdt_set_domain(s->fd, small, PDT_GTT, &now));
+	assert_int_equal(pdt_domain(s->fd, small), PDT_VRAM);
 	control("clear");
+	assert_ok(pdt_destroy(s->fd, small));
 	assert_ok(pdt_destroy(s->fd, hidden));
 	pdt_buffer_destroy(s->fd, &buf);
 }
