@@ -61,6 +61,8 @@ static const struct args_option options[] = {
 	  "now; boot: all" },
 	{ "output", 'o', ARGS_TEXT, &wish.output, "FILE",
 	  "with PROGRAM: what it has left, also there; - is stdout" },
+	{ "new-sessions", 0, ARGS_FLAG, &wish.new_sessions, NULL,
+	  "of a program: count what sessions leave that begin meanwhile" },
 	{ "scan", 0, ARGS_FLAG, &scan, NULL, "have the driver look for leaks first" },
 	{ "clear", 0, ARGS_FLAG, &clear_all, NULL,
 	  "take what exists now for no leak, and list nothing" },
@@ -370,8 +372,9 @@ static int check_modes(const struct limit *limit, const char *operand)
 				  "are not for a program");
 	if (operand && as_json && !wish.output)
 		return args_wrong(&command, "--json with a program needs --output");
-	if (!operand && wish.output)
-		return args_wrong(&command, "--output is for a program");
+	if (!operand && (wish.output || wish.new_sessions))
+		return args_wrong(&command, "--%s is for a program",
+				  wish.output ? "output" : "new-sessions");
 	if (!operand && !looking && limit->leaks)
 		return args_wrong(&command,
 				  "--fail-on=SIZE needs a program, or --for or --watch");

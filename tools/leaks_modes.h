@@ -32,6 +32,8 @@ struct leaks_wish {
 	/** @pid: this process alone, or 0; and buffers as large as @min_size */
 	int32_t pid;
 	uint64_t min_size;
+	/** @new_sessions: what sessions leave that begin while the program runs counts too */
+	bool new_sessions;
 	/** @output: a file for the report; NULL: where it usually goes */
 	const char *output;
 };

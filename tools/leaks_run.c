@@ -70,6 +70,11 @@ static void print(FILE *to, const struct leaks_wish *wish, const struct watched 
 		fprintf(to, "pddgpu: leaks: %u process%s that %s has started still run%s\n",
 			run->running, run->running == 1 ? "" : "es", name,
 			run->running == 1 ? "s" : "");
+	if (left->elsewhere_objects)
+		fprintf(to, "pddgpu: leaks: %s in %" PRIu64 " buffer%s has been left by sessions that "
+			"began meanwhile, which may be of %s: see --new-sessions\n",
+			out_size(size, left->elsewhere_bytes), left->elsewhere_objects,
+			left->elsewhere_objects == 1 ? "" : "s", name);
 	if (lost(left))
 		fprintf(to, "pddgpu: leaks: the driver has forgotten %" PRIu64
 			" of its notes; there may be more\n", lost(left));
@@ -95,11 +100,13 @@ static json_t *report_json(const struct leaks_wish *wish, const struct watched *
 	json_put(document, "found", json_boolean(found(wish, left)));
 	json_put(document, "bytes", json_count(left->bytes));
 	json_put(document, "objects", json_count(left->objects));
+	json_put(document, "elsewhere_bytes", json_count(left->elsewhere_bytes));
+	json_put(document, "elsewhere_objects", json_count(left->elsewhere_objects));
 	json_put(document, "devices", left_json(left, sites));
 	return document;
 }
 
-/* Into a file of its own, which gets the name when it is whole */
+/* Into a file of its own */
 static int write_file(const struct leaks_wish *wish, const struct watched *watched,
 		      struct sites *sites)
 {
@@ -136,7 +143,9 @@ static int report(const struct leaks_wish *wish, const struct watched *watched)
 
 	out_flush();
 	/* What is found is said in any case: the file may not be at hand */
-	if (!wish->output || (strcmp(wish->output, "-") && found(wish, &watched->left)))
+	if (!wish->output || (strcmp(wish->output, "-") &&
+			      (found(wish, &watched->left) || lost(&watched->left) ||
+			       watched->left.elsewhere_objects)))
 		print(stderr, wish, watched, sites);
 	if (wish->output && !strcmp(wish->output, "-")) {
 		if (wish->as_json)
@@ -179,6 +188,7 @@ int leaks_run(const struct leaks_wish *wish, char **argv)
 	/* What cannot be watched is not run: its status would say that all is well */
 	if (rc == RC_OK)
 		rc = left_begin(left, &cards);
+	left->all_new = wish->new_sessions;
 	ended = rc == RC_OK ? run_program(&watched.run) : rc;
 	if (ended < 0) {
 		left->session = watched.run.session;

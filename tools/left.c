@@ -4,10 +4,13 @@
  * closed, of which the driver keeps sums, and buffers that are there still. One whose
  * handle was not closed and which somebody else keeps is both, and counts once.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "left.h"
 #include "out.h"
@@ -68,9 +71,63 @@ static void copy_text(char *to, const char *from, size_t size)
 	memcpy(to, from, strnlen(from, size - 1));
 }
 
+/* ---- sessions ---- */
+
+static int by_number(const void *a, const void *b)
+{
+	const pid_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void note_sessions(struct left *left)
+{
+	DIR *folder = opendir("/proc");
+	const struct dirent *entry;
+	size_t room = 0;
+
+	while (folder && (entry = readdir(folder))) {
+		pid_t session;
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		session = getsid((pid_t)atoi(entry->d_name));
+		if (session < 0)
+			continue;
+		if (left->before_count == room) {
+			room = room * 2 + 256;
+			left->before = out_need(reallocarray(left->before, room,
+							     sizeof(*left->before)));
+		}
+		left->before[left->before_count++] = session;
+	}
+	if (folder)
+		closedir(folder);
+	if (left->before_count)
+		qsort(left->before, left->before_count, sizeof(*left->before), by_number);
+}
+
+/*
+ * Has it begun while the program ran? Then it may be of something that the program has
+ * started, such as meson's tests; or not.
+ */
+static bool is_new(const struct left *left, uint32_t session)
+{
+	pid_t number = (pid_t)session;
+
+	return session && session != (uint32_t)left->session &&
+	       !(left->before_count && bsearch(&number, left->before, left->before_count,
+					       sizeof(number), by_number));
+}
+
+static bool is_ours(const struct left *left, uint32_t session)
+{
+	return session == (uint32_t)left->session || (left->all_new && is_new(left, session));
+}
+
 /* ---- what is unfreed ---- */
 
-static int take_unfreed(const struct left *left, unsigned int place)
+static int take_unfreed(struct left *left, unsigned int place)
 {
 	struct left_card *card = &left->card[place];
 	const struct drm_pddgpu_unfreed *one;
@@ -83,8 +140,15 @@ static int take_unfreed(const struct left *left, unsigned int place)
 		struct left_group *piece;
 
 		card->after = one->id;
-		if (one->session != (uint32_t)left->session || one->oldest_ns < card->began_ns)
+		if (one->oldest_ns < card->began_ns)
 			continue;
+		if (!is_ours(left, one->session)) {
+			if (is_new(left, one->session)) {
+				left->elsewhere_bytes += one->bytes;
+				left->elsewhere_objects += one->objects;
+			}
+			continue;
+		}
 		piece = add_piece(card);
 		piece->card = place;
 		piece->site = one->site;
@@ -144,8 +208,7 @@ static int take_kept(const struct left *left, unsigned int place, size_t keep)
 	card->count = keep;
 	card->waiting = 0;
 	while ((ret = pddgpu_objects_next(reader, &object)) > 0) {
-		if (object->session != (uint32_t)left->session ||
-		    object->birth_ns < card->began_ns)
+		if (!is_ours(left, object->session) || object->birth_ns < card->began_ns)
 			continue;
 		keep_piece(card, place, object);
 		if (object->state == PDDGPU_OBJECT_ZOMBIE || (object->is & PDDGPU_OBJECT_BUSY))
@@ -283,6 +346,7 @@ int left_begin(struct left *left, const struct cards *cards)
 
 	memset(left, 0, sizeof(*left));
 	left->cards = cards;
+	note_sessions(left);
 	left->card = out_need(calloc(cards->count + 1, sizeof(*left->card)));
 	for (i = 0; i < cards->count; i++) {
 		const struct card *card = &cards->card[i];
@@ -332,5 +396,6 @@ void left_free(struct left *left)
 		free(left->card[i].pieces);
 	free(left->card);
 	free(left->groups);
+	free(left->before);
 	memset(left, 0, sizeof(*left));
 }

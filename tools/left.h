@@ -59,6 +59,13 @@ struct left {
 	const struct cards *cards;
 	struct left_card *card;
 	pid_t session;
+	/** @all_new: sessions that have begun meanwhile count as the program's */
+	bool all_new;
+	/** @before: the sessions there were before, in order */
+	pid_t *before;
+	size_t before_count;
+	/** @elsewhere_bytes: and objects, left by others that have begun meanwhile */
+	uint64_t elsewhere_bytes, elsewhere_objects;
 	struct left_group *groups;
 	size_t count;
 	uint64_t bytes, objects;

@@ -71,11 +71,22 @@ static void keep_standard_files(void)
 		close(fd);
 }
 
+/* As whoever started this had them */
+static void (*pipe_before)(int), (*child_before)(int);
+
 void out_program(void)
 {
 	keep_standard_files();
 	/* A reader that has seen enough ends this quietly, whoever started it */
-	signal(SIGPIPE, SIG_DFL);
+	pipe_before = signal(SIGPIPE, SIG_DFL);
+	/* Where it is ignored nobody hears how a child has ended */
+	child_before = signal(SIGCHLD, SIG_DFL);
+}
+
+void out_signals_back(void)
+{
+	signal(SIGPIPE, pipe_before == SIG_IGN ? SIG_IGN : SIG_DFL);
+	signal(SIGCHLD, child_before == SIG_IGN ? SIG_IGN : SIG_DFL);
 }
 
 void out_begin(enum out_colour when)

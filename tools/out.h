@@ -49,6 +49,8 @@ extern struct out screen;
 
 /* What every program begins with, before it opens anything */
 void out_program(void);
+/* In a child that becomes a program of the user's: signals as out_program() has found them */
+void out_signals_back(void);
 /* Finds out what stdout is; args_parse() does it */
 void out_begin(enum out_colour when);
 /* Writes what there is; false when stdout cannot be written (any more) */

@@ -25,7 +25,7 @@
 #define GRACE_TICK_MS	20
 
 /* What is passed on to the program, as far as nobody has chosen to ignore it */
-static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
 
 static uint64_t now_ms(void)
 {
@@ -47,11 +47,17 @@ static void signals_of(sigset_t *set)
 			sigaddset(set, passed_on[i]);
 }
 
-static void __attribute__((noreturn)) become(char **argv, const sigset_t *mask, int tell)
+static void __attribute__((noreturn)) become(char **argv, const sigset_t *mask, int tell,
+					    pid_t parent)
 {
 	int error;
 
+	/* Who kills us with SIGKILL means the program, which is out of his group's reach */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(CANNOT_RUN);
 	setsid();
+	out_signals_back();
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(argv[0], argv);
 	error = errno;
@@ -64,13 +70,14 @@ static void __attribute__((noreturn)) become(char **argv, const sigset_t *mask, 
 static int start(struct run *run, const sigset_t *mask)
 {
 	int ends[2], error = 0;
+	pid_t self = getpid();
 
 	if (pipe2(ends, O_CLOEXEC))
 		return errno;
 	out_flush();
 	run->session = fork();
 	if (!run->session)
-		become(run->argv, mask, ends[1]);
+		become(run->argv, mask, ends[1], self);
 	if (run->session < 0)
 		error = errno;
 	close(ends[1]);

@@ -63,11 +63,31 @@ def test_the_limit():
 
 def test_what_is_others():
     """Other sessions, and what was there before."""
-    entry = leaky(left=[unfreed(3, MIB), unfreed(6, MIB, session=1),
+    entry = leaky(left=[unfreed(3, MIB), unfreed(6, MIB, session=os.getsid(0)),
                         unfreed(7, MIB, oldest_ms=NOW - 1)], unfreed_last=5,
                   kept=[thing(1, MIB, NOW, session=1), thing(2, MIB, NOW - 1)])
     done = gate(entry, "exit 3")
     equal((done.rc, done.err), (3, ""))
+
+
+def test_sessions_that_began_meanwhile():
+    """As meson gives each test one: never silently, and counted if that is asked for."""
+    entry = leaky(left=[unfreed(6, MIB, session=2 ** 22 - 1),
+                        unfreed(7, MIB, session=2 ** 22 - 1, oldest_ms=NOW - 1)],
+                  unfreed_last=5)
+    done = gate(entry, "exit 3")
+    equal((done.rc, done.err.count("\n")), (3, 1))
+    assert "1 MiB in 1 buffer has been left by sessions that began meanwhile" in done.err
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/report"
+        done = gate(entry, "exit 3", "--json", "-o", path)
+        equal((done.rc, done.err.count("\n")), (3, 1))
+        with open(path, encoding="utf-8") as f:
+            document = json.load(f)
+        equal((document["elsewhere_bytes"], document["elsewhere_objects"]), (MIB, 1))
+    done = gate(entry, "exit 3", "--new-sessions")
+    equal(done.rc, 1)
+    assert "sh has left 1 MiB" in done.err and "meanwhile" not in done.err, done.err
 
 
 def test_what_is_kept():
@@ -197,7 +217,7 @@ def test_arguments():
                   ["--fail-on=0", "--json", "true"], ["--fail-on=0", "--watch", "true"],
                   ["--fail-on=0", "--scan", "true"], ["--fail-on=0", "--since=now", "true"],
                   ["--fail-on=0", "--by=owner", "true"], ["--fail-on=-1", "true"],
-                  ["-o", "x"], ["--fail-on=0", "--pid=3", "true"], ["--fail-on=1Q", "true"]):
+                  ["-o", "x"], ["--new-sessions"], ["--fail-on=0", "--pid=3", "true"], ["--fail-on=1Q", "true"]):
         done = run("leaks", *wrong, cards=[leaky()])
         equal((wrong, done.rc, done.out, done.err.count("\n")), (wrong, 2, "", 1))
 
@@ -285,6 +305,37 @@ def test_a_signal_that_is_ignored_stays_so():
     equal(child.stdout.readline(), b"ready\n")
     child.send_signal(signal.SIGHUP)
     equal(finish(child), (6, "", ""))
+
+
+def test_as_it_was_started():
+    """What is ignored is so for the program too, and its end is noticed all the same."""
+    for number in (signal.SIGCHLD, signal.SIGPIPE):
+        for ignored in (False, True):
+            child = subprocess.Popen(
+                [COMMAND, "leaks", "--fail-on=0", "--", "grep", "SigIgn", "/proc/self/status"],
+                env=environment([leaky()], {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                restore_signals=False, preexec_fn=lambda how=(
+                    number, signal.SIG_IGN if ignored else signal.SIG_DFL): signal.signal(*how))
+            status, out, err = finish(child)
+            equal((status, err), (0, ""))
+            equal((number, bool(int(out.split()[1], 16) & 1 << number - 1)), (number, ignored))
+
+
+def test_killed_with_the_command():
+    """Nobody else can end it: it is out of the reach of who kills a group."""
+    child = start("trap '' TERM; echo ready; while :; do sleep 0.1; done")
+    with open(f"/proc/{child.pid}/task/{child.pid}/children", encoding="ascii") as file:
+        program = int(file.read().split()[0])
+    child.kill()
+    child.wait()
+    end = time.monotonic() + 20
+    while os.path.exists(f"/proc/{program}") and time.monotonic() < end:
+        with open(f"/proc/{program}/stat", encoding="ascii") as file:
+            if file.read().rpartition(")")[2].split()[0] == "Z":
+                break
+        time.sleep(0.05)
+    else:
+        assert not os.path.exists(f"/proc/{program}")
 
 
 def test_stopped_for_a_while():
