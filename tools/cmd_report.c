@@ -14,6 +14,7 @@
 
 #include "args.h"
 #include "commands.h"
+#include "facts.h"
 #include "json.h"
 #include "live.h"
 #include "out.h"
@@ -164,7 +165,7 @@ static void begin(struct report *report, const struct cards *cards, struct sites
 		card->verdict = out_need(verdict_new());
 		card->resolver = sites;
 	}
-	if (!report_sees_all())
+	if (!sees_all())
 		report_note(report, "This is what an ordinary user may know: buffers of other "
 			    "users' processes, and what lies where, are root's to see.");
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "facts.h"
 #include "leaks_modes.h"
 #include "looks.h"
 #include "out.h"
@@ -303,7 +304,7 @@ int leaks_look(const struct args_command *command, const struct leaks_wish *wish
 	looking.looks.sites = sites_new();
 	take_signals(&looking.signals);
 	sigprocmask(SIG_BLOCK, &looking.signals, &before);
-	if (geteuid())
+	if (!sees_all())
 		out_say("leaks: these are your own processes' buffers; root sees all");
 	if (!wish->watch && isatty(STDERR_FILENO))
 		out_say("leaks: looking for %s", out_time(text, wish->for_ms));

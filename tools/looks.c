@@ -247,6 +247,7 @@ struct looks_sum looks_sum(const struct looked *looked)
 		sum.objects += groups[i]->leaked_objects;
 		sum.bytes += groups[i]->leaked_bytes;
 		sum.per_minute += groups[i]->per_minute;
+		sum.vram_per_minute += groups[i]->vram_per_minute;
 	}
 	return sum;
 }

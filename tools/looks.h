@@ -53,9 +53,9 @@ struct looks {
 	struct sites *sites;
 };
 
-/* Bytes of all leaks, and by how many they grow in a minute */
+/* Bytes of all leaks, and by how many they grow in a minute, and of that in VRAM */
 struct looks_sum {
-	uint64_t objects, bytes, per_minute;
+	uint64_t objects, bytes, per_minute, vram_per_minute;
 };
 
 /* An open card, for one look: the caller's card is left open */

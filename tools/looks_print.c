@@ -25,11 +25,13 @@ static const char *const rating_words[RATINGS] = {
 	[RATING_STUCK] = "stuck",
 };
 
-/* How long free memory lasts, ms; 0: for ever, as far as is known */
+/* How long free memory lasts, ms; 0: for ever, as far as is known; 1 where none is left */
 static uint64_t lasts_ms(uint64_t free_bytes, uint64_t per_minute)
 {
 	double ms = per_minute ? (double)free_bytes / (double)per_minute * 60000 : 0;
 
+	if (per_minute && ms < 1)
+		return 1;
 	return ms < 1e15 ? (uint64_t)ms : 0;
 }
 
@@ -125,7 +127,7 @@ static void print_group(FILE *to, const struct verdict_group *group, const struc
 static void print_head(FILE *to, const struct looked *looked)
 {
 	struct looks_sum sum = looks_sum(looked);
-	uint64_t lasts = lasts_ms(looked->vram_free, sum.per_minute);
+	uint64_t lasts = lasts_ms(looked->vram_free, sum.vram_per_minute);
 	char text[OUT_SIZE_MAX];
 
 	fprintf(to, "%s%s%s  looked for %s: ", out_on(OUT_TITLE), looked->card.id.pci, out_off(),
@@ -217,7 +219,7 @@ json_t *verdict_json(const struct looked *looked, struct sites *sites, uint64_t 
 	json_t *object = out_need(json_object()), *list = out_need(json_array());
 	const struct verdict_group *const *groups;
 	struct looks_sum sum = looks_sum(looked);
-	uint64_t lasts = lasts_ms(looked->vram_free, sum.per_minute);
+	uint64_t lasts = lasts_ms(looked->vram_free, sum.vram_per_minute);
 	size_t count, i;
 
 	json_put(object, "span_ns", json_count(verdict_span(looked->verdict)));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "facts.h"
 #include "json.h"
 #include "out.h"
 #include "report.h"
@@ -33,7 +34,7 @@ static void read_map(struct report *report, struct report_card *card)
 	if (card->map.region[0].error == -ENOENT)
 		report_note(report, "Without debugfs there is no map of the memory: "
 			    "mount -t debugfs none /sys/kernel/debug.");
-	else if (card->map.region[0].error && report_sees_all())
+	else if (card->map.region[0].error && sees_all())
 		report_note(report, "What lies where in the memory could not be read.");
 }
 

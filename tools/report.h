@@ -193,8 +193,8 @@ struct report_card {
 	/** @groups: the first of @groups_all, and what all of them have by rating */
 	struct report_group *groups;
 	size_t group_count, groups_all;
-	/** @per_minute: bytes by which all leaks grow */
-	uint64_t per_minute;
+	/** @per_minute: bytes by which all leaks grow, and those in VRAM */
+	uint64_t per_minute, vram_per_minute;
 	struct report_sum *sums;
 	size_t sum_count;
 	struct report_site *sites;
@@ -235,8 +235,6 @@ int report_look(struct report_card *card, uint64_t ms);
 void report_finish(struct report *report, struct report_card *card);
 void report_note(struct report *report, const char *text);
 void report_free(struct report *report);
-/* Whether this user is told of all buffers */
-bool report_sees_all(void);
 
 /* A line of the log; it can be filled in until the next one. Never NULL. */
 struct report_event *report_log(struct report_card *card, enum report_event_type type,

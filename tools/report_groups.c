@@ -111,6 +111,7 @@ static void judge_by_verdict(struct report_card *card)
 	for (i = 0; i < count; i++) {
 		sorted[i] = groups[i];
 		card->per_minute += groups[i]->per_minute;
+		card->vram_per_minute += groups[i]->vram_per_minute;
 		for (j = 0; j < RATINGS; j++) {
 			card->sums[j].objects += groups[i]->rated_objects[j];
 			card->sums[j].bytes += groups[i]->rated_bytes[j];

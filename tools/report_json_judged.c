@@ -162,7 +162,7 @@ uint64_t report_leaked(const struct report_card *card, uint64_t *objects)
 
 uint64_t report_full_ms(const struct report_card *card)
 {
-	uint64_t rate = card->per_minute;
+	uint64_t rate = card->vram_per_minute;
 	uint64_t room = card->total[PDDGPU_REGION_VRAM] - card->used[PDDGPU_REGION_VRAM];
 
 	if (!rate || card->total[PDDGPU_REGION_VRAM] < card->used[PDDGPU_REGION_VRAM])

@@ -5,25 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/capability.h>
-
 #include "out.h"
 #include "report.h"
-
-bool report_sees_all(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
-
-	if (syscall(SYS_capget, &header, data))
-		return !geteuid();
-	return (data[CAP_SYS_ADMIN / 32].effective & 1U << CAP_SYS_ADMIN % 32) ||
-	       (data[CAP_PERFMON / 32].effective & 1U << CAP_PERFMON % 32);
-}
 
 static unsigned int region_of(uint32_t domain)
 {

@@ -136,6 +136,7 @@ int verdict_add(struct verdict *verdict, const struct drm_pddgpu_object *object)
 	*seen = old ? *old : (struct seen) { .id = object->id };
 	seen->fresh = !old;
 	seen->size = object->size;
+	seen->vram = object->domain == PDDGPU_GEM_DOMAIN_VRAM;
 	seen->birth_ns = object->birth_ns < verdict->now_ns ? object->birth_ns : verdict->now_ns;
 	if (!old || seen->name != name)
 		seen->kind = verdict_kind(verdict, object);

@@ -68,6 +68,8 @@ struct verdict_group {
 	uint64_t freed;
 	/** @per_minute: bytes by which the leaks grow; 0: they do not, or it is not known */
 	uint64_t per_minute;
+	/** @vram_per_minute: what of that is in VRAM, as they lie now */
+	uint64_t vram_per_minute;
 	/** @why: a sentence for people, in ASCII, without texts of others */
 	char why[256];
 };

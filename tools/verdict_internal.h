@@ -156,7 +156,12 @@ struct group {
 	/** @since_ns: those born since then have been found to grow; 0: none */
 	uint64_t since_ns;
 	/* Of this look, for what is shown */
-	uint64_t first_leak_ns, last_leak_ns, recent_leak_bytes;
+	uint64_t first_leak_ns, last_leak_ns;
+	/** @recent_ns: when the first of those that are young was made, its size, and theirs */
+	uint64_t recent_ns, recent_first_size, recent_bytes;
+	uint64_t recent_count;
+	/** @vram_leak_bytes: of those that are in VRAM */
+	uint64_t vram_leak_bytes;
 	uint64_t longest_wait_ns, outlier_ns, growth_ns, dropped;
 };
 
@@ -241,6 +246,8 @@ struct seen {
 	uint16_t uses;
 	uint8_t state;
 	uint8_t rating;
+	/** @vram: it is in VRAM */
+	bool vram;
 	/** @fresh: it was not there at the look before */
 	bool fresh;
 	/** @together: it fell idle with others of its owner that are something else */

@@ -60,7 +60,10 @@ static void clear(struct group *group)
 	shown->idle_ns = UINT64_MAX;
 	shown->usual_ns = habit->longest_ns;
 	shown->freed = habit->freed;
-	group->first_leak_ns = group->last_leak_ns = group->recent_leak_bytes = 0;
+	shown->vram_per_minute = 0;
+	group->first_leak_ns = group->last_leak_ns = group->recent_ns = 0;
+	group->recent_first_size = group->recent_bytes = group->recent_count = 0;
+	group->vram_leak_bytes = 0;
 	group->longest_wait_ns = group->outlier_ns = group->growth_ns = group->dropped = 0;
 }
 
@@ -77,8 +80,15 @@ static void add_leak(const struct verdict *verdict, struct group *group, const s
 	shown->leaked_objects++;
 	shown->leaked_bytes += seen->size;
 	group->last_leak_ns = seen->birth_ns;
-	if (verdict->now_ns - seen->birth_ns < RECENT_NS)
-		group->recent_leak_bytes += seen->size;
+	if (seen->vram)
+		group->vram_leak_bytes += seen->size;
+	if (verdict->now_ns - seen->birth_ns >= RECENT_NS)
+		return;
+	if (!group->recent_count++) {
+		group->recent_ns = seen->birth_ns;
+		group->recent_first_size = seen->size;
+	}
+	group->recent_bytes += seen->size;
 }
 
 static uint64_t greater(uint64_t a, uint64_t b)
@@ -117,25 +127,33 @@ static void add(const struct verdict *verdict, const struct seen *seen)
 }
 
 /*
- * A leak becomes known late, so the rate is that of the time when they were born. It is 0
- * where no new one has come for long, measured by those that came before.
+ * A leak becomes known late, so the rate is that of the time when they were born, from
+ * one to the next: the young ones, or all where few are. It is 0 where no new one has
+ * come for long, measured by those that came before.
  */
 static void give_rate(const struct verdict *verdict, struct group *group)
 {
-	uint64_t from = group->first_leak_ns, span, quiet;
+	struct verdict_group *shown = &group->shown;
+	uint64_t count = shown->leaked_objects, span, quiet;
+	double bytes;
 
-	if (group->shown.leaked_objects < 3)
+	if (count < 3)
 		return;
-	span = group->last_leak_ns - from;
+	span = group->last_leak_ns - group->first_leak_ns;
 	quiet = verdict->now_ns - group->last_leak_ns;
-	if (quiet > RECENT_NS || quiet > 4 * span / (group->shown.leaked_objects - 1) + 60 * SECOND)
+	if (quiet > RECENT_NS || quiet > 4 * span / (count - 1) + 60 * SECOND)
 		return;
-	if (verdict->now_ns - from > RECENT_NS)
-		from = verdict->now_ns - RECENT_NS;
-	span = group->last_leak_ns > from ? group->last_leak_ns - from : 0;
-	if (span >= 5 * SECOND)
-		group->shown.per_minute = (uint64_t)((double)group->recent_leak_bytes * 60 *
-						     SECOND / (double)span);
+	bytes = (double)shown->leaked_bytes * (double)(count - 1) / (double)count;
+	if (group->recent_count >= 3 && group->last_leak_ns - group->recent_ns >= 5 * SECOND) {
+		span = group->last_leak_ns - group->recent_ns;
+		bytes = (double)(group->recent_bytes - group->recent_first_size);
+	}
+	if (span < 5 * SECOND)
+		return;
+	shown->per_minute = (uint64_t)(bytes * 60 * SECOND / (double)span);
+	shown->vram_per_minute = (uint64_t)((double)shown->per_minute *
+					    (double)group->vram_leak_bytes /
+					    (double)shown->leaked_bytes);
 }
 
 static void explain_idle(struct group *group, uint64_t count)

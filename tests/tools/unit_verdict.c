@@ -129,6 +129,25 @@ static void nothing_but_growth(void **state)
 	assert_in_range(group(world, 1)->per_minute, 160 * MIB, 200 * MIB);
 }
 
+/* One in nearly five minutes: the rate is that, however long ago the last one was */
+static void slow_growth_is_not_fast(void **state)
+{
+	struct world *world = *state;
+	uint64_t most = 0;
+	unsigned int i;
+
+	for (i = 0; i < 280 * 12; i++) {
+		world->now += SECOND;
+		if (i % 280 == 0)
+			make(world, 1, MIB);
+		look(world);
+		if (group(world, 1) && group(world, 1)->per_minute > most)
+			most = group(world, 1)->per_minute;
+	}
+	assert_true(group(world, 1)->leaked_objects >= 5);
+	assert_in_range(most, MIB * 60 / 280 * 9 / 10, MIB * 60 / 280 * 11 / 10);
+}
+
 static void warming_up_is_none(void **state)
 {
 	struct world *world = *state;
@@ -472,6 +491,7 @@ int main(void)
 		WORLD(burst_is_found),
 		WORLD(pool_that_only_grows),
 		WORLD(nothing_but_growth),
+		WORLD(slow_growth_is_not_fast),
 		WORLD(warming_up_is_none),
 		WORLD(orphan_that_nobody_uses),
 		WORLD(fence_that_never_signals),
