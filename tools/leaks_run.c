@@ -71,8 +71,8 @@ static void print(FILE *to, const struct leaks_wish *wish, const struct watched 
 			run->running, run->running == 1 ? "" : "es", name,
 			run->running == 1 ? "s" : "");
 	if (left->elsewhere_objects)
-		fprintf(to, "pddgpu: leaks: %s in %" PRIu64 " buffer%s has been left by sessions that "
-			"began meanwhile, which may be of %s: see --new-sessions\n",
+		fprintf(to, "pddgpu: leaks: %s in %" PRIu64 " buffer%s has been left by sessions "
+			"that began meanwhile, which may be of %s: see --new-sessions\n",
 			out_size(size, left->elsewhere_bytes), left->elsewhere_objects,
 			left->elsewhere_objects == 1 ? "" : "s", name);
 	if (lost(left))

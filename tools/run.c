@@ -47,8 +47,8 @@ static void signals_of(sigset_t *set)
 			sigaddset(set, passed_on[i]);
 }
 
-static void __attribute__((noreturn)) become(char **argv, const sigset_t *mask, int tell,
-					    pid_t parent)
+static void __attribute__((noreturn))
+become(char **argv, const sigset_t *mask, int tell, pid_t parent)
 {
 	int error;
 

@@ -228,7 +228,7 @@ static void in_one_piece(void **state)
 	assert_ok(pdt_fdinfo_of(getpid(), fd, &info));
 	n = take(s->fd, hidden, SIZE / 2, PDDGPU_GEM_CREATE_NO_CPU_ACCESS);
 	if (n == BUFFERS)
-		pdt_skip("more than %u buffers are out of the CPU's reach", BUFFERS);
+		pdt_skip("more than %d buffers are out of the CPU's reach", BUFFERS);
 	assert_ok(pdt_buffer_create(fd, &only, SIZE, PDT_VRAM,
 				    PDDGPU_GEM_CREATE_VRAM_CONTIGUOUS));
 	assert_ok(pdt_buffer_create(fd, &either, SIZE, PDT_BOTH,
